@@ -1,0 +1,1 @@
+"""One file per verb. Read main.py first."""

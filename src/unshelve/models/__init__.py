@@ -1,0 +1,1 @@
+"""Fitted estimators: what they are, how they are packed and how they predict. Read package.py first."""

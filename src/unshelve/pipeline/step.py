@@ -1,0 +1,284 @@
+"""Steps: the decorators that a solution file is written with, and the value each leaves behind.
+
+A decorated function stays the plain function that it was; only a mark is put on it. Nothing here touches
+disk, network or another package, so importing a solution file costs what the user's own imports cost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal, Protocol, TypeVar, overload
+
+from unshelve.errors import Refused
+
+MARK: Final = "__unshelve__"
+"""The attribute of a function that carries its mark."""
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class Kind(StrEnum):
+    """What a step is for. The words stand in docs/solution-file.md."""
+
+    SOURCE = "source"
+    KEEP = "keep"
+    TRANSFORM = "transform"
+    TARGET = "target"
+    SPLIT = "split"
+    FIT = "fit"
+    MODEL = "model"
+    ANSWER = "answer"
+    METRIC = "metric"
+    EXPECT = "expect"
+    CHART = "chart"
+    WORTH = "worth"
+    ENDPOINT = "endpoint"
+    STEP = "step"
+
+
+class SplitValue(Protocol):
+    """A split as evaluation.splits makes it."""
+
+    @property
+    def kind(self) -> str: ...
+
+
+class GateValue(Protocol):
+    """A gate as evaluation.gates makes it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class ChoiceValue(Protocol):
+    """A choice among candidates as evaluation.choice makes it."""
+
+    @property
+    def metric(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a decorator said about a function.
+
+    Times are in seconds. `known_later` names columns that exist only after the event and are therefore
+    hidden from transforms, as the columns that a target reads are.
+    """
+
+    kind: Kind
+    retries: int = 0
+    retry_delay_seconds: float = 1.0
+    timeout_seconds: float | None = None
+    fresh_seconds: float | None = None
+    known_later: tuple[str, ...] = ()
+    split: SplitValue | str | None = None
+    gates: tuple[GateValue, ...] = ()
+    retrain: str | None = None
+    choose: ChoiceValue | None = None
+    unit: str | None = None
+    severity: Literal["warn", "stop"] = "stop"
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|d|w)\s*")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def seconds(duration: str | float | None) -> float | None:
+    """A duration such as "30s", "10m", "2h", "1d", "1w", or a number of seconds, in seconds."""
+    if duration is None or isinstance(duration, int | float):
+        if isinstance(duration, int | float) and duration < 0:
+            raise Refused(f"A duration of {duration} seconds is negative.")
+        return duration
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise Refused(f"{duration!r} is not a duration.", hint='Write it like "30s", "10m", "2h", "1d" or "1w".')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def mark_of(value: object) -> Mark | None:
+    """The mark that a decorator left on a function, or None."""
+    mark = getattr(value, MARK, None)
+    return mark if isinstance(mark, Mark) else None
+
+
+@overload
+def source(function: Function, /) -> Function: ...
+@overload
+def source(
+    *,
+    fresh: str | float | None = None,
+    known_later: Sequence[str] = (),
+    retries: int = 0,
+    retry_delay: str | float = 1,
+    timeout: str | float | None = None,
+) -> Callable[[Function], Function]: ...
+def source(
+    function: Function | None = None,
+    /,
+    *,
+    fresh: str | float | None = None,
+    known_later: Sequence[str] = (),
+    retries: int = 0,
+    retry_delay: str | float = 1,
+    timeout: str | float | None = None,
+) -> Function | Callable[[Function], Function]:
+    """Brings rows in. `fresh` says how old they may be before it is asked again; without it, each run asks."""
+    mark = Mark(
+        kind=Kind.SOURCE,
+        fresh_seconds=seconds(fresh),
+        known_later=_names(known_later, "known_later"),
+        retries=retries,
+        retry_delay_seconds=seconds(retry_delay) or 0.0,
+        timeout_seconds=seconds(timeout),
+    )
+    return _apply(function, mark)
+
+
+@overload
+def step(function: Function, /) -> Function: ...
+@overload
+def step(
+    *,
+    known_later: Sequence[str] = (),
+    retries: int = 0,
+    retry_delay: str | float = 1,
+    timeout: str | float | None = None,
+) -> Callable[[Function], Function]: ...
+def step(
+    function: Function | None = None,
+    /,
+    *,
+    known_later: Sequence[str] = (),
+    retries: int = 0,
+    retry_delay: str | float = 1,
+    timeout: str | float | None = None,
+) -> Function | Callable[[Function], Function]:
+    """All other work. Where a request path begins at one, a request is a row of the table it returns."""
+    mark = Mark(
+        kind=Kind.STEP,
+        known_later=_names(known_later, "known_later"),
+        retries=retries,
+        retry_delay_seconds=seconds(retry_delay) or 0.0,
+        timeout_seconds=seconds(timeout),
+    )
+    return _apply(function, mark)
+
+
+@overload
+def model(function: Function, /) -> Function: ...
+@overload
+def model(
+    *,
+    split: SplitValue | str | None = None,
+    gates: Sequence[GateValue] = (),
+    retrain: str | None = None,
+    choose: ChoiceValue | None = None,
+    unit: str | None = None,
+    retries: int = 0,
+    timeout: str | float | None = None,
+) -> Callable[[Function], Function]: ...
+def model(
+    function: Function | None = None,
+    /,
+    *,
+    split: SplitValue | str | None = None,
+    gates: Sequence[GateValue] = (),
+    retrain: str | None = None,
+    choose: ChoiceValue | None = None,
+    unit: str | None = None,
+    retries: int = 0,
+    timeout: str | float | None = None,
+) -> Function | Callable[[Function], Function]:
+    """Returns a fitted estimator, or several candidates by name, of which `choose` takes one."""
+    mark = Mark(
+        kind=Kind.MODEL,
+        split=split,
+        gates=tuple(gates),
+        retrain=retrain,
+        choose=choose,
+        unit=unit,
+        retries=retries,
+        timeout_seconds=seconds(timeout),
+    )
+    return _apply(function, mark)
+
+
+class _Plain(Protocol):
+    """A decorator that is used bare or with retries and a time limit."""
+
+    @overload
+    def __call__(self, function: Function, /) -> Function: ...
+    @overload
+    def __call__(
+        self, *, retries: int = 0, timeout: str | float | None = None
+    ) -> Callable[[Function], Function]: ...
+
+
+def _plain(kind: Kind, doc: str) -> _Plain:
+    def decorator(
+        function: Function | None = None, /, *, retries: int = 0, timeout: str | float | None = None
+    ) -> Function | Callable[[Function], Function]:
+        return _apply(function, Mark(kind=kind, retries=retries, timeout_seconds=seconds(timeout)))
+
+    decorator.__name__ = decorator.__qualname__ = kind.value
+    decorator.__doc__ = doc
+    return decorator  # type: ignore[return-value]
+
+
+keep = _plain(Kind.KEEP, "Drops rows, in training only; a request passes through untouched.")
+transform = _plain(Kind.TRANSFORM, "Rows in, the same rows out, in training and on every request.")
+target = _plain(Kind.TARGET, "What is predicted: one value per row, known later; the columns it reads are hidden.")
+split = _plain(Kind.SPLIT, "Row labels of the two parts, (train, test), where the author splits.")
+fit = _plain(Kind.FIT, "Fitted state: what transforms or models need that was learned from rows; frozen per version.")
+answer = _plain(Kind.ANSWER, "What is done to the raw prediction of the model it names; part of the version.")
+metric = _plain(Kind.METRIC, "The author's own measure: a number, or several by name.")
+chart = _plain(Kind.CHART, "A picture for the dashboard, redrawn by each run.")
+endpoint = _plain(Kind.ENDPOINT, "Combines answers of models and plain rules into one answer: a dataclass.")
+
+
+@overload
+def expect(function: Function, /) -> Function: ...
+@overload
+def expect(*, severity: Literal["warn", "stop"] = "stop") -> Callable[[Function], Function]: ...
+def expect(
+    function: Function | None = None, /, *, severity: Literal["warn", "stop"] = "stop"
+) -> Function | Callable[[Function], Function]:
+    """What must hold of a table: returns nothing or True when it does, else False or a sentence that says what not."""
+    if severity not in ("warn", "stop"):
+        raise Refused(f"severity is {severity!r}.", hint='It is "warn" or "stop".')
+    return _apply(function, Mark(kind=Kind.EXPECT, severity=severity))
+
+
+@overload
+def worth(function: Function, /) -> Function: ...
+@overload
+def worth(*, unit: str | None = None) -> Callable[[Function], Function]: ...
+def worth(
+    function: Function | None = None, /, *, unit: str | None = None
+) -> Function | Callable[[Function], Function]:
+    """What one answer was worth, given the outcome, in `unit`: called with one answer and one outcome."""
+    return _apply(function, Mark(kind=Kind.WORTH, unit=unit))
+
+
+def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Function], Function]:
+    def decorate(decorated: Function) -> Function:
+        if not callable(decorated):
+            raise Refused(f"@{mark.kind} was put on {decorated!r}, which is not a function.")
+        earlier = mark_of(decorated)
+        if earlier is not None:
+            name = getattr(decorated, "__name__", repr(decorated))
+            raise Refused(f"{name} is a {earlier.kind} already and cannot be a {mark.kind} too.")
+        setattr(decorated, MARK, mark)
+        return decorated
+
+    return decorate if function is None else decorate(function)
+
+
+def _names(names: Sequence[str], option: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise Refused(f"{option}={names!r} is one text.", hint=f"Give a list of column names: {option}=[{names!r}].")
+    return tuple(names)

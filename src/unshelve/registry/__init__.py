@@ -1,0 +1,1 @@
+"""What happened and what exists: runs, artifacts, versions, releases. Read versions.py first."""

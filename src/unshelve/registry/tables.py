@@ -1,0 +1,156 @@
+"""The tables of the registry: what exists, what ran, what answers.
+
+Times are ISO 8601 text in UTC (sortable, equal on SQLite and PostgreSQL). JSON columns hold canonical JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+
+from unshelve.storage.tables import METADATA
+
+solution = Table(
+    "solution",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("declaration", Text, nullable=False),  # JSON of solution.declaration.Declaration
+    Column("findings", Text, nullable=False),  # JSON list
+    Column("updated_at", Text, nullable=False),
+)
+
+run = Table(
+    "run",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, 3 … within the solution
+    Column("state", Text, nullable=False),  # queued, running, done, failed, stopped
+    Column("cause", Text, nullable=False),  # one sentence: who or what started it
+    Column("actor", Text, nullable=False),
+    Column("parameters", Text, nullable=False),  # JSON: step.name -> value
+    Column("environment", Text, nullable=False),  # JSON: python, distributions
+    Column("graph", Text, nullable=False),  # JSON: the tasks as pages draw them
+    Column("queued_at", Text, nullable=False),
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    Column("error", Text),  # one sentence
+    UniqueConstraint("solution", "number"),
+    Index("run_by_time", "solution", "queued_at"),
+)
+
+run_step = Table(
+    "run_step",
+    METADATA,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # ran, cached, failed, skipped, stopped
+    Column("reason", Text, nullable=False),  # why it ran or did not
+    Column("key", Text),
+    Column("outputs", Text),  # JSON: output name -> artifact
+    Column("started_at", Text),
+    Column("seconds", Float),
+    Column("peak_bytes", Integer),
+    Column("attempts", Integer, nullable=False),
+    Column("log", Text),  # digest of the captured output, or null where there was none
+    Column("error", Text),  # JSON: message, step, traceback, input shapes
+)
+
+result = Table(
+    "result",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("outputs", Text, nullable=False),  # JSON: output name -> artifact
+    Column("parts", Text, nullable=False),  # JSON: what the key was made of, for explaining
+    Column("run_id", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Index("result_by_task", "solution", "task", "made_at"),
+)
+
+metric = Table(
+    "metric",
+    METADATA,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("model", Text, primary_key=True),  # full name of the model, or of the solution for metrics of none
+    Column("name", Text, primary_key=True),
+    Column("value", Float),
+    Column("low", Float),
+    Column("high", Float),
+    Column("rows", Integer),
+    Column("higher_is_better", Boolean),
+    Column("unit", Text),
+    Column("own", Boolean, nullable=False),  # the author's, not the platform's
+)
+
+version = Table(
+    "version",
+    METADATA,
+    Column("model", Text, primary_key=True),  # full name: solution.model or solution.endpoint
+    Column("number", Integer, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # model, endpoint
+    Column("manifest", Text, nullable=False),  # digest of the manifest's canonical JSON, a blob
+    Column("signature", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # candidate, refused, accepted, retired
+    Column("summary", Text, nullable=False),  # JSON: task, headline metric, baseline, sizes: what lists show
+    Column("made_at", Text, nullable=False),
+    Index("version_by_solution", "solution", "made_at"),
+)
+
+attestation = Table(
+    "attestation",
+    METADATA,
+    Column("manifest", Text, primary_key=True),  # what it speaks of
+    Column("kind", Text, primary_key=True),  # proof, gates
+    Column("blob", Text, nullable=False),  # digest of its JSON
+    Column("signature", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # proven, not-proven, … / passed, failed, undecided
+    Column("made_at", Text, nullable=False),
+)
+
+release = Table(
+    "release",
+    METADATA,
+    Column("model", Text, primary_key=True),
+    Column("champion", Integer, nullable=False),
+    Column("changed_at", Text, nullable=False),
+)
+
+release_change = Table(
+    "release_change",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("from_version", Integer),
+    Column("to_version", Integer),
+    Column("verb", Text, nullable=False),  # release, promote, rollback, retire
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    Index("release_change_by_model", "model", "changed_at"),
+)
+
+schedule = Table(
+    "schedule",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # the model that is to be retrained
+    Column("expression", Text, nullable=False),
+    Column("next_at", Text, nullable=False),
+    Column("last_at", Text),
+)
+
+chart = Table(
+    "chart",
+    METADATA,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("artifact", Text, nullable=False),  # JSON of the artifact
+)

@@ -1,0 +1,1 @@
+"""In-memory doubles and conformance suites, part of the product."""

@@ -1,0 +1,1 @@
+"""The pages and the API. Read app.py first, then routes.py."""
