@@ -1,0 +1,264 @@
+"""Blobs: bytes stored under the sha256 of their content."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn, Protocol
+
+from unshelve.errors import Damaged, NotFound, Refused, StorageFull
+
+_CHUNK_BYTES: Final = 1 << 20
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY_PREFIX: Final = ".new-"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class BlobStore(Protocol):
+    """Keeps bytes and hands them out by the sha256 of their content, in 64 hexadecimal digits.
+
+    Storing the same bytes twice stores them once. What a reader can see is always whole. `testing/blobs.py` is
+    the suite that every store passes.
+    """
+
+    def put(self, data: bytes | bytearray | memoryview) -> str:
+        """Stores bytes and gives their digest."""
+
+    def put_file(self, path: Path) -> str:
+        """Stores what a file holds, in little memory, and gives its digest."""
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of a digest, checked. Raises NotFound, or Damaged when they are not what was stored."""
+
+    def path(self, digest: str) -> Path | None:
+        """The local file that holds the bytes, for mapping or sending; None where there is no such file."""
+
+    def has(self, digest: str) -> bool:
+        """Whether the bytes of a digest are stored."""
+
+    def has_many(self, digests: Iterable[str]) -> set[str]:
+        """Those of the digests whose bytes are stored."""
+
+    def size(self, digest: str) -> int:
+        """How many bytes a digest stands for. Raises NotFound."""
+
+    def delete(self, digest: str) -> bool:
+        """Forgets the bytes of a digest; tells whether there were any."""
+
+    def digests(self, *, before: float | None = None) -> Iterator[str]:
+        """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobProblem:
+    """A blob that is not what its name says, or a file that is no blob."""
+
+    path: Path
+    problem: str
+
+
+class FolderBlobs:
+    """A store in a local folder: `sha256/ab/cdef…`.
+
+    A blob is written beside its place and renamed into it, so that it is either there and whole or not there.
+    By default nothing is forced to the disk: after a power failure a blob written in the last seconds may be
+    missing or short, which `get` notices and the next `put` mends. `durable=True` waits for the disk each time
+    (milliseconds instead of microseconds).
+    """
+
+    def __init__(self, root: Path, *, durable: bool = False) -> None:
+        self.root = root
+        self.durable = durable
+        self._folder = root / "sha256"
+        self._prefix = f"{self._folder}{os.sep}"
+        self._numbers = itertools.count()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def put(self, data: bytes | bytearray | memoryview) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        place = f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
+        view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+        if self._already(place, len(view)):
+            return digest
+        temporary = self._temporary(f"{self._prefix}{digest[:2]}")
+        try:
+            handle = self._create(temporary)
+            try:
+                _write_all(handle, view)
+                if self.durable:
+                    os.fsync(handle)
+            finally:
+                os.close(handle)
+            self._settle(temporary, place)
+        except OSError as error:
+            _give_up(temporary, error, self.root)
+        return digest
+
+    def put_file(self, path: Path) -> str:
+        temporary = self._temporary(str(self._folder))
+        hasher = hashlib.sha256()
+        size = 0
+        with path.open("rb", buffering=0) as source:
+            try:
+                handle = self._create(temporary)
+                try:
+                    while chunk := source.read(_CHUNK_BYTES):
+                        hasher.update(chunk)
+                        size += len(chunk)
+                        _write_all(handle, chunk)
+                    if self.durable:
+                        os.fsync(handle)
+                finally:
+                    os.close(handle)
+                digest = hasher.hexdigest()
+                place = self._place(digest)
+                if self._already(place, size):
+                    Path(temporary).unlink()
+                else:
+                    Path(place).parent.mkdir(mode=0o700, exist_ok=True)
+                    self._settle(temporary, place)
+            except OSError as error:
+                _give_up(temporary, error, self.root)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        try:
+            data = Path(self._place(digest)).read_bytes()
+        except FileNotFoundError:
+            raise _missing(digest) from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise Damaged(
+                f"The stored bytes {digest[:12]}… are not what was written.",
+                code="blob-damaged",
+                hint="`unshelve fsck` lists what else is damaged.",
+                details={"digest": digest},
+            )
+        return data
+
+    def path(self, digest: str) -> Path | None:
+        path = Path(self._place(digest))
+        return path if path.exists() else None
+
+    def has(self, digest: str) -> bool:
+        return os.access(self._place(digest), os.F_OK)
+
+    def has_many(self, digests: Iterable[str]) -> set[str]:
+        access, place = os.access, self._place
+        return {digest for digest in digests if access(place(digest), os.F_OK)}
+
+    def size(self, digest: str) -> int:
+        try:
+            return Path(self._place(digest)).stat().st_size
+        except FileNotFoundError:
+            raise _missing(digest) from None
+
+    def delete(self, digest: str) -> bool:
+        try:
+            Path(self._place(digest)).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def digests(self, *, before: float | None = None) -> Iterator[str]:
+        for entry in self._entries():
+            name = Path(entry.path).parent.name + entry.name
+            if _DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
+                yield name
+
+    def verify(self) -> Iterator[BlobProblem]:
+        """Reads every blob and gives those that are not what their name says, and files that do not belong.
+
+        What a killed process left half-written is not a problem: it is removed once it is an hour old.
+        """
+        stale = time.time() - 3600
+        for entry in self._entries():
+            path = Path(entry.path)
+            if entry.name.startswith(_TEMPORARY_PREFIX):
+                if entry.stat().st_mtime < stale:
+                    path.unlink(missing_ok=True)
+                continue
+            name = path.parent.name + entry.name
+            if not _DIGEST.fullmatch(name):
+                yield BlobProblem(path, "a file that is no blob")
+            elif _digest_of_file(path) != name:
+                yield BlobProblem(path, "the bytes are not what was written")
+
+    def _place(self, digest: str) -> str:
+        if not _DIGEST.fullmatch(digest):
+            raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+        return f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
+
+    def _already(self, place: str, size: int) -> bool:
+        """Whether the bytes are there; their time is renewed, so that a sweep of old blobs spares them."""
+        try:
+            if os.stat(place).st_size != size:  # noqa: PTH116 - a Path object costs more than the call
+                return False
+            os.utime(place)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _temporary(self, folder: str) -> str:
+        return f"{folder}{os.sep}{_TEMPORARY_PREFIX}{os.getpid()}-{id(self):x}-{next(self._numbers)}"
+
+    def _create(self, temporary: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return os.open(temporary, flags, 0o400)
+        except FileNotFoundError:
+            Path(temporary).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(temporary, flags, 0o400)
+
+    def _settle(self, temporary: str, place: str) -> None:
+        os.rename(temporary, place)  # noqa: PTH104 - as above
+        if self.durable:
+            folder = os.open(os.path.dirname(place), os.O_RDONLY)  # noqa: PTH120 - as above
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
+        """Every file under `sha256/`, blobs and others."""
+        for entry in os.scandir(self._folder):
+            if entry.is_dir(follow_symlinks=False):
+                yield from os.scandir(entry.path)
+            else:
+                yield entry
+
+
+def _write_all(handle: int, data: bytes | memoryview) -> None:
+    written = os.write(handle, data)
+    if written < len(data):
+        view = memoryview(data)[written:]
+        while view:
+            view = view[os.write(handle, view) :]
+
+
+def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
+    """Removes what was half-written and raises."""
+    with suppress(FileNotFoundError):
+        Path(temporary).unlink()
+    if error.errno in _FULL:
+        raise StorageFull(
+            f"There is no room left for blobs under {root}; nothing was stored.",
+            hint="Free some space (`unshelve gc` removes what nothing refers to), then try again.",
+        ) from error
+    raise error
+
+
+def _missing(digest: str) -> NotFound:
+    return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
