@@ -148,6 +148,8 @@ class SegmentFile:
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
         self.size = len(MAGIC)
+        self.broken = False
+        """True when a frame that was cut short could not be taken back: nothing may be written behind it."""
         self._handle = handle
 
     @classmethod
@@ -172,7 +174,10 @@ class SegmentFile:
         try:
             _write_all(self._handle, data)
         except OSError:
-            os.ftruncate(self._handle, self.size)
+            try:
+                os.ftruncate(self._handle, self.size)
+            except OSError:
+                self.broken = True
             raise
         self.size += len(data)
 
