@@ -39,18 +39,10 @@ class Kind(StrEnum):
     STEP = "step"
 
 
-class SplitValue(Protocol):
-    """A split as evaluation.splits makes it."""
-
-    @property
-    def kind(self) -> str: ...
-
-
-class GateValue(Protocol):
-    """A gate as evaluation.gates makes it."""
-
-    @property
-    def name(self) -> str: ...
+SplitValue = object
+"""A split as evaluation.splits makes it, or the name of a @split step."""
+GateValue = object
+"""A gate as evaluation.gates makes it."""
 
 
 class ChoiceValue(Protocol):
@@ -74,7 +66,7 @@ class Mark:
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
     known_later: tuple[str, ...] = ()
-    split: SplitValue | str | None = None
+    split: SplitValue | None = None
     gates: tuple[GateValue, ...] = ()
     retrain: str | None = None
     choose: ChoiceValue | None = None
@@ -173,7 +165,7 @@ def model(function: Function, /) -> Function: ...
 @overload
 def model(
     *,
-    split: SplitValue | str | None = None,
+    split: SplitValue | None = None,
     gates: Sequence[GateValue] = (),
     retrain: str | None = None,
     choose: ChoiceValue | None = None,
@@ -185,7 +177,7 @@ def model(
     function: Function | None = None,
     /,
     *,
-    split: SplitValue | str | None = None,
+    split: SplitValue | None = None,
     gates: Sequence[GateValue] = (),
     retrain: str | None = None,
     choose: ChoiceValue | None = None,
