@@ -1,0 +1,73 @@
+"""Artifact: the name of a stored value, light enough for processes that never load the value itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from unshelve.errors import Damaged
+
+
+class ArtifactKind(StrEnum):
+    """How the bytes of an artifact are to be read."""
+
+    TABLE = "table"  # a pandas DataFrame as Parquet
+    SERIES = "series"  # a pandas Series as Parquet with one column
+    POLARS = "polars"  # a polars DataFrame as Parquet
+    ARROW = "arrow"  # an Arrow table as Parquet
+    ARRAY = "array"  # a numpy array as npy
+    NUMBER = "number"  # a numpy scalar as npy of no dimensions
+    JSON = "json"  # None, booleans, numbers, texts, lists and string-keyed dicts of them
+    FIGURE = "figure"  # a matplotlib figure as SVG
+    BYTES = "bytes"  # as they are
+    OBJECT = "object"  # anything else, pickled: a fitted estimator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A typed value that a step made, stored under the hash of its content.
+
+    `summary` says in a few JSON values what it is (rows and columns, shape, type). `code` is the digest of the
+    project's own classes inside a pickled object: its bytes hold only their names, and two objects of equal
+    bytes behave differently when their class was edited.
+    """
+
+    digest: str
+    kind: ArtifactKind
+    size_bytes: int
+    summary: Mapping[str, object] = field(default_factory=dict)
+    code: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the keys of later steps hold: equal identities are equal values."""
+        return f"{self.kind}:{self.digest}:{self.code}" if self.code else f"{self.kind}:{self.digest}"
+
+    def to_json(self) -> dict[str, object]:
+        """The artifact as JSON values."""
+        value: dict[str, object] = {
+            "digest": self.digest,
+            "kind": self.kind.value,
+            "size_bytes": self.size_bytes,
+            "summary": dict(self.summary),
+        }
+        if self.code is not None:
+            value["code"] = self.code
+        return value
+
+
+def artifact_from_json(value: object) -> Artifact:
+    """The artifact that `to_json` wrote. Raises Damaged for anything else."""
+    if not isinstance(value, dict):
+        raise Damaged(f"An artifact should be a JSON object and is {type(value).__name__}.")
+    try:
+        return Artifact(
+            digest=value["digest"],
+            kind=ArtifactKind(value["kind"]),
+            size_bytes=value["size_bytes"],
+            summary=value["summary"],
+            code=value.get("code"),
+        )
+    except (KeyError, ValueError) as error:
+        raise Damaged(f"A stored artifact cannot be read: {error!r}.") from error
