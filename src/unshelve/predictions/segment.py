@@ -65,18 +65,21 @@ def frame(records: Sequence[Record]) -> bytes:
     return _HEAD.pack(length, zlib.crc32(payload, length)) + payload
 
 
-def scan(data: bytes | memoryview, start: int = 0) -> Scan:
-    """The whole frames in `data` from `start` on; bytes that begin a segment begin with its magic.
+def scan(data: bytes | memoryview) -> Scan:
+    """The whole frames in a segment's bytes.
 
     Costs one pass over the bytes for their checksums; no record is decoded.
     """
     view = memoryview(data)
-    position = start
-    if start == 0:
-        if bytes(view[: len(MAGIC)]) != MAGIC:
-            torn = MAGIC.startswith(bytes(view[: len(MAGIC)]))
-            return Scan((), 0, Ending.TORN if torn else Ending.DAMAGED)
-        position = len(MAGIC)
+    begin = bytes(view[: len(MAGIC)])
+    if begin != MAGIC:
+        return Scan((), 0, Ending.TORN if MAGIC.startswith(begin) else Ending.DAMAGED)
+    return scan_frames(view, len(MAGIC))
+
+
+def scan_frames(data: bytes | memoryview, position: int = 0) -> Scan:
+    """The whole frames in `data` from `position` on, where a frame begins."""
+    view = memoryview(data)
     payloads = []
     ending = Ending.WHOLE
     while position < len(view):

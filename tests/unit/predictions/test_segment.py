@@ -18,6 +18,7 @@ from unshelve.predictions.segment import (
     read_records,
     remove_unfinished,
     scan,
+    scan_frames,
     segments,
 )
 
@@ -81,7 +82,7 @@ def test_scanning_goes_on_where_it_stopped() -> None:
     first, second = frame([record(1)]), frame([record(2)])
     stopped = scan(MAGIC + first + second[:5])
 
-    found = scan(MAGIC + first + second, stopped.end)
+    found = scan_frames(MAGIC + first + second, stopped.end)
 
     assert [end - begin for begin, end in found.payloads] == [len(second) - 8]
 

@@ -1,0 +1,185 @@
+"""Questions to the prediction log, sealed or not: the newest answers, one answer, how many by day.
+
+An answer is in an unsealed segment until the row of its sealed file is committed, and never counts twice:
+segments are read first and the table afterwards, and what the table knows by then is left out of the first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Select, func, select
+
+from unshelve.errors import BadRequest, NotFound
+from unshelve.ids import ALPHABET, new_id
+from unshelve.predictions.record import Record
+from unshelve.predictions.sealed import SealedFiles
+from unshelve.predictions.segment import segments
+from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
+from unshelve.predictions.tail import Tail
+from unshelve.storage.database import Database
+
+_DAY: Final = 86_400_000
+_TIME_LETTERS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCount:
+    """How many answers one version gave on one day (UTC)."""
+
+    day: str
+    model: str
+    version: int
+    answers: int
+
+
+class PredictionLog:
+    """What has been answered. May be asked by several threads."""
+
+    def __init__(self, database: Database, folder: Path, files: SealedFiles) -> None:
+        self.folder = folder
+        self._database = database
+        self._files = files
+        self._tails: dict[str, Tail] = {}
+        self._lock = threading.Lock()
+
+    def recent(self, model: str | None = None, *, limit: int = 50, before: str | None = None) -> list[Record]:
+        """The newest answers, newest first: of one model or of all, with ids below `before`."""
+        if before is not None and _milliseconds(before) is None:
+            raise BadRequest(f"`before` must be the id of an answer, and {before[:40]!r} is none.")
+        with self._lock, self._unsealed() as (tails, connection):
+            found: list[Record] = []
+            for tail in tails:
+                _merge(found, tail.recent(model=model, before=before, limit=limit), limit)
+            for path, last_id in _files_before(connection, model, before):
+                if len(found) >= limit and last_id < found[-1].id:
+                    break
+                _merge(found, self._files.recent(path, model=model, before=before, limit=limit), limit)
+            return found
+
+    def find(self, record_id: str) -> Record:
+        """One answer. Raises NotFound when no answer has that id."""
+        if _milliseconds(record_id) is not None:
+            with self._lock, self._unsealed() as (tails, connection):
+                for tail in tails:
+                    record = tail.find(record_id)
+                    if record is not None:
+                        return record
+                for path in _files_around(connection, record_id):
+                    record = self._files.find(path, record_id)
+                    if record is not None:
+                        return record
+        raise NotFound(f"No answer has the id {record_id[:40]!r}.", code="prediction-not-found")
+
+    def counts(self, first: date, last: date, model: str | None = None) -> list[DayCount]:
+        """How many answers each version gave on each day from `first` to `last`, both included."""
+        sums: dict[tuple[str, str, int], int] = {}
+        days = (first.isoformat(), last.isoformat())
+        with self._lock, self._unsealed() as (tails, connection):
+            for tail in tails:
+                for key, answers in tail.counts.items():
+                    if days[0] <= key[0] <= days[1] and model in (None, key[1]):
+                        sums[key] = sums.get(key, 0) + answers
+            for day, name, version, answers in connection.execute(_counts(days, model)):
+                sums[day, name, version] = sums.get((day, name, version), 0) + answers
+        return [
+            DayCount(day=day, model=name, version=version, answers=answers)
+            for (day, name, version), answers in sorted(sums.items())
+        ]
+
+    @contextmanager
+    def _unsealed(self) -> Iterator[tuple[list[Tail], Connection]]:
+        """The segments that are not sealed, and a connection at a moment after they were read."""
+        tails = self._refreshed()
+        with self._database.read() as connection:
+            names = [tail.path.stem for tail in tails]
+            sealed = set(connection.execute(select(SEGMENT.c.id).where(SEGMENT.c.id.in_(names))).scalars())
+            yield [tail for tail in tails if tail.path.stem not in sealed], connection
+
+    def _refreshed(self) -> list[Tail]:
+        tails = {}
+        for path in segments(self.folder / "open"):
+            tail = self._tails.get(path.stem) or Tail(path)
+            try:
+                tail.refresh()
+            except FileNotFoundError:
+                continue
+            tails[path.stem] = tail
+        self._tails = tails
+        return list(tails.values())
+
+
+def _merge(found: list[Record], more: Iterable[Record], limit: int) -> None:
+    found.extend(more)
+    found.sort(key=attrgetter("id"), reverse=True)
+    del found[limit:]
+
+
+def _files_before(connection: Connection, model: str | None, before: str | None) -> Iterator[tuple[str, str]]:
+    """(path, newest id) of the sealed files with answers below `before`, those with the newest answers first.
+
+    A file holds answers of one day, so none that ends more than a day after `before` begins below it: the index
+    over the newest id is entered there, and left by the caller when it has enough.
+    """
+    table = SEGMENT_FILE if model is None else SEGMENT_COUNT
+    statement = select(table.c.segment, table.c.day, table.c.last_id).order_by(table.c.last_id.desc())
+    if model is not None:
+        statement = statement.where(table.c.model == model)
+    if before is not None:
+        latest = _first_id((_milliseconds(before) or 0) + _DAY)
+        statement = statement.where(table.c.first_id < before, table.c.last_id < latest)
+    seen = set()
+    for segment, day, last_id in connection.execution_options(yield_per=16).execute(statement):
+        if (segment, day) not in seen:
+            seen.add((segment, day))
+            yield _path(connection, segment, day), last_id
+
+
+def _path(connection: Connection, segment: str, day: str) -> str:
+    table = SEGMENT_FILE
+    statement = select(table.c.path).where(table.c.segment == segment, table.c.day == day)
+    path: str = connection.execute(statement).scalar_one()
+    return path
+
+
+def _files_around(connection: Connection, record_id: str) -> list[str]:
+    """The sealed files whose ids begin below and end above an id."""
+    table = SEGMENT_FILE
+    moment = _milliseconds(record_id) or 0
+    statement = select(table.c.path).where(
+        table.c.last_id >= record_id, table.c.last_id < _first_id(moment + _DAY), table.c.first_id <= record_id
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def _counts(days: tuple[str, str], model: str | None) -> Select[str, str, int, int]:
+    """The sum of answers for each day, model and version within some days."""
+    table = SEGMENT_COUNT
+    statement = (
+        select(table.c.day, table.c.model, table.c.version, func.sum(table.c.answers))
+        .where(table.c.day.between(*days))
+        .group_by(table.c.day, table.c.model, table.c.version)
+    )
+    return statement if model is None else statement.where(table.c.model == model)
+
+
+def _milliseconds(record_id: str) -> int | None:
+    """The time in an id: its first ten letters; None when it is no id."""
+    if len(record_id) != 26 or any(letter not in ALPHABET for letter in record_id):
+        return None
+    value = 0
+    for letter in record_id[:_TIME_LETTERS]:
+        value = value << 5 | ALPHABET.index(letter)
+    return value
+
+
+def _first_id(moment: int) -> str:
+    """The lowest id of a millisecond."""
+    return new_id(moment)[:_TIME_LETTERS] + ALPHABET[0] * 16
