@@ -1,0 +1,94 @@
+"""Small pictures inside tables and cards: a spark, a forest of three, a score on its bar, the verdicts of a Proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from unshelve.web.charts import svg
+from unshelve.web.charts.scale import Scale, thin
+from unshelve.web.wording import measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its interval, for one line of a forest."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def spark(values: Sequence[float]) -> Markup:
+    """A line without axes, its last point marked; the numbers stand beside it in the table."""
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return Markup("")
+    up = Scale(min(finite), max(finite), 21, 3) if min(finite) != max(finite) else Scale(0, 1, 12, 12)
+    step = 84 / (len(finite) - 1)
+    points = thin([(2 + index * step, up(value)) for index, value in enumerate(finite)], 80)
+    inside = svg.element("path", d=f"M{' '.join(f'{svg.number(x)},{svg.number(y)}' for x, y in points)}")
+    inside += svg.element("circle", cx=points[-1][0], cy=points[-1][1], r=2.2)
+    return svg.element("svg", inside, class_="spark", viewBox="0 0 88 24", aria_hidden="true")
+
+
+def forest(estimates: Sequence[Estimate | None]) -> Markup:
+    """Estimates above each other on one scale, the first full, from the third on quiet: a cell of a table."""
+    known = [one for one in estimates if one is not None and math.isfinite(one.value)]
+    ends = [end for one in known for end in (one.low, one.high, one.value) if end is not None and math.isfinite(end)]
+    if not ends:
+        return Markup("")
+    along = Scale(min(ends), max(ends), 6, 144)
+    parts = []
+    for index, one in enumerate(estimates):
+        if one is None or not math.isfinite(one.value):
+            continue
+        y = 7 + index * 13
+        if one.low is not None and one.high is not None:
+            parts.append(svg.line(along(one.low), y, along(one.high), y, "range quiet" if index > 1 else "range"))
+        kind = ("dot full", "dot", "dot quiet")[min(index, 2)]
+        parts.append(svg.element("circle", class_=kind, cx=along(one.value), cy=y, r=3.5))
+    height = 2 + len(estimates) * 13
+    return svg.element("svg", svg.join(parts), class_="plot forest", viewBox=f"0 0 150 {height}", aria_hidden="true")
+
+
+def score_bar(score: float, *, threshold: float | None = None, word: str = "") -> Markup:
+    """A probability on a bar from 0 to 100, with the threshold from which on the answer is yes."""
+    along = Scale(0, 1, 10, 350)
+    x = along(min(max(score, 0.0), 1.0))
+    hundred = measure(round(score * 100, 1) if score < 0.1 else round(score * 100))
+    parts = [
+        svg.element("rect", class_="bar soft", x=10, y=26, width=340, height=10, rx=5),
+        svg.element("rect", class_="bar", x=10, y=26, width=max(x - 10, 5), height=10, rx=5),
+    ]
+    if threshold is not None and 0 < threshold < 1:
+        at = along(threshold)
+        said = f"{word} from {measure(round(threshold * 100, 1))}".strip()
+        half = svg.width(said) / 2
+        parts.append(svg.line(at, 18, at, 44, "mark"))
+        parts.append(svg.text(min(max(at, half + 24), 320 - half), 58, said, "two", "middle"))
+    parts += [svg.text(10, 58, "0"), svg.text(350, 58, "100", None, "end")]
+    parts.append(svg.element("circle", class_="dot full", cx=x, cy=31, r=7))
+    parts.append(svg.text(min(max(x, 14), 346), 14, hundred, "one", "middle"))
+    label = f"Score {hundred} of 100" + (f"; {word} from {measure(threshold * 100)}" if threshold is not None else "")
+    return svg.drawing(360, 64, label, svg.join(parts))
+
+
+def verdict_bar(counts: Sequence[int]) -> Markup:
+    """Four shares side by side: proven, equal within tolerance, unstable, not covered. No share vanishes."""
+    total = sum(counts)
+    if not total:
+        return Markup("")
+    widths = [max(280 * number / total, 5.0) if number else 0.0 for number in counts]
+    parts, x = [], 0.0
+    for index, wide in enumerate(widths):
+        if wide:
+            parts.append(svg.element("rect", class_=f"v{index + 1}", x=x, y=0, width=wide, height=10, rx=2))
+        x += wide
+    return svg.element(
+        "svg", svg.join(parts), class_="verdict", viewBox=f"0 0 {svg.number(x)} 10", width="100%", height="10",
+        preserveAspectRatio="none", aria_hidden="true",
+    )  # fmt: skip
