@@ -102,9 +102,12 @@ class Schema:
     """The fields of a row, in the order of the training columns."""
 
     fields: tuple[Field, ...]
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The names of the fields, in order."""
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(one.name for one in self.fields))
         seen: set[str] = set()
         for name in self.names:
             if name in seen:
@@ -116,11 +119,6 @@ class Schema:
         if self._hash is None:
             object.__setattr__(self, "_hash", hash(self.fields))
         return cast("int", self._hash)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the fields, in order."""
-        return tuple(one.name for one in self.fields)
 
     def field(self, name: str) -> Field:
         """The field with that name; `NotFound`, with the nearest names, when there is none."""
