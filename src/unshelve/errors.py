@@ -4,7 +4,10 @@
       NotFound (LookupError)            404  what was asked for does not exist
       Refused (ValueError)              422  what was given cannot be accepted
         BadRequest                      400  the request itself cannot be read
+          TooSlow                       408  the request did not arrive in time
+        MethodNotAllowed                405  that cannot be done with this address
         TooLarge                        413  more was sent than is allowed
+          HeadTooLarge                  431  of the request line and headers
         UnsupportedType                 415  the content type is not one that can be read
         SolutionInvalid                 422  the solution file cannot be run as it is
         SchemaMismatch                  422  rows do not fit the Schema
@@ -82,11 +85,32 @@ class BadRequest(Refused):
     status = 400
 
 
+class TooSlow(BadRequest):
+    """The request did not arrive in time."""
+
+    code = "request-too-slow"
+    status = 408
+
+
+class MethodNotAllowed(Refused):
+    """That cannot be done with this address."""
+
+    code = "method-not-allowed"
+    status = 405
+
+
 class TooLarge(Refused):
     """More was sent than is allowed."""
 
     code = "too-large"
     status = 413
+
+
+class HeadTooLarge(TooLarge):
+    """The head of the request is larger than is allowed."""
+
+    code = "head-too-large"
+    status = 431
 
 
 class UnsupportedType(Refused):
