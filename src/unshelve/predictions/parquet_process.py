@@ -38,7 +38,7 @@ class _Call(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    value: msgspec.Raw = msgspec.Raw()
+    value: bytes = b""
     error: str | None = None
     full: bool = False
 
@@ -140,7 +140,7 @@ def serve(files: SealedFiles, calls: IO[bytes], results: IO[bytes]) -> None:
             return
         try:
             value = _VERBS[call.verb](files, call)
-            result = _Result(value=msgspec.Raw(msgspec.msgpack.encode(value)))
+            result = _Result(value=msgspec.msgpack.encode(value))
         except OSError as error:
             result = _Result(error=str(error), full=error.errno in (errno.ENOSPC, errno.EDQUOT))
         except ValueError as error:  # what pyarrow raises for a file that is not whole

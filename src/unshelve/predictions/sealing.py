@@ -89,6 +89,7 @@ class Sealer:
         return sealed.records if sealed else 0
 
     def _record(self, connection: Connection, segment: str, sealed: SealedSegment) -> None:
+        now = self._clock.now()
         digest = digest_json([[file.path, file.digest] for file in sealed.files])
         row = {
             "id": segment,
@@ -96,7 +97,7 @@ class Sealer:
             "lost_bytes": sealed.lost_bytes,
             "ending": sealed.ending,
             "digest": digest,
-            "sealed_at": milliseconds(self._clock.now()),
+            "sealed_at": milliseconds(now),
         }
         connection.execute(insert(SEGMENT), row)
         for file in sealed.files:
@@ -110,7 +111,7 @@ class Sealer:
         details = {"digest": digest, "records": sealed.records, "files": [file.path for file in sealed.files]}
         if sealed.lost_bytes:
             details |= {"ending": sealed.ending, "lost_bytes": sealed.lost_bytes}
-        audit.append(connection, self._actor, "seal predictions", f"segment {segment}", details)
+        audit.append(connection, self._actor, "seal predictions", f"segment {segment}", details, now=now)
 
     def _set_aside(self, path: Path) -> None:
         """Keeps a segment whose end cannot be read; its whole frames are sealed like any other's."""
