@@ -1,8 +1,27 @@
-"""Runs and their steps: queueing, starting, recording, ending, and reading them back."""
+"""Runs and their steps: queued, started, recorded, ended, and read back.
+
+A run whose process ended without a word stays `running` until the next start marks it `interrupted`
+(`interrupt_open_runs`); what it finished counts for the next run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select, update
+
+from unshelve.clock import milliseconds
+from unshelve.errors import NotFound
+from unshelve.ids import canonical_json, new_id
+from unshelve.registry.tables import run, run_step
+
+RESUMABLE_FOR: Final = timedelta(days=1)
+"""How long a broken run's sources count for the run that resumes it."""
 
 
 class RunState(StrEnum):
@@ -24,3 +43,286 @@ class StepState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"  # something that it needs failed
     STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as lists and pages show it."""
+
+    id: str
+    solution: str
+    number: int
+    state: RunState
+    cause: str
+    actor: str
+    queued_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """What became of one task. `outputs` and `error` are JSON values as `pipeline` writes them."""
+
+    task: str
+    state: StepState
+    reason: str
+    key: str | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # JSON
+    started_at: datetime | None = None
+    seconds: float | None = None
+    peak_bytes: int | None = None
+    attempts: int = 0
+    log: str | None = None
+    error: Mapping[str, Any] | None = None  # JSON
+
+
+def queue(
+    connection: Connection, *, solution: str, cause: str, actor: str, parameters: Mapping[str, object], now: datetime
+) -> Run:
+    """A new run of a solution, with the next number, not yet started."""
+    last = connection.execute(select(func.max(run.c.number)).where(run.c.solution == solution)).scalar()
+    queued = Run(
+        id=new_id(milliseconds(now)),
+        solution=solution,
+        number=(last or 0) + 1,
+        state=RunState.QUEUED,
+        cause=cause,
+        actor=actor,
+        queued_at=now,
+        parameters=dict(parameters),
+    )
+    connection.execute(
+        run.insert().values(
+            id=queued.id,
+            solution=solution,
+            number=queued.number,
+            state=queued.state.value,
+            cause=cause,
+            actor=actor,
+            parameters=canonical_json(queued.parameters).decode(),
+            environment="{}",
+            graph="[]",
+            queued_at=time_text(now),
+        )
+    )
+    return queued
+
+
+def start(
+    connection: Connection,
+    run_id: str,
+    *,
+    environment: Mapping[str, str],
+    graph: Sequence[Mapping[str, object]],
+    now: datetime,
+) -> None:
+    """Says that a queued run has begun, in which environment, and which tasks it is made of. Raises NotFound."""
+    changed = connection.execute(
+        update(run)
+        .where(run.c.id == run_id)
+        .values(
+            state=RunState.RUNNING.value,
+            environment=canonical_json(environment).decode(),
+            graph=canonical_json(graph).decode(),
+            started_at=time_text(now),
+        )
+    )
+    if changed.rowcount == 0:
+        raise _unknown(run_id)
+
+
+def record(connection: Connection, run_id: str, steps: Sequence[Mapping[str, object]]) -> None:
+    """Adds rows of ended tasks, as `step_row` makes them."""
+    if steps:
+        connection.execute(run_step.insert(), [{"run_id": run_id, **step} for step in steps])
+
+
+def step_row(step: RunStep, position: int) -> dict[str, object]:
+    """A step as its row in the table, without the run. `position` counts the ended tasks of the run."""
+    return {
+        "task": step.task,
+        "position": position,
+        "state": step.state.value,
+        "reason": step.reason,
+        "key": step.key,
+        "outputs": _json(step.outputs) if step.outputs else None,
+        "started_at": None if step.started_at is None else time_text(step.started_at),
+        "seconds": step.seconds,
+        "peak_bytes": step.peak_bytes,
+        "attempts": step.attempts,
+        "log": step.log,
+        "error": None if step.error is None else _json(step.error),
+    }
+
+
+def end(connection: Connection, run_id: str, state: RunState, *, now: datetime, error: str | None = None) -> None:
+    """Says how a run ended, with one sentence on why where it did not end well."""
+    connection.execute(
+        update(run).where(run.c.id == run_id).values(state=state.value, ended_at=time_text(now), error=error)
+    )
+
+
+def interrupt_open_runs(connection: Connection, *, now: datetime) -> list[str]:
+    """Marks runs that are still called running and can no longer be: to be called at start, by the only writer."""
+    open_runs = list(connection.execute(select(run.c.id).where(run.c.state == RunState.RUNNING.value)).scalars())
+    for run_id in open_runs:
+        end(connection, run_id, RunState.INTERRUPTED, now=now, error="The process ended while the run was going on.")
+    return open_runs
+
+
+def resume_point(connection: Connection, solution: str, *, now: datetime) -> datetime | None:
+    """Since when answers of sources count for a run that starts now; None: each source is to be asked.
+
+    If the newest runs of the solution were broken off, that is when the first of them started: a run that is
+    broken off twice still asks each source once. Runs that broke off more than a day ago are left alone.
+    """
+    since: datetime | None = None
+    rows = connection.execute(
+        select(run.c.state, run.c.started_at)
+        .where(run.c.solution == solution, run.c.started_at.is_not(None))
+        .order_by(run.c.number.desc())
+        .limit(1000)
+    )
+    for state, started_at in rows:
+        started = _time(started_at)
+        if state not in _BROKEN or started is None or now - started > RESUMABLE_FOR:
+            break
+        since = started
+    return since
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """One run. Raises NotFound."""
+    row = connection.execute(select(*_COLUMNS).where(run.c.id == run_id)).first()
+    if row is None:
+        raise _unknown(run_id)
+    return _run(row)
+
+
+def numbered_run(connection: Connection, solution: str, number: int) -> Run:
+    """A run of a solution by its number. Raises NotFound."""
+    row = connection.execute(select(*_COLUMNS).where(run.c.solution == solution, run.c.number == number)).first()
+    if row is None:
+        raise NotFound(f"{solution} has no run {number}.", code="run-not-found")
+    return _run(row)
+
+
+def runs_of(
+    connection: Connection, solution: str | None = None, *, limit: int = 100, before: int | None = None
+) -> list[Run]:
+    """The runs of a solution (or of all), newest first; `before` is the number that the last page ended with."""
+    query = select(*_COLUMNS).order_by(run.c.queued_at.desc(), run.c.id.desc()).limit(limit)
+    if solution is not None:
+        query = query.where(run.c.solution == solution)
+    if before is not None:
+        query = query.where(run.c.number < before)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def graph_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The tasks of a run as they are drawn: name, title, kind, group, needs. Raises NotFound."""
+    text = connection.execute(select(run.c.graph).where(run.c.id == run_id)).scalar()
+    if text is None:
+        raise _unknown(run_id)
+    drawn: list[dict[str, Any]] = msgspec.json.decode(text)
+    return drawn
+
+
+def steps_of(connection: Connection, run_id: str) -> list[RunStep]:
+    """The ended tasks of a run, in the order in which they ended."""
+    rows = connection.execute(select(*_STEP_COLUMNS).where(run_step.c.run_id == run_id).order_by(run_step.c.position))
+    return [_step(row) for row in rows]
+
+
+def step_of(connection: Connection, run_id: str, task: str) -> RunStep:
+    """One ended task of a run. Raises NotFound."""
+    row = connection.execute(select(*_STEP_COLUMNS).where(run_step.c.run_id == run_id, run_step.c.task == task)).first()
+    if row is None:
+        raise NotFound(f"Run {run_id} has no ended step {task}.", code="step-not-found")
+    return _step(row)
+
+
+def usual_seconds(connection: Connection, solution: str) -> dict[str, float]:
+    """How long each task took when it last ran, for the time left: of the newest 20 runs that ran any."""
+    newest = (
+        select(run.c.id).where(run.c.solution == solution).order_by(run.c.number.desc()).limit(20).scalar_subquery()
+    )
+    rows = connection.execute(
+        select(run_step.c.task, run_step.c.seconds)
+        .where(run_step.c.run_id.in_(newest), run_step.c.state == StepState.RAN.value)
+        .order_by(run_step.c.run_id)
+    )
+    return {task: seconds for task, seconds in rows if seconds is not None}
+
+
+def stored_digests(connection: Connection) -> Iterator[str]:
+    """The blobs that recorded runs point to: outputs and logs."""
+    for outputs, log in connection.execute(select(run_step.c.outputs, run_step.c.log)):
+        if log is not None:
+            yield log
+        if outputs is not None:
+            yield from digests_in(outputs)
+
+
+def digests_in(outputs: str) -> Iterable[str]:
+    """The digests of the artifacts in a stored `outputs` text."""
+    return [artifact["digest"] for artifact in msgspec.json.decode(outputs).values()]
+
+
+def time_text(moment: datetime) -> str:
+    """A moment as the tables hold it: UTC with microseconds, so that texts sort as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _unknown(run_id: str) -> NotFound:
+    return NotFound(f"There is no run {run_id}.", code="run-not-found")
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        solution=row.solution,
+        number=row.number,
+        state=RunState(row.state),
+        cause=row.cause,
+        actor=row.actor,
+        queued_at=datetime.fromisoformat(row.queued_at),
+        started_at=_time(row.started_at),
+        ended_at=_time(row.ended_at),
+        error=row.error,
+        parameters=msgspec.json.decode(row.parameters),
+        environment=msgspec.json.decode(row.environment),
+    )
+
+
+def _step(row: Row[Any]) -> RunStep:
+    return RunStep(
+        task=row.task,
+        state=StepState(row.state),
+        reason=row.reason,
+        key=row.key,
+        outputs={} if row.outputs is None else msgspec.json.decode(row.outputs),
+        started_at=_time(row.started_at),
+        seconds=row.seconds,
+        peak_bytes=row.peak_bytes,
+        attempts=row.attempts,
+        log=row.log,
+        error=None if row.error is None else msgspec.json.decode(row.error),
+    )
+
+
+_BROKEN: Final = frozenset({RunState.INTERRUPTED.value, RunState.STOPPED.value})
+_COLUMNS: Final = tuple(column for column in run.c if column.name != "graph")
+_STEP_COLUMNS: Final = tuple(column for column in run_step.c if column.name not in ("run_id", "position"))

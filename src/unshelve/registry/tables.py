@@ -27,7 +27,7 @@ run = Table(
     Column("id", Text, primary_key=True),
     Column("solution", Text, nullable=False),
     Column("number", Integer, nullable=False),  # 1, 2, 3 … within the solution
-    Column("state", Text, nullable=False),  # queued, running, done, failed, stopped
+    Column("state", Text, nullable=False),  # queued, running, done, failed, stopped, interrupted
     Column("cause", Text, nullable=False),  # one sentence: who or what started it
     Column("actor", Text, nullable=False),
     Column("parameters", Text, nullable=False),  # JSON: step.name -> value
@@ -46,6 +46,7 @@ run_step = Table(
     METADATA,
     Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
     Column("task", Text, primary_key=True),
+    Column("position", Integer, nullable=False),  # 0, 1, 2 … in the order in which tasks ended
     Column("state", Text, nullable=False),  # ran, cached, failed, skipped, stopped
     Column("reason", Text, nullable=False),  # why it ran or did not
     Column("key", Text),
@@ -69,6 +70,7 @@ result = Table(
     Column("run_id", Text, nullable=False),
     Column("made_at", Text, nullable=False),
     Index("result_by_task", "solution", "task", "made_at"),
+    Index("result_by_time", "solution", "made_at"),
 )
 
 metric = Table(

@@ -1,0 +1,86 @@
+"""Stored results: what a task made under a key, to be used again instead of running it.
+
+Rows come and go as plain texts: a plan reads tens of thousands of them, and decodes those that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from unshelve.registry.runs import digests_in
+from unshelve.registry.tables import result
+
+
+class StoredResult(NamedTuple):
+    """What a task made. `outputs` and `parts` are JSON texts; `made_at` is a time as `runs.time_text` writes it."""
+
+    key: str
+    task: str
+    outputs: str
+    parts: str
+    run_id: str
+    made_at: str
+
+    def read_parts(self) -> Mapping[str, Any]:
+        """What the key was made of, as `pipeline.cache` wrote it."""
+        parts: Mapping[str, Any] = msgspec.json.decode(self.parts)
+        return parts
+
+
+def newest_results(connection: Connection, solution: str, *, limit: int) -> list[StoredResult]:
+    """The newest results of a solution, newest first."""
+    rows = connection.execute(
+        select(*_COLUMNS).where(result.c.solution == solution).order_by(result.c.made_at.desc()).limit(limit)
+    )
+    return [StoredResult(*row) for row in rows]
+
+
+def result_of_key(connection: Connection, key: str) -> StoredResult | None:
+    """The result under a key, if there is one."""
+    row = connection.execute(select(*_COLUMNS).where(result.c.key == key)).first()
+    return None if row is None else StoredResult(*row)
+
+
+def newest_of_task(connection: Connection, solution: str, task: str) -> StoredResult | None:
+    """The newest result of a task under any key."""
+    row = connection.execute(
+        select(*_COLUMNS)
+        .where(result.c.solution == solution, result.c.task == task)
+        .order_by(result.c.made_at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else StoredResult(*row)
+
+
+def keep_results(connection: Connection, solution: str, results: Sequence[StoredResult]) -> None:
+    """Stores results; one under a known key takes the place of what was there."""
+    if not results:
+        return
+    table = postgresql.insert(result) if connection.dialect.name == "postgresql" else sqlite.insert(result)
+    replaced = {name: table.excluded[name] for name in ("outputs", "parts", "run_id", "made_at")}
+    connection.execute(
+        table.on_conflict_do_update(index_elements=["key"], set_=replaced),
+        [{**row._asdict(), "solution": solution} for row in results],
+    )
+
+
+def forget_results(connection: Connection, solution: str, *, task: str | None = None) -> int:
+    """Forgets the results of a solution, or of one task, so that they are made again; gives how many there were."""
+    statement = delete(result).where(result.c.solution == solution)
+    if task is not None:
+        statement = statement.where(result.c.task == task)
+    return connection.execute(statement).rowcount
+
+
+def stored_digests(connection: Connection) -> Iterator[str]:
+    """The blobs that stored results point to."""
+    for outputs in connection.execute(select(result.c.outputs)).scalars():
+        yield from digests_in(outputs)
+
+
+_COLUMNS = (result.c.key, result.c.task, result.c.outputs, result.c.parts, result.c.run_id, result.c.made_at)
