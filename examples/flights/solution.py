@@ -38,6 +38,7 @@ from unshelve import (
 LATE_MINUTES = 15
 WEATHER = ["temp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 PLACES = ["carrier", "origin", "dest"]
+ZONE = "America/New_York"  # schedules and day windows are of this zone
 SECOND_HALF = by_time("departs", test_from="2013-07-01")
 
 
@@ -263,18 +264,18 @@ def late_by_week(flown):
 
 
 @chart
-def said_and_true(lateness, features_test, late_test):
-    """Chance that was said, and share that came true."""
-    scores = pd.Series(lateness.predict_proba(features_test)[:, 1])
-    pairs = pd.DataFrame({"said": scores, "true": np.asarray(late_test, dtype=float)}) * 100
-    means = pairs.groupby(scores.clip(upper=0.85).mul(10).astype(int)).mean().round(1)
+def late_by_visibility(flown):
+    """Late flights by visibility at departure."""
+    names = ["under 1", "1 to 3", "3 to 6", "6 to 9", "9 or more"]
+    group = pd.cut(flown["visib"], [0, 1, 3, 6, 9, np.inf], right=False, labels=names)
+    share = _percent_late(flown).groupby(group, observed=False).mean()
     return {
-        "kind": "line",
-        "title": "What was said, and what came true",
-        "x": means["said"].tolist(),
-        "series": {"came true": means["true"].tolist(), "as said": means["said"].tolist()},
+        "kind": "bar",
+        "title": f"Below 1 mile of visibility, {share.iloc[0]:.0f} of 100 flights are late",
+        "x": names,
+        "y": share.round(1).tolist(),
         "unit": "%",
-        "caption": "Flights from July on, in groups by the chance of being late that the model gave them.",
+        "caption": "Share of flights that arrived 15 or more minutes late, by visibility (miles) at departure.",
     }
 
 

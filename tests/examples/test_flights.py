@@ -141,7 +141,7 @@ def test_charts_and_metrics_hold_finite_numbers(
         flights_file.late_by_hour(halves[0]),
         flights_file.late_by_airline(halves[0], flights_file.airlines()),
         flights_file.late_by_week(halves[0]),
-        flights_file.said_and_true(*judged),
+        flights_file.late_by_visibility(halves[0]),
         flights_file.saved_by_threshold(*judged),
     ]
     for one in drawn:

@@ -54,9 +54,11 @@ def test_the_model_beats_the_commonest_class(runtimes_file: ModuleType, judged: 
     assert runtimes_file.one_class_off_at_most(fitted, features, truth) > 0.95
 
 
-def test_charts_count_every_held_out_row(runtimes_file: ModuleType, judged: tuple[Any, pd.DataFrame, Any]) -> None:
-    assert runtimes_file.said_instead(*judged).to_numpy().sum() == len(judged[2])
-    assert len(runtimes_file.right_by_class(*judged)["y"]) == 4
+def test_charts_show_every_class_and_protocol(
+    runtimes_file: ModuleType, rows: pd.DataFrame, judged: tuple[Any, pd.DataFrame, Any]
+) -> None:
+    assert runtimes_file.right_by_class(*judged)["x"] == runtimes_file.CLASSES
+    assert runtimes_file.above_five_minutes(rows).between(0, 100).sum() == rows["protocol"].nunique()
 
 
 def test_each_class_that_an_answer_is_off_costs_minutes(runtimes_file: ModuleType) -> None:
