@@ -11,6 +11,7 @@ import builtins
 import importlib.util
 import linecache
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -57,10 +58,9 @@ class VersionCode:
         return module
 
     def find_class(self, module: str, name: str) -> Any:
-        """A class of the version's own modules for unpickling its state; LookupError for a foreign module."""
-        if module not in self._sources and module not in self._packages:
-            raise LookupError(module)
-        value: Any = self.module(module)
+        """What a pickle of the version's state names: in its own modules first, else in an installed one."""
+        own = module in self._sources or module in self._packages
+        value: Any = self.module(module) if own else import_module(module)
         for part in name.split("."):
             value = getattr(value, part)
         return value

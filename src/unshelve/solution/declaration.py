@@ -84,6 +84,8 @@ class Declaration:
     """Digest of all project files: equal digest, equal solution."""
     duplicates: tuple[tuple[str, int, int], ...] = ()
     """Names that are defined twice in the file: (name, first line, second line)."""
+    schemas: Mapping[str, str] = field(default_factory=dict)
+    """Schemas that the author owns: model -> the text of schema/MODEL.toml."""
     zone: str = "UTC"
 
     @property

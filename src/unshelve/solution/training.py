@@ -519,6 +519,7 @@ class _Builder:
             "test": [self.put(shared, output) for output in test],
             "model": name,
             "unit": step.unit,
+            "owned": self.declaration.schemas.get(name),
         }
         frozen_labels = described["frozen"]
         assert isinstance(frozen_labels, dict)
@@ -536,6 +537,7 @@ class _Builder:
             "estimator": self.put(judged, estimator),
             "X_test": inputs_test,
             "schema": self.put(judged, f"{schema}.schema"),
+            "fillers": self.put(judged, f"{schema}.fillers"),
         }
         if path.target is not None:
             common["y_test"] = self.view(path.target, test, scope, judged, whole=True)

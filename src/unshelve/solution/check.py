@@ -1,0 +1,361 @@
+"""What can be found in a solution before anything runs. Pure: it looks at the declaration alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from unshelve.errors import SolutionInvalid
+from unshelve.pipeline.graph import Graph
+from unshelve.pipeline.schedule import check_expression
+from unshelve.pipeline.step import Kind
+from unshelve.pipeline.task import Task
+from unshelve.solution.declaration import PARTS, Declaration, reference
+from unshelve.solution.findings import Finding, finding
+from unshelve.solution.request_path import (
+    chain_to,
+    entry_of,
+    first_reference,
+    model_path,
+    references,
+)
+from unshelve.solution.training import training
+
+FREE = {Kind.ENDPOINT}
+"""Kinds whose parameters may be something else than a step: request fields."""
+USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
+
+
+def check(declaration: Declaration) -> tuple[Finding, ...]:
+    """All findings, in the order of the file; errors among them keep the solution from running."""
+    found = [*_duplicates(declaration), *_unknown_parameters(declaration), *_cycles(declaration)]
+    if not any(each.severity == "error" for each in found):
+        for rule in (
+            _rows,
+            _models,
+            _leaks,
+            _test_rows,
+            _files,
+            _unused,
+            _not_covered,
+            _options,
+            _endpoints,
+            _answers,
+        ):
+            found.extend(rule(declaration))
+    if not any(each.severity == "error" for each in found):
+        found.extend(_planning(declaration))
+    return tuple(sorted(found, key=lambda each: (each.place.file, each.place.line, each.number)))
+
+
+def not_covered(declaration: Declaration, model: str) -> tuple[str, ...]:
+    """What lies before a model's request path, one sentence each; the Proof cannot speak of it."""
+    path = model_path(declaration, model)
+    entry = declaration.step(path.entry)
+    sentences = []
+    if entry.kind is Kind.STEP:
+        before = ", ".join(named.step for named in references(declaration, entry).values())
+        sentences.append(
+            f"A request is a row of {path.entry}, as {path.entry} returns it: what it does to "
+            f"{before or 'what it reads'} before is not covered."
+        )
+    return tuple(sentences)
+
+
+def _duplicates(declaration: Declaration) -> Iterator[Finding]:
+    for name, first, second in declaration.duplicates:
+        place = declaration.step(name).place if declaration.has(name) else declaration.steps[0].place
+        place = type(place)(file=place.file, line=second)
+        yield finding(
+            "U003",
+            name,
+            place,
+            f"{name} is defined twice, in line {first} and in line {second}; only the second counts.",
+            "Give one of them another name.",
+        )
+
+
+def _unknown_parameters(declaration: Declaration) -> Iterator[Finding]:
+    names = declaration.names
+    known = [*names, *(f"{name}_{part}" for name in names for part in PARTS)]
+    for step in declaration.steps:
+        for parameter in step.parameters:
+            if reference(parameter.name, names) is not None or parameter.has_default:
+                continue
+            if step.kind in FREE and parameter.request_type is not None:
+                continue
+            near = difflib.get_close_matches(parameter.name, known, n=2)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"The steps are {', '.join(names[:12])}."
+            if step.kind in FREE:
+                hint += " A request field needs a type: bool, int, float, str, date, datetime or a Literal."
+            yield finding(
+                "U001",
+                step.name,
+                step.place,
+                f"{step.name} takes {parameter.name}, and there is no step of that name.",
+                hint,
+            )
+
+
+def _cycles(declaration: Declaration) -> Iterator[Finding]:
+    tasks = [
+        Task(
+            name=step.name,
+            inputs={parameter: named.step for parameter, named in references(declaration, step).items()},
+        )
+        for step in declaration.steps
+    ]
+    try:
+        Graph(tasks)
+    except SolutionInvalid as error:
+        names = error.details.get("cycle")
+        first = next(iter(names), declaration.names[0]) if isinstance(names, list | tuple) else declaration.names[0]
+        step = declaration.step(str(first))
+        yield finding("U002", step.name, step.place, error.message, error.hint or "Let one of them take something else.")
+
+
+def _rows(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.KEEP, Kind.TRANSFORM, Kind.TARGET, Kind.SPLIT):
+        first = first_reference(declaration, step)
+        if first is None or entry_of(declaration, first.step) is None:
+            said = f"its first parameter {step.parameters[0].name}" if step.parameters else "it takes nothing, so it"
+            yield finding(
+                "U014",
+                step.name,
+                step.place,
+                f"{step.kind.capitalize()} {step.name} has no rows: {said} leads to no source.",
+                "Let its first parameter name a source, a keep or a transform.",
+            )
+
+
+def _models(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.MODEL):
+        try:
+            path = model_path(declaration, step.name)
+        except SolutionInvalid as error:
+            yield finding("U004", step.name, step.place, error.message, error.hint or "")
+            continue
+        targets = [
+            named.step
+            for named in references(declaration, step).values()
+            if declaration.step(named.step).kind is Kind.TARGET
+        ]
+        if len(set(targets)) > 1:
+            yield finding(
+                "U016",
+                step.name,
+                step.place,
+                f"Model {step.name} takes {len(set(targets))} targets: {', '.join(sorted(set(targets)))}.",
+                "Declare one model for each.",
+            )
+        if path.target is not None and path.part is None:
+            first = step.parameters[0].name
+            yield finding(
+                "U010",
+                step.name,
+                step.place,
+                f"Model {step.name} takes {first}, which holds the rows it will be judged by.",
+                f"Take {first}_train and {path.target}_train.",
+            )
+
+
+def _leaks(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.TRANSFORM):
+        for parameter, named in references(declaration, step).items():
+            other = declaration.step(named.step)
+            if other.kind is Kind.TARGET:
+                yield finding(
+                    "U005",
+                    step.name,
+                    step.place,
+                    f"Transform {step.name} takes {parameter}, the target: no request knows it.",
+                    "Leave it out. What is learned from the target belongs in a @fit on its training part.",
+                )
+    for step in declaration.of_kind(Kind.MODEL):
+        first = first_reference(declaration, step)
+        if first and any(declaration.step(name).kind is Kind.TARGET for name in chain_to(declaration, first.step)):
+            yield finding(
+                "U005",
+                step.name,
+                step.place,
+                f"Model {step.name} learns from rows that pass a target: no request knows it.",
+                "Let its first parameter lead back through transforms only.",
+            )
+
+
+def _test_rows(declaration: Declaration) -> Iterator[Finding]:
+    if not declaration.of_kind(Kind.MODEL):
+        return
+    frozen_by_paths = _learned_state(declaration)
+    for step in declaration.of_kind(Kind.FIT):
+        if step.name not in frozen_by_paths:
+            continue
+        for parameter, named in references(declaration, step).items():
+            other = declaration.step(named.step)
+            has_rows = other.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET) or _is_entry(declaration, named.step)
+            if named.part is None and has_rows:
+                yield finding(
+                    "U006",
+                    step.name,
+                    step.place,
+                    f"Fit {step.name} takes {parameter}: it has seen the rows that models are judged by.",
+                    f"Take {parameter}_train, unless what it learns is known beforehand.",
+                )
+            elif named.part == "test":
+                yield finding(
+                    "U006",
+                    step.name,
+                    step.place,
+                    f"Fit {step.name} takes {parameter}: it learns from the rows that models are judged by.",
+                    f"Take {named.step}_train.",
+                )
+
+
+def _is_entry(declaration: Declaration, name: str) -> bool:
+    return any(
+        model_path(declaration, model.name).entry == name
+        for model in declaration.of_kind(Kind.MODEL)
+        if first_reference(declaration, model) is not None
+    )
+
+
+def _learned_state(declaration: Declaration) -> set[str]:
+    """Fits that transforms or models lean on, directly or through other fits."""
+    found: set[str] = set()
+    waiting = [step for step in declaration.of_kind(Kind.TRANSFORM, Kind.MODEL, Kind.ANSWER, Kind.KEEP)]
+    while waiting:
+        step = waiting.pop()
+        for named in references(declaration, step).values():
+            other = declaration.step(named.step)
+            if other.kind in (Kind.FIT, Kind.STEP) and other.name not in found:
+                found.add(other.name)
+                waiting.append(other)
+    return found
+
+
+def _files(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.steps:
+        if step.kind is Kind.SOURCE:
+            continue
+        for path in step.files_read:
+            yield finding(
+                "U007",
+                step.name,
+                step.place,
+                f"{step.name} reads {path}: when that file changes, the stored result still counts.",
+                "Read it in a @source and take the source as a parameter.",
+            )
+
+
+def _unused(declaration: Declaration) -> Iterator[Finding]:
+    used = {named.step for step in declaration.steps for named in references(declaration, step).values()}
+    for step in declaration.steps:
+        if step.name in used or step.kind in USED_BY_THEMSELVES:
+            continue
+        if step.kind is Kind.SPLIT and declaration.of_kind(Kind.MODEL):
+            continue
+        yield finding(
+            "U008", step.name, step.place, f"Nothing takes {step.name}.", "Use it, or take it out of the solution."
+        )
+
+
+def _not_covered(declaration: Declaration) -> Iterator[Finding]:
+    for model in declaration.of_kind(Kind.MODEL):
+        for sentence in not_covered(declaration, model.name):
+            yield finding(
+                "U009",
+                model.name,
+                model.place,
+                f"Model {model.name}: {sentence}",
+                "Turn the step into a source with transforms after it, if requests come raw.",
+            )
+
+
+def _options(declaration: Declaration) -> Iterator[Finding]:
+    for model in declaration.of_kind(Kind.MODEL):
+        if model.retrain is not None:
+            problem = check_expression(model.retrain)
+            if problem is not None:
+                yield finding(
+                    "U012",
+                    model.name,
+                    model.place,
+                    f"retrain={model.retrain!r}: {problem}",
+                    'Write "@daily", "@weekly", or five cron fields such as "0 4 * * 1".',
+                )
+        if isinstance(model.split, str) and not (
+            declaration.has(model.split) and declaration.step(model.split).kind is Kind.SPLIT
+        ):
+            yield finding(
+                "U012",
+                model.name,
+                model.place,
+                f"split={model.split!r} names no @split step.",
+                "Name one, or use by_time, by_group or at_random.",
+            )
+
+
+def _endpoints(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.ENDPOINT):
+        named = references(declaration, step)
+        if not any(declaration.step(each.step).kind is Kind.MODEL for each in named.values()):
+            yield finding(
+                "U013",
+                step.name,
+                step.place,
+                f"Endpoint {step.name} names no model.",
+                "Let a parameter be the name of a model: it is handed that model's answer.",
+            )
+        for parameter, each in named.items():
+            if declaration.step(each.step).kind is not Kind.MODEL or each.part is not None:
+                yield finding(
+                    "U013",
+                    step.name,
+                    step.place,
+                    f"Endpoint {step.name} takes {parameter}, which is a {declaration.step(each.step).kind}.",
+                    "An endpoint takes answers of models and typed request fields.",
+                )
+        if not step.answer_fields:
+            yield finding(
+                "U013",
+                step.name,
+                step.place,
+                f"Endpoint {step.name} does not say what it returns.",
+                "Declare a dataclass and annotate the function with it: def advice(...) -> Advice.",
+            )
+
+
+def _answers(declaration: Declaration) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for step in declaration.of_kind(Kind.ANSWER):
+        first = first_reference(declaration, step)
+        if first is None or declaration.step(first.step).kind is not Kind.MODEL:
+            yield finding(
+                "U012",
+                step.name,
+                step.place,
+                f"Answer {step.name} names no model.",
+                "Let its first parameter be the name of the model whose predictions it takes.",
+            )
+        elif first.step in seen:
+            yield finding(
+                "U016",
+                step.name,
+                step.place,
+                f"Model {first.step} has two answers, {seen[first.step]} and {step.name}.",
+                "Keep one.",
+            )
+        else:
+            seen[first.step] = step.name
+
+
+def _planning(declaration: Declaration) -> Iterator[Finding]:
+    """What only comes out when the whole graph is laid out."""
+    try:
+        training(declaration)
+    except SolutionInvalid as error:
+        number = "U002" if error.subject_code == "cycle" else "U011"
+        step = declaration.steps[0]
+        yield finding(number, step.name, step.place, error.message, error.hint or "")
+
+

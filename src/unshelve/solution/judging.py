@@ -1,0 +1,330 @@
+"""How good a model is, on held-out rows: its metrics, curves, importance, baselines, and the gates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from unshelve.data.tables import take, to_pandas, without
+from unshelve.errors import Refused, SolutionInvalid, UserCodeFailed
+from unshelve.evaluation import curves
+from unshelve.evaluation.baseline import Baseline, baselines
+from unshelve.evaluation.choice import choose
+from unshelve.evaluation.evidence import Champion, Evidence
+from unshelve.evaluation.gates import BeatsBaseline, MaxLatency, Proven
+from unshelve.evaluation.importance import permutation_importance
+from unshelve.evaluation.judge import judge
+from unshelve.evaluation.measures import MEASURES, Metric, Task
+from unshelve.evaluation.metrics import measure, value_of
+from unshelve.evaluation.truth import Predicted, Truth, infer_task, predicted_of, truth_of
+from unshelve.evaluation.worth import appraise
+from unshelve.models.estimator import Signature, predict, signature_of
+from unshelve.models.package import Manifest
+from unshelve.pipeline.outputs import Context, Outputs
+from unshelve.pipeline.step import mark_of
+from unshelve.serving.answer import answers
+from unshelve.serving.loaded import load_model
+from unshelve.serving.row_path import run_path
+from unshelve.solution.binding import hidden_columns, resolve, resolve_all, row_numbers
+from unshelve.solution.keeping import row_hashes
+from unshelve.solution.rowpaths import row_path
+from unshelve.solution.splitting import split_from
+
+Inputs = Mapping[str, Any]
+Parameters = Mapping[str, Any]
+
+HEADLINE: Mapping[str, str] = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "mae"}
+"""The metric that lists show and the baseline gate judges by, for each task."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A model on its held-out rows: what it was given, what is true, what it said and what it answers."""
+
+    task: Task
+    signature: Signature
+    truth: Truth | None
+    trained: Truth | None
+    predicted: Predicted
+    answers: list[dict[str, Any]]
+
+
+def held_out(inputs: Inputs, parameters: Parameters, context: Context) -> Held:
+    """Predict the held-out rows as training sees them: transformed in bulk, predicted in bulk."""
+    estimator = inputs[parameters["estimator"]]
+    X = resolve(parameters["X_test"], inputs)
+    y_test = np.asarray(resolve(parameters["y_test"], inputs)) if "y_test" in parameters else None
+    y_train = np.asarray(resolve(parameters["y_train"], inputs)) if "y_train" in parameters else None
+    both = None if y_test is None or y_train is None else np.concatenate([y_train, y_test])
+    task = infer_task(
+        both,
+        is_classifier=is_classifier(estimator),
+        classes=_classes(estimator),
+        unit=parameters.get("unit"),
+    )
+    signature = signature_of(estimator, task.kind.value, X, unit=parameters.get("unit"))
+    raw = predict(estimator, signature, X)
+    answered = apply_answer(raw.for_answer, inputs, parameters, context)
+    said = answers(signature, raw, answered)
+    labels = raw.labels if answered is None else np.asarray(answered)
+    return Held(
+        task=task,
+        signature=signature,
+        truth=None if y_test is None else truth_of(task, y_test),
+        trained=None if y_train is None else truth_of(task, y_train),
+        predicted=_predicted(task, signature, labels, raw.scores),
+        answers=said,
+    )
+
+
+def apply_answer(raw: Any, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """What the model's answer step makes of raw predictions, or None where it has none."""
+    name = parameters.get("answer")
+    if name is None:
+        return None
+    function = context.functions[str(name)]
+    state = {key: resolve(bind, inputs) for key, bind in parameters.get("answer_bind", {}).items()}
+    return function(raw, **state, **parameters.get("answer_arguments", {}))
+
+
+def evaluation(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> Outputs:
+    """Metrics with intervals, pictures, baselines and importance; and the answers on the held-out rows."""
+    held = held_out(inputs, parameters, context)
+    rows = row_numbers(parameters["test"], inputs)
+    found: dict[str, Any] = {
+        "task": held.task.kind.value,
+        "signature": msgspec.to_builtins(held.signature),
+        "rows": {"test": 0 if rows is None else len(rows), "train": len(held.trained) if held.trained else None},
+        "metrics": [],
+        "baselines": [],
+        "headline": HEADLINE.get(held.task.kind.value),
+        "split": _split_text(parameters),
+    }
+    if held.truth is not None and held.trained is not None:
+        metrics = measure(held.truth, held.predicted)
+        found["metrics"] = [dataclasses.asdict(each) for each in metrics]
+        found["headline"] = _headline(metrics, held.task.kind.value)
+        found["baselines"] = [
+            {"name": b.name, "says": b.says, "metrics": [dataclasses.asdict(each) for each in b.metrics]}
+            for b in baselines(held.trained, held.truth)
+        ]
+        found["pictures"] = pictures(held.truth, held.predicted)
+        found["importance"] = importance(inputs, parameters, context, held)
+    return Outputs({"evaluation": found, "predictions": answers_frame(held.answers)})
+
+
+def pictures(truth: Truth, predicted: Predicted) -> dict[str, Any]:
+    """The curves that fit the task, as plain numbers; one that these rows cannot give is left out."""
+    kind = truth.task.kind.value
+    wanted: dict[str, Any] = {}
+    if kind == "binary":
+        wanted = {"roc": curves.roc, "precision_recall": curves.precision_recall, "calibration": curves.calibration}
+    if kind in ("binary", "multiclass"):
+        wanted["confusion"] = curves.confusion
+    if kind == "regression":
+        wanted = {"residuals": curves.residuals}
+    drawn = {}
+    for name, draw in wanted.items():
+        try:
+            drawn[name] = msgspec.to_builtins(draw(truth, predicted))
+        except Refused as error:
+            drawn[name] = {"refused": str(error)}
+    return drawn
+
+
+def importance(inputs: Inputs, parameters: Parameters, context: Context, held: Held) -> list[dict[str, Any]]:
+    """What shuffling each raw column of the request costs, by the headline metric."""
+    metric = _headline(measure(held.truth, held.predicted, resamples=0), held.task.kind.value) if held.truth else None
+    if metric is None or held.truth is None:
+        return []
+    path, frozen = row_path(parameters, inputs)
+    estimator = inputs[parameters["estimator"]]
+    hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
+    table = take(without(inputs[parameters["entry"]], hidden), row_numbers(parameters["test"], inputs))
+    frame = to_pandas(table)
+    if frame is not table:
+        return []  # shuffling is done on pandas tables; a polars path is judged without importance
+
+    def said(rows: pd.DataFrame) -> Predicted:
+        raw = predict(estimator, held.signature, run_path(path, rows, context.functions, frozen))
+        answered = apply_answer(raw.for_answer, inputs, parameters, context)
+        labels = raw.labels if answered is None else np.asarray(answered)
+        return _predicted(held.task, held.signature, labels, raw.scores)
+
+    names = tuple(field["name"] for field in inputs[parameters["schema"]]["fields"])
+    found = permutation_importance(said, frame, held.truth, metric=metric, columns=names)
+    return [dataclasses.asdict(each) for each in found]
+
+
+def gates(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The verdict of every gate that can be judged before the version is served."""
+    held = held_out(inputs, parameters, context)
+    evaluated = inputs[parameters["evaluation"]]
+    metrics = tuple(Metric(**each) for each in evaluated["metrics"])
+    worth = None
+    if "worth" in parameters:
+        worth = appraise(np.asarray(inputs[parameters["worth"]]), unit=str(parameters.get("worth_unit") or ""))
+    found: tuple[Baseline, ...] = ()
+    if held.truth is not None and held.trained is not None:
+        found = baselines(held.trained, held.truth)
+    evidence = Evidence(
+        task=held.task,
+        metrics=metrics,
+        truth=held.truth,
+        predicted=held.predicted if held.truth is not None else None,
+        baselines=found,
+        champion=champion(inputs, parameters, context, held),
+        worth=worth,
+        size_bytes=_size(inputs[parameters["estimator"]]),
+    )
+    mark = mark_of(context.functions[parameters["model"]])
+    wanted: list[Any] = list(mark.gates if mark else ())
+    headline = evaluated["headline"]
+    if headline is not None:
+        wanted.insert(0, BeatsBaseline(headline))
+    verdicts = [judge(gate, evidence) for gate in wanted if not isinstance(gate, MaxLatency | Proven)]
+    return {"verdicts": [msgspec.to_builtins(each) for each in verdicts], "champion": parameters.get("champion")}
+
+
+def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Held) -> Champion | None:
+    """The champion's answers on those of the candidate's test rows that it was not trained on; None without one."""
+    pinned = parameters.get("champion")
+    if not pinned or held.truth is None:
+        return None
+    name = f"v{pinned['number']}"
+    rows = row_numbers(parameters["test"], inputs)
+    table = take(inputs[parameters["entry"]], rows)
+    manifest = msgspec.convert(pinned["manifest"], Manifest)
+    loaded = load_model(manifest, context.blobs, version=int(pinned["number"]), name=f"{parameters['model']} {name}")
+    seen = loaded.trained_rows()
+    fresh = np.flatnonzero(~np.isin(row_hashes(table), seen))
+    try:
+        raw = loaded.predict_table(take(table, fresh)) if len(fresh) else None
+    except (UserCodeFailed, KeyError, ValueError, TypeError):
+        raw = None  # the champion's columns are gone: nothing to compare on
+    if raw is None or loaded.signature.task != held.task.kind.value:
+        empty = np.empty(0, dtype=np.int64)
+        return Champion(name=name, rows=empty, predicted=held.predicted.rows(empty))
+    labels = raw.labels if raw.answered is None else np.asarray(raw.answered)
+    return Champion(
+        name=name, rows=fresh, predicted=_predicted(held.task, loaded.signature, labels, raw.scores)
+    )
+
+
+def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters: Parameters) -> Outputs:
+    """Of several fitted candidates, the one with the best value of the author's metric on the held-out rows."""
+    wanted = parameters.get("choose")
+    if not made or not all(hasattr(each, "predict") for each in made.values()):
+        raise UserCodeFailed(
+            f"Model {name} returned a dict that is not estimators by name.", code="not-an-estimator"
+        )
+    if wanted is None:
+        raise SolutionInvalid(
+            f"Model {name} returned {len(made)} candidates ({', '.join(map(str, made))}), and nothing chooses between them.",
+            code="no-choice",
+            hint='Say how: @model(choose=best("roc_auc")).',
+        )
+    if str(wanted) not in MEASURES:
+        raise SolutionInvalid(f"Model {name} chooses by {wanted!r}, which is no metric.", near=sorted(MEASURES)[:3])
+    X = resolve(parameters["X_test"], inputs)
+    y = np.asarray(resolve(parameters["y_test"], inputs))
+    values: dict[str, float | None] = {}
+    for candidate, estimator in made.items():
+        task = infer_task(y, is_classifier=is_classifier(estimator), classes=_classes(estimator))
+        signature = signature_of(estimator, task.kind.value, X)
+        raw = predict(estimator, signature, X)
+        predicted = _predicted(task, signature, raw.labels, raw.scores)
+        values[str(candidate)] = value_of(str(wanted), truth_of(task, y), predicted)
+    chosen = choose(values, higher_is_better=MEASURES[str(wanted)].higher_is_better)
+    return Outputs(
+        {"estimator": made[chosen], "candidates": {"metric": wanted, "values": values, "chosen": chosen}}
+    )
+
+
+def answers_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Answers as a table: label, score and one column per class."""
+    flat = [
+        {
+            **{key: value for key, value in row.items() if key != "scores"},
+            **{f"score {name}": score for name, score in row.get("scores", {}).items()},
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(flat)
+
+
+def answers_from(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The answers that `answers_frame` wrote."""
+    classes = [name for name in frame.columns if name.startswith("score ")]
+    found = []
+    for row in frame.to_dict("records"):
+        answer = {str(key): value for key, value in row.items() if key not in classes}
+        if classes:
+            answer["scores"] = {name.removeprefix("score "): row[name] for name in classes}
+        found.append(answer)
+    return found
+
+
+def appraise_values(values: Any, unit: str | None) -> dict[str, Any]:
+    """The mean worth of an answer with its interval, as JSON."""
+    summary: dict[str, Any] = msgspec.to_builtins(appraise(values, unit=unit or ""))
+    return summary
+
+
+def is_classifier(estimator: Any) -> bool | None:
+    """Whether an estimator says that it classifies; None when it does not say."""
+    if hasattr(estimator, "predict_proba") or hasattr(estimator, "classes_"):
+        return True
+    kind = getattr(estimator, "_estimator_type", None)
+    if kind is not None:
+        return bool(kind == "classifier")
+    from sklearn.base import is_classifier as says
+    from sklearn.base import is_regressor
+
+    try:
+        return True if says(estimator) else False if is_regressor(estimator) else None
+    except (AttributeError, TypeError):
+        return None
+
+
+def _classes(estimator: Any) -> tuple[Any, ...] | None:
+    known = getattr(estimator, "classes_", None)
+    if known is None or isinstance(known, list):
+        return None
+    return tuple(np.asarray(known).tolist())
+
+
+def _predicted(task: Task, signature: Signature, labels: Any, scores: Any) -> Predicted:
+    return predicted_of(
+        task,
+        np.asarray(labels),
+        scores,
+        classes=signature.classes or None,
+        probabilities=signature.scores == "probability",
+    )
+
+
+def _headline(metrics: tuple[Metric, ...], kind: str) -> str | None:
+    names = [metric.name for metric in metrics]
+    wanted = HEADLINE.get(kind)
+    if wanted in names:
+        return wanted
+    return next((name for name in ("accuracy", "mae", *names) if name in names), None)
+
+
+def _split_text(parameters: Parameters) -> str:
+    split = parameters.get("split")
+    if isinstance(split, str):
+        return f"as the author's split {split} divides them"
+    return str(split_from(split)) if split else ""
+
+
+def _size(estimator: Any) -> int:
+    import pickle
+
+    return len(pickle.dumps(estimator, protocol=5))

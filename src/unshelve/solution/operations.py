@@ -1,0 +1,306 @@
+"""What each kind of task does in a worker: the platform's part around the author's functions.
+
+An operation gets the function, the inputs by label, the task's parameters and the context, and returns the
+task's value. The table at the end is what the worker pool is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
+from unshelve.errors import SolutionInvalid, UserCodeFailed
+from unshelve.evaluation.partition import partition
+from unshelve.pipeline.outputs import Context, Operation, Outputs
+from unshelve.serving.answer import as_value
+from unshelve.serving.row_path import check_rows, lend
+from unshelve.solution import judging, packing
+from unshelve.solution.binding import aligned, resolve_all, row_numbers
+from unshelve.solution.keeping import kept_rows
+from unshelve.solution.probing import columns_asked_for, columns_that_matter, sample_rows
+from unshelve.solution.rowpaths import row_path
+from unshelve.solution.splitting import split_from
+
+Call = Callable[..., Any]
+Inputs = dict[str, Any]
+Parameters = dict[str, Any]
+
+
+def call(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """A fit or any other work: what it returns is kept as it is."""
+    return function(**_lent(resolve_all(parameters, inputs)))
+
+
+def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """A source, or a step where a request path begins: its table with a clean index."""
+    return entry_table(call(function, inputs, parameters, context), context.task)
+
+
+def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """The row numbers that a keep leaves."""
+    arguments = resolve_all(parameters, inputs)
+    given = arguments[parameters["first"]]
+    before = row_numbers(parameters["before"], inputs)
+    positions = kept_rows(context.task, given, function(**_lent(arguments)))
+    return Outputs({"rows": positions if before is None else before[positions]})
+
+
+def transform(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """A transform on some rows: the same number of rows comes back, in the same order."""
+    arguments = resolve_all(parameters, inputs)
+    name = context.task.partition("[")[0]
+    try:
+        result = function(**_lent(arguments))
+    except KeyError as error:
+        raise _hidden_or_unknown(error, name, inputs, parameters) from error
+    first = next(iter(arguments.values()))
+    check_rows(name, result, length(first))
+    return clean(result)
+
+
+def target(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """One value per row; a missing one is refused, since nothing can be learned from it."""
+    arguments = resolve_all(parameters, inputs)
+    given = arguments[parameters["first"]]
+    values = clean(function(**_lent(arguments)))
+    if values is None or not hasattr(values, "__len__") or length(values) != length(given):
+        raise UserCodeFailed(
+            f"Target {context.task} was given {length(given):,} rows and returned "
+            + ("None." if values is None else f"{length(values) if hasattr(values, '__len__') else 1:,} values."),
+            code="target-changed-rows",
+            hint="Return one value for each row; drop rows in a @keep.",
+        )
+    frame = as_frame(values)
+    if frame.shape[1] != 1:
+        raise UserCodeFailed(
+            f"Target {context.task} returned {frame.shape[1]} columns.",
+            code="target-not-one-column",
+            hint="Return one column: a model predicts one thing. Declare another target for another.",
+        )
+    missing = int(frame.iloc[:, 0].isna().sum())
+    if missing:
+        raise UserCodeFailed(
+            f"Target {context.task} has no value for {missing:,} of {len(frame):,} rows.",
+            code="target-missing",
+            hint="Drop these rows in a @keep, for example rows.dropna(subset=[...]).",
+        )
+    return Outputs({"values": pd.Series(frame.iloc[:, 0].to_numpy(), name=context.task)})
+
+
+def reads(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> list[str]:
+    """The entry's columns that a target reads: those whose shuffled or dropped values change it."""
+    table = take(inputs[parameters["entry"]], row_numbers(parameters["rows"], inputs))
+    path, frozen = row_path(parameters, inputs)
+    sample = take(table, sample_rows(table, 3000, values=inputs[parameters["values"]]))
+    matter = columns_that_matter(path, sample, context.functions, frozen)
+    asked = columns_asked_for(path, take(sample, np.arange(min(50, len(sample)))), context.functions, frozen)
+    return [name for name in to_pandas(table).columns if name in {*matter, *asked}]
+
+
+def parts(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """The platform's own division of rows."""
+    rows = row_numbers(parameters["rows"], inputs)
+    table = to_pandas(take(inputs[parameters["entry"]], rows))
+    split = split_from(parameters["split"])
+    values = None
+    if "target" in parameters:
+        bind = parameters["target"]
+        values = np.asarray(aligned(inputs[bind["aligned"]], bind["of"], bind["rows"], inputs))
+    found = partition(split, table=table, target=values, n=len(table))
+    numbers = np.arange(len(table)) if rows is None else rows
+    return Outputs({"train": numbers[found.train], "test": numbers[found.test]})
+
+
+def labels(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """The author's own division: two lists of row labels, train and test."""
+    arguments = resolve_all(parameters, inputs)
+    owned = row_numbers(parameters["labelled"], inputs)
+    wanted = row_numbers(parameters["rows"], inputs)
+    given = length(next(iter(arguments.values())))
+    result = function(**_lent(arguments))
+    name = context.task
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise UserCodeFailed(
+            f"Split {name} returned {type(result).__name__}, not two lists of row labels.",
+            code="split-not-two",
+            hint="Return (train_labels, test_labels), as train_test_split(table.index) gives them.",
+        )
+    found = {}
+    for part, said in zip(("train", "test"), result, strict=True):
+        positions = np.asarray(said)
+        if positions.dtype.kind not in "iu" or (len(positions) and (positions.min() < 0 or positions.max() >= given)):
+            raise UserCodeFailed(
+                f"Split {name} returned labels for {part} that are not among its {given:,} rows.",
+                code="split-unknown-rows",
+                hint="Return labels of the index it was given: 0 to the number of rows less one.",
+            )
+        numbers = positions.astype(np.int64) if owned is None else owned[positions]
+        found[part] = numbers if wanted is None else numbers[np.isin(numbers, wanted)]
+        if len(found[part]) == 0:
+            raise UserCodeFailed(f"Split {name} left no rows to {part} on.", code="split-left-nothing")
+    shared = np.intersect1d(found["train"], found["test"])
+    if len(shared):
+        raise UserCodeFailed(
+            f"Split {name} put {len(shared):,} rows into both parts.",
+            code="split-overlaps",
+            hint="A model is judged by rows that it has not seen.",
+        )
+    return Outputs(dict(found))
+
+
+def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """A picture: a dict the pages draw, a small table or series, or a matplotlib figure."""
+    made = call(function, inputs, parameters, context)
+    if isinstance(made, pd.Series):
+        return {"kind": "bar", "x": [str(label) for label in made.index], "y": made.astype(float).tolist()}
+    if isinstance(made, pd.DataFrame):
+        return {
+            "kind": "line",
+            "x": [str(label) for label in made.index],
+            "series": {str(name): made[name].astype(float).tolist() for name in made.columns},
+        }
+    if isinstance(made, dict):
+        return _plain(made)
+    if hasattr(made, "figure"):
+        return made.figure
+    return made
+
+
+def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, float]:
+    """The author's own measure: one number, or several by name."""
+    made = call(function, inputs, parameters, context)
+    named = made if isinstance(made, dict) else {context.task: made}
+    found = {}
+    for name, value in named.items():
+        number = np.asarray(value)
+        if number.ndim or number.dtype.kind not in "iufb" or not np.isfinite(float(number)):
+            raise UserCodeFailed(
+                f"Metric {name} is {value!r}.", code="metric-not-a-number", hint="Return a finite number."
+            )
+        found[str(name)] = float(number)
+    return found
+
+
+def expect(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
+    """Whether what was expected holds; with severity "stop" a No fails the step and what follows from its table."""
+    try:
+        said = call(function, inputs, parameters, context)
+    except AssertionError as error:
+        said = str(error) or False
+    if isinstance(said, np.bool_):
+        said = bool(said)
+    held = said is None or said is True or (isinstance(said, list | tuple) and not said)
+    message = "" if held else "It does not hold." if said is False else str(said)
+    if not held and parameters["severity"] == "stop":
+        raise UserCodeFailed(f"{context.task}: {message}", code="expectation-failed")
+    return {"held": held, "message": message, "severity": parameters["severity"]}
+
+
+def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """A fitted estimator; of several candidates, the one that the author's choice takes."""
+    made = function(**_lent(resolve_all(parameters, inputs)))
+    if isinstance(made, dict):
+        return judging.choose_candidate(context.task, made, inputs, parameters)
+    if not hasattr(made, "predict"):
+        raise UserCodeFailed(
+            f"Model {context.task} returned {'None' if made is None else 'a ' + type(made).__name__}, "
+            "which has no predict().",
+            code="not-an-estimator",
+            hint="Return the fitted estimator itself (fit() returns it).",
+        )
+    return Outputs({"estimator": made})
+
+
+def worth(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """What each held-out answer was worth, and their mean with its interval."""
+    answers: dict[str, list[Any]] = {}
+    outcomes: dict[str, list[Any]] = {}
+    for name, bind in parameters["bind"].items():
+        if "answers" in bind:
+            answers[name] = [as_value(row) for row in judging.answers_from(inputs[bind["answers"]])]
+        else:
+            values = aligned(inputs[bind["aligned"]], bind["of"], bind["rows"], inputs) if "aligned" in bind else None
+            outcomes[name] = np.asarray(values if values is not None else inputs[bind["value"]]).tolist()
+    count = len(next(iter(answers.values())))
+    arguments = parameters.get("arguments", {})
+    names = [*answers, *outcomes]
+    columns = [*answers.values(), *outcomes.values()]
+    values = np.empty(count, dtype=np.float64)
+    for row, given in enumerate(zip(*columns, strict=True)):
+        values[row] = float(function(**dict(zip(names, given, strict=True)), **arguments))
+    if not np.isfinite(values).all():
+        raise UserCodeFailed(f"Worth {context.task} gave a value that is not a number.", code="worth-not-a-number")
+    return Outputs({"values": values, "summary": judging.appraise_values(values, parameters.get("unit"))})
+
+
+def endpoint(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> bytes:
+    """Held-out rows and what the endpoint answers to them, as JSON lines."""
+    return packing.endpoint_heldout(function, inputs, parameters)
+
+
+def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: lend(value) for name, value in arguments.items()}
+
+
+def _hidden_or_unknown(error: KeyError, name: str, inputs: Inputs, parameters: Parameters) -> Exception:
+    from unshelve.solution.binding import hidden_columns
+
+    asked = error.args[0] if error.args else ""
+    for bind in parameters["bind"].values():
+        hidden = hidden_columns(bind.get("hide", ()), inputs, parameters.get("known_later", ()))
+        for column in hidden:
+            if column == asked or f"'{column}'" in str(asked):
+                return SolutionInvalid(
+                    f"Transform {name} reads {column}, which no request has: a target reads it, or it is known later.",
+                    code="transform-reads-hidden",
+                    hint="Leave it out: what is known only afterwards cannot help to predict.",
+                    details={"step": name, "column": column},
+                )
+    return error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, pd.Series | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | pd.Index):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return msgspec.to_builtins(value)
+    return value
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "source": entry,
+    "entry": entry,
+    "call": call,
+    "keep": keep,
+    "target": target,
+    "reads": reads,
+    "parts": parts,
+    "labels": labels,
+    "transform": transform,
+    "model": model,
+    "chart": chart,
+    "metric": metric,
+    "expect": expect,
+    "worth": worth,
+    "endpoint": endpoint,
+    "schema": packing.schema,
+    "rowwise": packing.rowwise,
+    "trained_rows": packing.trained_rows,
+    "heldout": packing.heldout,
+    "evaluation": judging.evaluation,
+    "gates": judging.gates,
+}

@@ -1,0 +1,248 @@
+"""What a version is packed with beside its estimator: the Schema of requests, the rows it saw, held-out answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from unshelve.data.check import check_table
+from unshelve.data.frames import records
+from unshelve.data.profile import learn
+from unshelve.data.tables import Table, columns, first_difference, is_polars, only, take, to_pandas, without
+from unshelve.errors import SchemaMismatch, SolutionInvalid, UserCodeFailed
+from unshelve.pipeline.outputs import Context, Outputs
+from unshelve.schema.decoder import decoder
+from unshelve.schema.schema import FieldType, Schema
+from unshelve.schema.text import read
+from unshelve.serving.answer import as_value
+from unshelve.serving.loaded import plain
+from unshelve.serving.request_table import RequestTable, schema_from
+from unshelve.serving.row_path import run_steps
+from unshelve.solution import judging
+from unshelve.solution.binding import hidden_columns, row_numbers
+from unshelve.solution.keeping import row_hashes
+from unshelve.solution.probing import SAME, check_row_wise, columns_asked_for, columns_that_matter, sample_rows
+from unshelve.solution.rowpaths import row_path
+
+MOST_HELD_OUT = 1000
+"""Held-out rows that the Proof sends through HTTP."""
+BINS = 20
+"""Quantile bins of a numeric field in the reference that monitoring compares with."""
+
+Inputs = dict[str, Any]
+Parameters = dict[str, Any]
+
+
+def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """The Schema of a request: the columns that matter, as the rows that the model learns from have them.
+
+    `fillers` is one training row of the columns that do not matter: a request's table is completed with it, so
+    that code that names such a column finds it.
+    """
+    hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
+    table = without(inputs[parameters["entry"]], hidden)
+    train = take(table, row_numbers(parameters["train"], inputs))
+    if not columns(train):
+        raise SolutionInvalid(
+            f"All columns of {parameters['path']['entry']} are hidden: targets read them, or they are known later.",
+            code="nothing-to-ask",
+        )
+    path, frozen = row_path(parameters, inputs)
+    sample = take(train, sample_rows(train))
+    if path.steps:
+        used = columns_that_matter(path, sample, context.functions, frozen)
+        used = _with_missed(used, sample, lambda rows: run_steps(path, rows, context.functions, frozen)[path.output])
+    else:
+        used = columns(train)
+    if not used:
+        raise SolutionInvalid(
+            f"No column of {path.entry} changes what {path.output} gives: there is nothing to ask for.",
+            code="nothing-to-ask",
+        )
+    learned = learn(to_pandas(only(train, list(used))))
+    owned = parameters.get("owned")
+    if owned:
+        learned = owned_schema(str(owned), learned, to_pandas(train), parameters["model"])
+    unused = [name for name in columns(train) if name not in set(learned.names)]
+    fillers = to_pandas(only(take(train, np.zeros(1, dtype=np.int64)), unused)) if unused else None
+    described = learned.to_json()
+    described["order"] = [*columns(train)]
+    described["polars"] = is_polars(train)
+    outputs: dict[str, Any] = {"schema": described, "reference": reference(to_pandas(train), learned)}
+    outputs["fillers"] = fillers if fillers is not None else {}
+    return Outputs(outputs)
+
+
+def _with_missed(used: tuple[str, ...], sample: Table, run: Callable[[Table], Any]) -> tuple[str, ...]:
+    """Add columns whose constant filler would change a result: those that shuffling a sample had missed."""
+    usual = run(sample)
+    found = set(used)
+    for name in columns(sample):
+        if name in found:
+            continue
+        constant = sample[name].iloc[[0] * len(sample)] if isinstance(sample, pd.DataFrame) else None
+        if constant is None:
+            continue
+        try:
+            filled = run(sample.assign(**{name: constant.set_axis(sample.index)}))
+            same = first_difference(usual, filled) is None
+        except Exception:  # noqa: BLE001  user code that fails on a constant column depends on it
+            same = False
+        if not same:
+            found.add(name)
+    return tuple(name for name in columns(sample) if name in found)
+
+
+def owned_schema(text: str, learned: Schema, train: pd.DataFrame, model: str) -> Schema:
+    """The Schema that a person owns in schema/MODEL.toml, after checking that it fits the training rows."""
+    owned = read(text)
+    missing = [name for name in learned.names if name not in owned.names]
+    unknown = [name for name in owned.names if name not in train.columns]
+    if missing or unknown:
+        said = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}, which the rows do not"
+        raise SchemaMismatch(
+            f"schema/{model}.toml {said}.",
+            code="owned-schema-mismatch",
+            hint=f"Mend the file, or delete it and run `unshelve schema {model}` to write it anew.",
+        )
+    findings = check_table(train, owned)
+    if findings:
+        raise SchemaMismatch(
+            f"The training rows do not fit schema/{model}.toml: {findings[0]}.",
+            code="owned-schema-mismatch",
+            details={"problems": [str(finding) for finding in findings[:20]]},
+        )
+    return owned
+
+
+def reference(train: pd.DataFrame, learned: Schema) -> dict[str, Any]:
+    """What the fields looked like in training: bins fixed here, so that monitoring compares like with like."""
+    found: dict[str, Any] = {}
+    for field in learned.fields:
+        values = train[field.name]
+        missing = float(values.isna().mean())
+        if field.type in (FieldType.INTEGER, FieldType.FLOAT):
+            numbers = values.dropna().to_numpy(dtype=np.float64)
+            edges = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1))) if len(numbers) else np.zeros(1)
+            counts = np.histogram(numbers, bins=edges)[0] if len(edges) > 1 else np.asarray([len(numbers)])
+            found[field.name] = {"edges": edges.tolist(), "counts": counts.tolist(), "missing": missing}
+        else:
+            shares = {category.value: category.share for category in field.categories}
+            found[field.name] = {"shares": shares, "missing": missing}
+    return {"rows": len(train), "fields": found}
+
+
+def rowwise(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
+    """Check that held-out rows, sent as requests would be, give what the whole table gives: alone, shuffled, in bulk."""
+    described = inputs[parameters["schema"]]
+    learned = schema_from(described)
+    path, frozen = row_path(parameters, inputs)
+    hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
+    entry = without(inputs[parameters["entry"]], hidden)
+    test = take(entry, row_numbers(parameters["test"], inputs))
+    chosen = np.sort(np.random.default_rng(3).permutation(len(test))[:400])
+    accepted, rows = _accepted(learned, to_pandas(take(test, chosen)))
+    if not len(accepted):
+        return {"rows": 0, "refused": len(chosen)}
+    chosen = chosen[accepted]
+    fillers = inputs.get(str(parameters.get("fillers")))
+    asked = RequestTable.build(learned, described, fillers).of(decoder(learned).decode_rows(rows))
+    real = take(test, chosen)
+    if path.steps:
+        check_row_wise(path, asked, context.functions, frozen)
+        usual = run_steps(path, real, context.functions, frozen)
+        sent = run_steps(path, asked, context.functions, frozen)
+        for step in path.steps:
+            found = first_difference(usual[step.name], sent[step.name], relative=SAME)
+            if found is not None:
+                raise UserCodeFailed(
+                    f"Transform {step.name} gives another {found[1]} for a row that came as a request (row {found[0]}).",
+                    code="request-differs",
+                    hint="The types of a request's values are those of training; look at what the transform does to them.",
+                    details={"step": step.name, "column": found[1]},
+                )
+    return {"rows": len(chosen), "refused": 400 - len(chosen) if len(test) >= 400 else len(test) - len(chosen)}
+
+
+def _accepted(learned: Schema, table: pd.DataFrame) -> tuple[np.ndarray[Any, Any], list[dict[str, Any]]]:
+    """Positions of the rows that the Schema accepts, and these rows as a caller would send them."""
+    rows = records(table, learned)
+    reader = decoder(learned)
+    accepted, sent = [], []
+    for position, row in enumerate(rows):
+        try:
+            reader.decode_rows([row])
+        except SchemaMismatch:
+            continue
+        accepted.append(position)
+        sent.append(row)
+    return np.asarray(accepted, dtype=np.int64), sent
+
+
+def heldout(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> bytes:
+    """Up to 1,000 held-out rows as a caller would send them, each with what training computed, as JSON lines.
+
+    The first line says how many rows were tried and how many the Schema refuses (values that training never had).
+    """
+    held = judging.held_out(inputs, parameters, context)
+    learned = schema_from(inputs[parameters["schema"]])
+    rows = row_numbers(parameters["test"], inputs)
+    table = to_pandas(inputs[parameters["entry"]])
+    numbers = np.arange(len(table)) if rows is None else rows
+    chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
+    accepted, sent = _accepted(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
+    lines = [{"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}]
+    for position, row in zip(accepted, sent, strict=True):
+        place = int(chosen[position])
+        lines.append({"position": int(numbers[place]), "row": row, "answer": held.answers[place]})
+    return b"\n".join(msgspec.json.encode(line) for line in lines)
+
+
+def trained_rows(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
+    """One number per training row, by which a later version knows rows that this one has seen: (n,) uint64, sorted."""
+    table = take(inputs[parameters["entry"]], row_numbers(parameters["train"], inputs))
+    return np.unique(row_hashes(table))
+
+
+def endpoint_heldout(function: Callable[..., Any], inputs: Inputs, parameters: Parameters) -> bytes:
+    """Held-out rows that all models of an endpoint share, with what the endpoint answers to them, as JSON lines."""
+    per_model: dict[str, dict[int, dict[str, Any]]] = {}
+    for model, labels in parameters["models"].items():
+        lines = inputs[labels["heldout"]].split(b"\n")[1:]
+        read_lines = [msgspec.json.decode(line) for line in lines if line]
+        per_model[model] = {line["position"]: line for line in read_lines}
+    shared = sorted(set.intersection(*(set(lines) for lines in per_model.values())))
+    own = {name: sample_value(field) for name, field in parameters["fields"].items()}
+    found: list[dict[str, Any]] = [{"tried": len(shared), "refused": 0, "of": len(shared)}]
+    for position in shared:
+        row: dict[str, Any] = {}
+        given = {}
+        for model, lines_of in per_model.items():
+            row.update(lines_of[position]["row"])
+            given[model] = as_value(lines_of[position]["answer"])
+        answer = function(**given, **own, **parameters.get("arguments", {}))
+        found.append({"position": position, "row": {**row, **own}, "answer": {"value": plain(answer)}})
+    return b"\n".join(msgspec.json.encode(line) for line in found)
+
+
+_SAMPLES: Mapping[str, Any] = {
+    "boolean": True,
+    "integer": 1,
+    "float": 1.0,
+    "string": "x",
+    "date": "2024-01-15",
+    "timestamp": "2024-01-15T12:00:00",
+}
+
+
+def sample_value(field: Mapping[str, Any]) -> Any:
+    """A value for a request field that no training row has: its default, its first choice, or a plain one."""
+    if field.get("optional") and field.get("default") is not None:
+        return field["default"]
+    if field.get("choices"):
+        return field["choices"][0]
+    return _SAMPLES.get(str(field.get("type")), "x")

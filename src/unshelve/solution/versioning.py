@@ -1,0 +1,245 @@
+"""From a finished run to manifests: which stored artifacts make a version, and what identifies it.
+
+Nothing is copied: a package names blobs that the run has stored already. Two runs whose models answer alike,
+with the same code on the row path, make one version, whatever else changed in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from unshelve.errors import SolutionInvalid
+from unshelve.ids import canonical_json, digest_json
+from unshelve.models.package import File, Manifest
+from unshelve.pipeline.kinds import Artifact
+from unshelve.pipeline.outcome import RunOutcome
+from unshelve.pipeline.step import Kind
+from unshelve.schema.schema import Field, FieldType, Schema
+from unshelve.schema.union import union
+from unshelve.solution.check import not_covered
+from unshelve.solution.declaration import Declaration, StepInfo
+from unshelve.solution.request_path import references
+from unshelve.solution.training import ModelTasks, Training
+from unshelve.storage.blobs import BlobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A package that a run made: its manifest, its identity, and what lists show of it."""
+
+    manifest: Manifest
+    identity: str
+    summary: Mapping[str, Any]
+
+
+def model_candidate(
+    declaration: Declaration,
+    training: Training,
+    tasks: ModelTasks,
+    outcome: RunOutcome,
+    blobs: BlobStore,
+    code: Mapping[str, File],
+) -> Candidate:
+    """The package of one model of a run."""
+    step = declaration.step(tasks.model)
+    evaluation = read_json(output(outcome, f"{tasks.evaluation}.evaluation"), blobs)
+    files: dict[str, File] = {**code}
+    for path, name in {
+        "estimator": tasks.estimator,
+        "schema.json": f"{tasks.schema}.schema",
+        "reference.json": f"{tasks.schema}.reference",
+        "fillers": f"{tasks.schema}.fillers",
+        "evaluation.json": f"{tasks.evaluation}.evaluation",
+        "trained_rows": tasks.trained_rows,
+        "heldout": tasks.heldout,
+        "rowwise.json": tasks.rowwise,
+    }.items():
+        files[path] = as_file(output(outcome, name))
+    for name, made in tasks.frozen.items():
+        files[f"state/{name}"] = as_file(output(outcome, made))
+    schema_task = training.graph.task(tasks.schema)
+    described = schema_task.parameters["path"]
+    on_path = [name for name in tasks.path.chain]
+    answer = answer_of(declaration, tasks)
+    libraries: dict[str, str] = {}
+    reached: dict[str, str] = {}
+    for name in (*on_path, *((tasks.answer,) if tasks.answer else ())):
+        reached.update(declaration.step(name).code)
+    for name in (*on_path, tasks.model, *((tasks.answer,) if tasks.answer else ())):
+        libraries.update(declaration.step(name).libraries)
+    libraries["python"] = declaration.environment.get("python", "")
+    sources = {
+        source.name: output(outcome, source.name).identity
+        for source in declaration.of_kind(Kind.SOURCE)
+        if source.name in outcome.steps
+    }
+    manifest = Manifest(
+        model=f"{declaration.name}.{tasks.model}",
+        kind="model",
+        title=step.title,
+        description=step.description,
+        files=files,
+        path=described if isinstance(described, Mapping) else {},
+        answer=answer,
+        signature=evaluation["signature"],
+        environment=libraries,
+        lineage={"sources": sources, "code": declaration.code, "split": evaluation["split"], "rows": evaluation["rows"]},
+        not_covered=not_covered(declaration, tasks.model),
+    )
+    identity = digest_json(
+        {
+            "files": {path: files[path].digest for path in files if path.startswith("state/") or path in _IDENTITY},
+            "code": reached,
+            "path": manifest.path,
+            "answer": answer,
+            "signature": manifest.signature,
+        }
+    )
+    summary = {
+        "identity": identity,
+        "task": evaluation["task"],
+        "headline": headline(evaluation),
+        "baseline": baseline(evaluation),
+        "size_bytes": manifest.size_bytes,
+        "rows": evaluation["rows"],
+        "title": step.title,
+    }
+    return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+_IDENTITY = ("estimator", "schema.json", "fillers")
+
+
+def answer_of(declaration: Declaration, tasks: ModelTasks) -> dict[str, object] | None:
+    """The answer step of a model as its manifest holds it."""
+    if tasks.answer is None:
+        return None
+    step = declaration.step(tasks.answer)
+    named = references(declaration, step)
+    frozen = {parameter: each.step for parameter, each in named.items() if each.step != tasks.model}
+    arguments = {
+        parameter.name: parameter.default
+        for parameter in step.parameters
+        if parameter.name not in named and parameter.has_default and parameter.default is not None
+    }
+    return {"name": step.name, "frozen": frozen, "arguments": arguments}
+
+
+def endpoint_candidate(
+    declaration: Declaration,
+    step: StepInfo,
+    heldout: Artifact | None,
+    models: Mapping[str, tuple[int, Manifest]],
+    blobs: BlobStore,
+    code: Mapping[str, File],
+) -> Candidate:
+    """The package of an endpoint over these versions of its models: name -> (number, manifest)."""
+    named = references(declaration, step)
+    schemas = []
+    for manifest in [models[each.step][1] for each in named.values()]:
+        described = msgspec.json.decode(blobs.get(manifest.files["schema.json"].digest))
+        schemas.append(Schema.from_json({key: described[key] for key in ("format", "fields")}))
+    own = {
+        parameter.name: {
+            "type": parameter.request_type,
+            "default": parameter.default,
+            "optional": parameter.has_default,
+            "choices": list(parameter.choices),
+        }
+        for parameter in step.parameters
+        if parameter.name not in named and parameter.request_type is not None
+    }
+    schema = union((*schemas, Schema(tuple(own_field(name, field) for name, field in own.items()))), step.name)
+    text = canonical_json(schema.to_json())
+    files = dict(code)
+    files["schema.json"] = File(digest=blobs.put(text), size=len(text), kind="json")
+    missing: tuple[str, ...] = ()
+    if heldout is not None:
+        files["heldout"] = as_file(heldout)
+    else:
+        missing = ("Its models take rows of different sources, so no held-out row answers both.",)
+    for each in named.values():
+        missing = (*missing, *not_covered(declaration, each.step))
+    pinned = {name: {"number": number, "manifest": manifest.digest} for name, (number, manifest) in models.items()}
+    manifest = Manifest(
+        model=f"{declaration.name}.{step.name}",
+        kind="endpoint",
+        title=step.title,
+        description=step.description,
+        files=files,
+        models=pinned,
+        fields=own,
+        environment={**step.libraries, "python": declaration.environment.get("python", "")},
+        lineage={"code": declaration.code, "answer": [list(each) for each in step.answer_fields]},
+        not_covered=missing,
+    )
+    identity = digest_json({"models": pinned, "code": step.code, "fields": own})
+    summary = {"identity": identity, "task": "endpoint", "size_bytes": manifest.size_bytes, "title": step.title}
+    return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+def own_field(name: str, described: Mapping[str, Any]) -> Field:
+    """The Schema field of a request field that is a parameter of the endpoint."""
+    from unshelve.schema.schema import Category
+
+    kind = FieldType(described["type"])
+    choices = tuple(Category(value=value, share=0.0) for value in described["choices"])
+    dtypes = {
+        FieldType.BOOLEAN: "bool",
+        FieldType.INTEGER: "int64",
+        FieldType.FLOAT: "float64",
+        FieldType.DATE: "object",
+        FieldType.TIMESTAMP: "datetime64[us]",
+    }
+    return Field(
+        name=name,
+        type=kind,
+        dtype=dtypes.get(kind, "str"),
+        missing=bool(described["optional"]),
+        categories=choices,
+        default=described["default"],
+    )
+
+
+def output(outcome: RunOutcome, name: str) -> Artifact:
+    """An artifact of a run by the name that tasks use: "task" or "task.output"."""
+    if name in outcome.steps:
+        return outcome.artifact(name)
+    task, _, part = name.rpartition(".")
+    return outcome.artifact(task, part)
+
+
+def as_file(artifact: Artifact) -> File:
+    return File(digest=artifact.digest, size=artifact.size_bytes, kind=artifact.kind.value, code=artifact.code)
+
+
+def read_json(artifact: Artifact, blobs: BlobStore) -> Any:
+    """A JSON artifact's value."""
+    if artifact.kind.value != "json":
+        raise SolutionInvalid(f"A {artifact.kind} was stored where JSON was expected.")
+    return msgspec.json.decode(blobs.get(artifact.digest))
+
+
+def headline(evaluation: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The metric that lists show."""
+    wanted = evaluation.get("headline")
+    return next((metric for metric in evaluation["metrics"] if metric["name"] == wanted), None)
+
+
+def baseline(evaluation: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The best baseline's value of the headline metric."""
+    wanted = evaluation.get("headline")
+    found = [
+        {"name": each["name"], "value": metric["value"], "higher_is_better": metric["higher_is_better"]}
+        for each in evaluation["baselines"]
+        for metric in each["metrics"]
+        if metric["name"] == wanted
+    ]
+    if not found:
+        return None
+    sign = 1 if found[0]["higher_is_better"] else -1
+    return max(found, key=lambda each: sign * each["value"])
