@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple
 from unshelve.ids import digest
 from unshelve.pipeline.libraries import library_version
 from unshelve.pipeline.plain_code import plain
-from unshelve.pipeline.project import Project
+from unshelve.pipeline.project_files import ProjectFiles
 from unshelve.pipeline.source_file import Definition, Imported, Names, SourceFile, chain_of, names_used
 
 _DIGEST_LETTERS: Final = 32
@@ -53,11 +53,12 @@ class _Found:
     foreign: set[str] = field(default_factory=set)
 
 
-class CodeReader:
-    """Tells what functions reach. Each part is looked at once, so that asking for every step costs little more."""
+class Project:
+    """A solution's code, asked what its functions reach. Each part is looked at once, so that asking for every step costs little more."""
 
     def __init__(self, folder: Path) -> None:
-        self.project = Project(folder)
+        self._files = ProjectFiles(folder)
+        self.folder = self._files.folder
         self._found: dict[tuple[Part, frozenset[str]], _Found] = {}
         self._following: set[tuple[Path, tuple[str, ...]]] = set()
 
@@ -74,11 +75,11 @@ class CodeReader:
 
     def reach_name(self, module: str, name: str) -> Reach | None:
         """What a top-level name of a module reaches; None when the module does not belong to the project."""
-        path = self.project.file_of(module)
+        path = self._files.file_of(module)
         if path is None:
             return None
         top = name.partition(".")[0]
-        known = top in self.project.source(path).bound
+        known = top in self._files.source(path).bound
         return self._closure(Part(path, top) if known else Part(path, "", "module"), frozenset())
 
     def statements(self, function: Callable[..., object]) -> Iterator[tuple[SourceFile, tuple[ast.stmt, ...]]]:
@@ -86,19 +87,19 @@ class CodeReader:
         first = self._part_of(inspect.unwrap(function))
         if first is not None:
             for part, _ in self._walk(first, frozenset()):
-                source = self.project.source(part.file)
+                source = self._files.source(part.file)
                 yield source, _statements(source, part)
 
     def _part_of(self, function: Callable[..., object]) -> Part | None:
         code = getattr(function, "__code__", None)
         if not isinstance(code, CodeType):
             kind = function if isinstance(function, type) else type(function)
-            path = self.project.file_of(kind.__module__)
+            path = self._files.file_of(kind.__module__)
             return None if path is None else Part(path, kind.__qualname__.partition(".")[0])
         path = Path(code.co_filename).resolve()
-        if not self.project.owns(path):
+        if not self._files.owns(path):
             return None
-        source = self.project.source(path)
+        source = self._files.source(path)
         top = function.__qualname__.partition(".")[0]
         name = top if top in source.bound else source.name_at(code.co_firstlineno)
         return Part(path, "", "module") if name is None else Part(path, name)
@@ -128,7 +129,7 @@ class CodeReader:
         return known
 
     def _analyse(self, part: Part, left_out: frozenset[str]) -> _Found:
-        source = self.project.source(part.file)
+        source = self._files.source(part.file)
         statements = [plain(one, source.imports, left_out) for one in _statements(source, part)]
         text = "\n".join(map(ast.unparse, statements))
         found = _Found(_label(source, part), digest(text.encode("utf-8", "surrogatepass"))[:_DIGEST_LETTERS])
@@ -147,14 +148,14 @@ class CodeReader:
 
     def _follow(self, path: Path, name: str, chain: tuple[str, ...], found: _Found) -> None:
         """Adds what a name of a file, followed by some attributes, leads to."""
-        source = self.project.source(path)
+        source = self._files.source(path)
         if name in source.imports:
             self._follow_import(source.imports[name], chain, found)
         if name in source.bound:
             found.parts.add(Part(path, name))
         elif name not in source.imports and not hasattr(builtins, name):
             for module in source.stars:
-                place = self.project.file_of(module)
+                place = self._files.file_of(module)
                 if place is None:
                     found.foreign.add(module.partition(".")[0])
                 else:
@@ -164,10 +165,10 @@ class CodeReader:
         """Adds what an imported module or name, followed by some attributes, leads to."""
         module = what.module
         attributes = chain if what.attribute is None else (what.attribute, *chain)
-        path = self.project.file_of(module)
+        path = self._files.file_of(module)
         while attributes:
-            deeper = self.project.file_of(f"{module}.{attributes[0]}")
-            if deeper is None or (path is not None and attributes[0] in self.project.source(path).bound):
+            deeper = self._files.file_of(f"{module}.{attributes[0]}")
+            if deeper is None or (path is not None and attributes[0] in self._files.source(path).bound):
                 break
             module, path, attributes = f"{module}.{attributes[0]}", deeper, attributes[1:]
         if path is None:
@@ -180,7 +181,7 @@ class CodeReader:
             found.parts.add(Part(path, "", "module"))
 
     def _offers(self, path: Path, name: str) -> bool:
-        source = self.project.source(path)
+        source = self._files.source(path)
         return name in source.bound or name in source.imports or bool(source.stars)
 
     def _follow_once(self, path: Path, attributes: tuple[str, ...], found: _Found) -> None:
@@ -197,7 +198,7 @@ class CodeReader:
         """Adds whole files where it is decided while running which code is used."""
         if not _RUNS_TEXT.isdisjoint(names.chains):
             found.parts.add(Part(part.file, "", "module"))
-        imports = {**self.project.source(part.file).imports, **names.local_imports}
+        imports = {**self._files.source(part.file).imports, **names.local_imports}
         for call in names.calls:
             if not _imports_by_name(call, imports):
                 continue
@@ -205,7 +206,7 @@ class CodeReader:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 self._follow_import(Imported(argument.value, None), (), found)
             else:
-                found.parts.update(Part(path, "", "module") for path in self.project.every_file())
+                found.parts.update(Part(path, "", "module") for path in self._files.every_file())
 
 
 def _statements(source: SourceFile, part: Part) -> tuple[ast.stmt, ...]:

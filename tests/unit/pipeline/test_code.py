@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from unshelve.pipeline.code import CodeReader, Reach
+from unshelve.pipeline.code import Project, Reach
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def write(folder: Path, name: str, text: str) -> None:
 
 def reach(folder: Path, text: str, step: str = "work") -> Reach:
     function: Callable[..., object] = getattr(load(folder, text), step)
-    return CodeReader(folder).reach(function)
+    return Project(folder).reach(function)
 
 
 def test_comments_docstrings_hints_and_moved_lines_do_not_count(folder: Path) -> None:
@@ -196,11 +196,11 @@ def test_what_a_file_does_at_import_counts_for_all_its_functions(folder: Path) -
 
 def test_defaults_that_the_run_gives_are_left_out(folder: Path) -> None:
     reader = "def work(rows, rate=0.1, *, seed={}):\n    return rows\n"
-    one, two = load(folder, reader.format(1)), CodeReader(folder)
+    one, two = load(folder, reader.format(1)), Project(folder)
     first = two.reach(one.work, parameters=["seed"])
-    again = CodeReader(folder).reach(load(folder, reader.format(2)).work, parameters=["seed"])
+    again = Project(folder).reach(load(folder, reader.format(2)).work, parameters=["seed"])
     assert first == again
-    assert CodeReader(folder).reach(one.work, parameters=["rate"]) != again
+    assert Project(folder).reach(one.work, parameters=["rate"]) != again
 
 
 def test_libraries_are_those_that_reached_code_names(folder: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_function_without_a_file_counts_by_its_bytecode() -> None:
         exec(body, space)
         return space["f"]
 
-    reader = CodeReader(Path("/nowhere"))
+    reader = Project(Path("/nowhere"))
     one = reader.reach(made("def f(x):\n    return x + 1\n"))
     assert one == reader.reach(made("\n\ndef f(x):\n    return x + 1\n"))
     assert one != reader.reach(made("def f(x):\n    return x + 2\n"))
@@ -257,7 +257,7 @@ def test_every_test_file_of_the_project_parses_the_same_in_another_order(folder:
     module = load(
         folder, "import helper_file\n\ndef one():\n    return helper_file.f()\n\ndef two():\n    return helper_file.B\n"
     )
-    there, back = CodeReader(folder), CodeReader(folder)
+    there, back = Project(folder), Project(folder)
     first = (there.reach(module.one), there.reach(module.two))
     second = (back.reach(module.two), back.reach(module.one))
     assert first == (second[1], second[0])

@@ -3,8 +3,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from unshelve.pipeline.code import CodeReader
-from unshelve.pipeline.file_reads import FileRead, files_read
+from unshelve.pipeline.code import Project
+from unshelve.pipeline.reads import FileRead, file_reads
 
 SOLUTION = """
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_files_named_in_the_code_are_found_with_their_lines(tmp_path: Path) -> N
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert files_read(CodeReader(tmp_path), module.work) == (
+    assert file_reads(module.work, Project(tmp_path)) == (
         FileRead("flights.csv", "solution.py", 15),
         FileRead("notes.txt", "solution.py", 16),
         FileRead("….npy", "solution.py", 17),

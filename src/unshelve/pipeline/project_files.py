@@ -1,4 +1,4 @@
-"""Project: the Python files below a solution's folder, found by module name and parsed once."""
+"""ProjectFiles: the Python files below a solution's folder, found by module name and parsed once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LARGEST_FOLDER: Final = 2000
 """How many files count at most where a step imports modules by names that only it knows."""
 
 
-class Project:
+class ProjectFiles:
     """The files that belong to a solution. Make a new one when files may have changed."""
 
     def __init__(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from unshelve.pipeline.code import CodeReader
+from unshelve.pipeline.code import Project
 from unshelve.pipeline.source_file import SourceFile, chain_of
 
 _READS_PATH: Final = frozenset({"read_text", "read_bytes"})
@@ -24,10 +24,15 @@ class FileRead:
     line: int
 
 
-def files_read(reader: CodeReader, function: Callable[..., object]) -> tuple[FileRead, ...]:
-    """The files that a function, and what it reaches in the project, reads by name, in order, each once."""
+def files_read(function: Callable[..., object], project: Project) -> list[str]:
+    """The names of the files that a function, and what it reaches in the project, reads; each once."""
+    return list(dict.fromkeys(read.name for read in file_reads(function, project)))
+
+
+def file_reads(function: Callable[..., object], project: Project) -> tuple[FileRead, ...]:
+    """The places where a function, and what it reaches in the project, reads a file by name."""
     found: dict[FileRead, None] = {}
-    for source, statements in reader.statements(function):
+    for source, statements in project.statements(function):
         texts = _texts(source)
         calls = [node for one in statements for node in ast.walk(one) if isinstance(node, ast.Call)]
         for call in sorted(calls, key=lambda one: (one.lineno, one.col_offset)):
