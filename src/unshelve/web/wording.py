@@ -53,7 +53,7 @@ def exact(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, list | tuple):
         return ", ".join(exact(item) for item in value)
     return str(value)
@@ -168,8 +168,10 @@ def _digits(value: float) -> str:
         return "0"
     if size_of >= 1e15 or size_of < 5e-5:
         return f"{value:.1e}"
-    if value == round(value) and size_of >= 10:
+    if value == round(value):
         return f"{value:,.0f}"
+    if value == round(value, 1) and size_of >= 1:
+        return f"{value:,.1f}"
     if size_of >= 1000:
         return f"{value:,.0f}"
     if size_of >= 100:

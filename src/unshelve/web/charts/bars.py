@@ -11,8 +11,9 @@ from typing import Final
 from markupsafe import Markup
 
 from unshelve.web.charts import svg
+from unshelve.web.charts.axes import along_labels, room, up_axis
 from unshelve.web.charts.figure import CARD, Figure, Line, Numbers, numbers
-from unshelve.web.charts.scale import Scale, labels, ticks
+from unshelve.web.charts.scale import Scale, ticks
 from unshelve.web.wording import count, interval, measure
 
 HEIGHT: Final = 194.0
@@ -45,20 +46,19 @@ def columns(
     """Upright bars in the order given, the highest emphasised; for ordered categories such as hours or days."""
     bars = [bar for bar in bars if math.isfinite(bar.value)]
     steps = _reach([bar.value for bar in bars] + ([mark.value] if mark else []))
-    said = labels(steps, unit)
-    left = 10 + max((svg.width(text.removesuffix(f" {unit}").strip()) for text in said), default=20)
+    left = room(steps, unit)
     across = Scale(0, max(len(bars), 1), left + 4, CARD - 4)
     up = Scale(steps[0], steps[-1], _FLOOR, _TOP)
-    parts = _floor_and_grid(steps, said, up, left)
-    room = across(1) - across(0)
-    thick = max(room * 0.76, 1.0)
+    parts = up_axis(steps, up, left, CARD - 4, unit=unit)
+    wide = across(1) - across(0)
+    thick = max(wide * 0.76, 1.0)
     highest = max((bar.value for bar in bars), default=0.0)
-    every = _every(bars, room)
+    every = _every(bars, wide)
     for index, bar in enumerate(bars):
-        x = across(index) + (room - thick) / 2
+        x = across(index) + (wide - thick) / 2
         parts.append(_upright(bar, x, thick, up, unit, strong=bar.value == highest))
         if index % every == every // 2:
-            parts.append(svg.text(x + thick / 2, 187, svg.fitting(bar.name, room * every - 2), None, "middle"))
+            parts.append(svg.text(x + thick / 2, 187, svg.fitting(bar.name, wide * every - 2), None, "middle"))
     if mark:
         parts.append(svg.line(left, up(mark.value), CARD - 4, up(mark.value), "mark"))
         parts.append(svg.text(left + 4, up(mark.value) - 6, mark.word, "two"))
@@ -125,11 +125,10 @@ def histogram(
     """How often values fall between neighbouring edges: one edge more than counts."""
     counts = list(counts)
     steps = ticks(0, max(counts, default=0) or 1, 4)
-    said = labels(steps)
-    left = 10 + max(svg.width(text) for text in said)
+    left = room(steps)
     across = Scale(edges[0], edges[-1], left + 4, CARD - 4)
     up = Scale(0, steps[-1], _FLOOR, _TOP)
-    parts = _floor_and_grid(steps, said, up, left)
+    parts = up_axis(steps, up, left, CARD - 4)
     ranges = [f"{measure(low)} to {measure(high)}" for low, high in itertools.pairwise(edges)]
     for index, number in enumerate(counts):
         start, end = across(edges[index]), across(edges[index + 1])
@@ -139,7 +138,7 @@ def histogram(
                 y=up(number), width=max(end - start - 1, 0.6), height=_FLOOR - up(number),
             )
         )  # fmt: skip
-    parts.extend(_value_labels(edges[0], edges[-1], across))
+    parts.extend(along_labels(edges[0], edges[-1], across, 187))
     if mark and edges[0] <= mark.value <= edges[-1]:
         x = across(mark.value)
         parts.append(svg.line(x, _TOP - 6, x, _FLOOR, "mark"))
@@ -154,17 +153,6 @@ def histogram(
         svg=svg.drawing(CARD, HEIGHT, label, svg.join(parts)),
         numbers=numbers(["From, to", noun.capitalize()], list(zip(ranges, map(count, counts), strict=True))),
     )
-
-
-def _floor_and_grid(steps: Sequence[float], said: Sequence[str], up: Scale, left: float) -> list[Markup]:
-    parts = []
-    for value, text in zip(steps, said, strict=True):
-        parts.append(svg.line(left, up(value), CARD - 4, up(value), "axis" if value == 0 else "grid"))
-        number, _, unit = text.partition(" ")
-        parts.append(svg.text(left - 6, up(value) + 4, number, None, "end"))
-        if unit:
-            parts.append(svg.text(left - 4, up(value) + 4 - 14 if len(unit) > 1 else up(value) + 4, unit))
-    return parts
 
 
 def _upright(bar: Bar, x: float, thick: float, up: Scale, unit: str, *, strong: bool) -> Markup:
@@ -208,21 +196,13 @@ def _with_interval(bar: Bar, said: str) -> str:
     return f"{said} ({between})" if between else said
 
 
-def _value_labels(low: float, high: float, across: Scale) -> list[Markup]:
-    inner = [value for value in ticks(low, high, 5) if low <= value <= high]
-    return [
-        svg.text(across(value), 187, said, None, "middle")
-        for value, said in zip(inner, labels(inner), strict=True)
-    ]  # fmt: skip
-
-
 def _reach(values: Sequence[float]) -> list[float]:
     return ticks(min([0.0, *values]), max([0.0, *values]) or 1.0, 4)
 
 
-def _every(bars: Sequence[Bar], room: float) -> int:
+def _every(bars: Sequence[Bar], wide: float) -> int:
     widest = max((svg.width(bar.name) for bar in bars), default=0.0)
-    return max(1, math.ceil((min(widest, 110) + 8) / room)) if bars else 1
+    return max(1, math.ceil((min(widest, 110) + 8) / wide)) if bars else 1
 
 
 def _inside(x: float, word: str) -> float:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from unshelve.web.charts import svg
 from unshelve.web.charts.figure import CARD, Figure, Numbers, numbers
 from unshelve.web.charts.scale import Scale, thin
-from unshelve.web.wording import count, interval, measure, share
+from unshelve.web.wording import count, exact, interval, measure, share
 
 HEIGHT: Final = 292.0
 _ACROSS: Final = Scale(0, 1, 36, 306)
@@ -65,10 +65,9 @@ def roc(
         parts.append(_curve(one, ("line", "line other", "line quiet")[min(index, 2)]))
     if threshold:
         x, y = _ACROSS(threshold.false_rate), _UP(threshold.true_rate)
-        parts.append(
-            svg.titled("circle", f"Threshold {measure(threshold.value)}", class_="dot full", cx=x, cy=y, r=4.5)
-        )
-        parts.append(svg.text(x + 10, y + 16, f"threshold {measure(threshold.value)}", "say"))
+        told = f"threshold {exact(round(threshold.value, 3))}"
+        parts.append(svg.titled("circle", told, class_="dot full", cx=x, cy=y, r=4.5))
+        parts.append(svg.text(x + 10, y + 16, told, "say"))
     for index, one in enumerate(curves[:3]):
         said = f"{one.word} {measure(one.area)}" if one.area is not None else one.word
         parts.append(svg.text(300, 196 + index * 15, said, ("one", "two", None)[index], "end"))
@@ -112,6 +111,65 @@ def calibration(bins: Sequence[Bin], *, positive: str, title: str = "Calibration
         numbers=numbers(
             ["Score", f"Was {positive}", "Interval", "Rows"],
             [(measure(one.score), measure(one.seen), interval(one.low, one.high), count(one.rows)) for one in bins],
+        ),
+    )
+
+
+def precision_recall(curve: Curve, *, share_positive: float, positive: str, caption: str = "") -> Figure:
+    """Precision against recall as steps, with the line that guessing would give. `curve` holds recall, precision."""
+    parts = _square("found, of all there are")
+    parts.append(svg.line(36, _UP(share_positive), 306, _UP(share_positive), "mark"))
+    parts.append(svg.text(300, _UP(share_positive) - 6, "guessing", "two", "end"))
+    points: list[tuple[float, float]] = []
+    for x, y in sorted(zip(curve.false_rate, curve.true_rate, strict=True)):
+        if points:
+            points.append((_ACROSS(x), points[-1][1]))
+        points.append((_ACROSS(x), _UP(y)))
+    parts.append(svg.path(thin(points, 300)))
+    rows = list(zip(curve.false_rate, curve.true_rate, strict=True))
+    return Figure(
+        title="Precision and recall",
+        description=f"Of those called {positive}, how many were, against how many are found",
+        caption=caption,
+        svg=svg.drawing(CARD, HEIGHT, f"Precision and recall for {positive}", svg.join(parts)),
+        numbers=numbers(["Found", "Were so"], [(measure(x), measure(y)) for x, y in rows[:: max(len(rows) // 20, 1)]]),
+    )
+
+
+def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], *, caption: str = "") -> Figure:
+    """What was called what: a row for each class that is true, shaded by its share of the row."""
+    size = len(classes)
+    left = 12 + min(max((svg.width(name) for name in classes), default=20.0), 110)
+    side = min((CARD - left - 4) / max(size, 1), 64.0)
+    parts: list[Markup] = []
+    for i, row in enumerate(counts):
+        total = sum(row) or 1
+        parts.append(svg.text(left - 6, 30 + i * side + side / 2, svg.fitting(classes[i], left - 8), None, "end"))
+        for j, number in enumerate(row):
+            part = number / total
+            told = f"{classes[i]} called {classes[j]}: {count(number)} ({share(part)})"
+            x, y = left + j * side, 26 + i * side
+            parts.append(
+                svg.titled("rect", told, class_="cell", x=x, y=y, width=side, height=side, rx=3,
+                           fill_opacity=f"{0.05 + 0.9 * part:.2f}")
+            )  # fmt: skip
+            if side > 34:
+                shown = "on" if part > 0.5 else "say"
+                parts.append(svg.text(x + side / 2, y + side / 2 + 4, count(number), shown, "middle"))
+    for j, name in enumerate(classes):
+        parts.append(svg.text(left + j * side + side / 2, 16, svg.fitting(name, side - 2), None, "middle"))
+    right = sum(row[i] for i, row in enumerate(counts))
+    every = sum(sum(row) for row in counts) or 1
+    return Figure(
+        title="What was called what",
+        description="Rows: what was true; columns: what it said",
+        caption=caption or f"{share(right / every)} were called what they are.",
+        svg=svg.drawing(
+            CARD, 34 + size * side, f"Confusion of {size} classes, {share(right / every)} right", svg.join(parts)
+        ),
+        numbers=numbers(
+            ["True", *(f"said {name}" for name in classes)],
+            [(classes[i], *map(count, row)) for i, row in enumerate(counts)],
         ),
     )
 

@@ -71,7 +71,7 @@ def _row(span: Span, y: float, along: Scale, now: float | None) -> Markup:
     inside = svg.element("use", class_="icon", href=f"#i-{span.state.icon}", x=2, y=y + 1, width=15, height=15)
     inside += svg.text(25, y + 13, name, "name")
     if span.start is None:
-        inside += svg.text(along.start, y + 13, svg.fitting(span.note or span.state.word, WIDE - along.start - 10))
+        inside += svg.text(along.start + 7, y + 13, svg.fitting(span.note or span.state.word, WIDE - along.start - 17))
     else:
         end = span.end if span.end is not None else max(now or span.start, span.start)
         wide = max(along(end) - along(span.start), 5.0)

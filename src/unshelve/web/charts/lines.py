@@ -11,6 +11,7 @@ from typing import Final
 from markupsafe import Markup
 
 from unshelve.web.charts import svg
+from unshelve.web.charts.axes import room, up_axis
 from unshelve.web.charts.figure import CARD, WIDE, Figure, Line, Numbers, numbers
 from unshelve.web.charts.scale import Scale, labels, thin, ticks, time_ticks
 from unshelve.web.wording import day, instant, measure
@@ -61,12 +62,13 @@ def lines(
     seen += [mark.value] if mark else []
     low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
     steps = ticks(min(0.0, low) if from_zero else low, high, 4)
-    said = labels(steps, unit)
-    left = 10 + max(svg.width(text.partition(" ")[0]) for text in said)
+    left = room(steps, unit)
     right = CARD - 8 - max((svg.width(one.word) for one in series if one.word), default=0.0)
     across, x_ticks = _x_axis([x for one in series for x in one.xs], left + 6, right - 8)
     up = Scale(steps[0], steps[-1], _FLOOR, _TOP)
-    parts = _grid(steps, said, up, left, right)
+    parts = up_axis(steps, up, left, right, unit=unit)
+    if steps[0]:
+        parts.append(svg.line(left, up(steps[0]), right, up(steps[0]), "axis"))
     parts += [svg.text(min(max(x, 12), CARD - 12), 187, word, None, "middle") for x, word in x_ticks]
     if mark:
         parts.append(svg.line(left, up(mark.value), right, up(mark.value), "mark"))
@@ -87,12 +89,11 @@ def history(champions: Sequence[Champion], now: datetime, *, measure_name: str, 
     """Which version was champion from when on, at the height of its headline measure, across the page."""
     known = [one.value for one in champions if one.value is not None]
     steps = ticks(min(known), max(known), 3) if known else [0.0, 1.0]
-    said = labels(steps)
-    left = 12 + max(svg.width(text) for text in said)
+    left = room(steps) + 2
     first = min((one.at for one in champions), default=now)
     across = Scale(first.timestamp(), now.timestamp(), left + 6, WIDE - 30)
     up = Scale(steps[0], steps[-1], 128, 34)
-    parts = _grid(steps, said, up, left, WIDE - 10)
+    parts = up_axis(steps, up, left, WIDE - 10)
     parts += [svg.text(across(at.timestamp()), 165, word, None, "middle") for at, word in time_ticks(first, now, 8)]
     points: list[tuple[float, float]] = []
     for index, one in enumerate(champions):
@@ -147,17 +148,6 @@ def _x_axis(values: Sequence[X], start: float, end: float) -> tuple[Callable[[X]
 
 def _plain(x: X) -> float:
     return x.timestamp() if isinstance(x, datetime) else float(x)
-
-
-def _grid(steps: Sequence[float], said: Sequence[str], up: Scale, left: float, right: float) -> list[Markup]:
-    parts = []
-    for index, (value, word) in enumerate(zip(steps, said, strict=True)):
-        parts.append(svg.line(left, up(value), right, up(value), "axis" if index == 0 else "grid"))
-        number, _, unit = word.partition(" ")
-        parts.append(svg.text(left - 6, up(value) + 4, number, None, "end"))
-        if unit:
-            parts.append(svg.text(left + 2, up(value) - 6, unit))
-    return parts
 
 
 def _one(one: Series, index: int, across: Callable[[X], float], up: Scale, unit: str) -> list[Markup]:

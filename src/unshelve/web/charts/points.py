@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from unshelve.web.charts import svg
+from unshelve.web.charts.axes import along_labels, room, up_axis
 from unshelve.web.charts.bars import Bar
 from unshelve.web.charts.figure import CARD, Figure, Line, numbers
 from unshelve.web.charts.scale import Scale, labels, spread, ticks
@@ -41,7 +42,7 @@ def residuals(
     across, up, parts = _axes(both, both, f"predicted{', ' + unit if unit else ''}")
     low, high = max(across.low, up.low), min(across.high, up.high)
     parts.append(svg.path([(across(low), up(low)), (across(high), up(high))], class_="line other"))
-    parts.append(svg.text(across(high) - 4, up(high) + 22, "equal", "two", "end"))
+    parts.append(svg.text(across(high) - 14, up(high) + 8, "equal", "two", "end"))
     said = description or f"Seen, against predicted{', ' + unit if unit else ''}"
     return _cloud(
         finite, across, up, parts, title=title, description=said, names=("Predicted", "Seen"), caption=caption
@@ -100,24 +101,23 @@ def _estimate(one: Bar, y: float, along: Scale, left: float, *, other: bool) -> 
 
 
 def _axes(xs: Sequence[Point], ys: Sequence[Point], x_name: str) -> tuple[Scale, Scale, list[Markup]]:
-    x_steps = _steps([x for x, _ in xs])
-    y_steps = _steps([y for _, y in ys])
-    said = labels(y_steps)
-    left = 12 + max(svg.width(word) for word in said)
-    across, up = Scale(x_steps[0], x_steps[-1], left, CARD - 16), Scale(y_steps[0], y_steps[-1], 250, 10)
-    parts = []
-    for value, word in zip(y_steps, said, strict=True):
-        parts.append(svg.line(left, up(value), CARD - 16, up(value), "grid"))
-        parts.append(svg.text(left - 6, up(value) + 4, word, None, "end"))
-    for value, word in zip(x_steps, labels(x_steps), strict=True):
-        parts.append(svg.text(across(value), 268, word, None, "middle"))
+    x_low, x_high = _reach([x for x, _ in xs])
+    y_low, y_high = _reach([y for _, y in ys])
+    steps = [value for value in ticks(y_low, y_high, 5) if y_low <= value <= y_high]
+    left = room(steps) + 2
+    across, up = Scale(x_low, x_high, left, CARD - 16), Scale(y_low, y_high, 250, 10)
+    parts = up_axis(steps, up, left, CARD - 16)
+    parts += along_labels(x_low, x_high, across, 268)
     parts.append(svg.line(left, 250, CARD - 16, 250, "axis"))
     parts.append(svg.text(CARD - 16, 286, x_name, None, "end"))
     return across, up, parts
 
 
-def _steps(values: Sequence[float]) -> list[float]:
-    return ticks(min(values), max(values), 4) if values else [0.0, 1.0]
+def _reach(values: Sequence[float]) -> tuple[float, float]:
+    """The range of an axis: the values with a little air around them."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    air = (high - low) * 0.04 or abs(low) * 0.1 or 0.5
+    return low - air, high + air
 
 
 def _cloud(
