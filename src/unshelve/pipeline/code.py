@@ -54,7 +54,7 @@ class _Found:
 
 
 class Project:
-    """A solution's code, asked what its functions reach. Each part is looked at once, so that asking for every step costs little more."""
+    """A solution's code, asked what its functions reach. Each part is looked at once."""
 
     def __init__(self, folder: Path) -> None:
         self._files = ProjectFiles(folder)
