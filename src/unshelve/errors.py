@@ -7,6 +7,7 @@
           TooSlow                       408  the request did not arrive in time
         MethodNotAllowed                405  that cannot be done with this address
         TooLarge                        413  more was sent than is allowed
+        TooMany                         429  it was asked too often in too short a time
           HeadTooLarge                  431  of the request line and headers
         UnsupportedType                 415  the content type is not one that can be read
         SolutionInvalid                 422  the solution file cannot be run as it is
@@ -111,6 +112,13 @@ class HeadTooLarge(TooLarge):
 
     code = "head-too-large"
     status = 431
+
+
+class TooMany(Refused):
+    """It was asked too often in too short a time."""
+
+    code = "too-many"
+    status = 429
 
 
 class UnsupportedType(Refused):

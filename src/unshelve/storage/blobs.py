@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 from unshelve.errors import Damaged, NotFound, Refused, StorageFull
+from unshelve.storage.space import is_full
 
 _CHUNK_BYTES: Final = 1 << 20
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY_PREFIX: Final = ".new-"
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class BlobStore(Protocol):
@@ -247,7 +246,7 @@ def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
     """Removes what was half-written and raises."""
     with suppress(FileNotFoundError):
         Path(temporary).unlink()
-    if error.errno in _FULL:
+    if is_full(error):
         raise StorageFull(
             f"There is no room left for blobs under {root}; nothing was stored.",
             hint="Free some space (`unshelve gc` removes what nothing refers to), then try again.",

@@ -1,0 +1,83 @@
+"""The only place that fetches from an address that a person gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import httpx
+
+from unshelve.clock import SystemClock
+from unshelve.errors import Refused, TooLarge, Unavailable
+from unshelve.security.urls import Resolve, SafeUrl, UrlRules, check_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """How much a fetch may bring, and how long each of its parts may take: connecting, waiting, the body."""
+
+    size_bytes: int = 100 << 20
+    timeout_seconds: float = 30.0
+    redirects: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came back from the last address of a chain of redirects."""
+
+    url: str
+    status: int
+    content_type: str
+    body: bytes
+
+
+def fetch(
+    url: str, *, rules: UrlRules | None = None, limits: FetchLimits | None = None, resolve: Resolve | None = None
+) -> Fetched:
+    """What an address answers to GET; each redirect is checked as the first address was.
+
+    The connection goes to the numeric address that was checked, whatever the name says a moment later; the
+    certificate is still checked against the name. Raises Refused, TooLarge or Unavailable.
+    """
+    limits = limits or FetchLimits()
+    transport = httpx.HTTPTransport(trust_env=False, retries=0)
+    with httpx.Client(transport=transport, timeout=limits.timeout_seconds, follow_redirects=False) as client:
+        for _ in range(limits.redirects + 1):
+            safe = check_url(url, rules=rules, resolve=resolve)
+            answer, following = _ask(client, safe, limits)
+            if following is None:
+                return answer
+            url = urljoin(url, following)
+    raise Refused(f"The address leads on more than {limits.redirects} times.", code="url-redirects")
+
+
+def _ask(client: httpx.Client, safe: SafeUrl, limits: FetchLimits) -> tuple[Fetched, str | None]:
+    address = httpx.URL(safe.url).copy_with(host=safe.address, port=safe.port)
+    host = f"[{safe.host}]" if ":" in safe.host else safe.host
+    headers = {"host": host if safe.port in (80, 443) else f"{host}:{safe.port}", "accept-encoding": "identity"}
+    try:
+        with client.stream("GET", address, headers=headers, extensions={"sni_hostname": safe.host}) as response:
+            following = response.headers.get("location") if response.is_redirect else None
+            body = b"" if following else _body(response, limits)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"{safe.scheme}://{host} did not answer ({type(error).__name__}).", code="fetch-failed"
+        ) from error
+    kind = response.headers.get("content-type", "")
+    return Fetched(url=safe.url, status=response.status_code, content_type=kind, body=body), following
+
+
+def _body(response: httpx.Response, limits: FetchLimits) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    clock = SystemClock()
+    # httpx limits each wait; only this limits the sum of many small ones.
+    end = clock.monotonic() + limits.timeout_seconds
+    for chunk in response.iter_raw():
+        size += len(chunk)
+        if size > limits.size_bytes:
+            raise TooLarge(f"The address answers with more than {limits.size_bytes:,} bytes.", code="fetch-too-large")
+        if clock.monotonic() > end:
+            raise Unavailable("The address answers too slowly.", code="fetch-failed")
+        parts.append(chunk)
+    return b"".join(parts)
