@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
-from unshelve.errors import Unavailable, UserCodeFailed
+from unshelve.errors import Unavailable
 from unshelve.schema.rows import Rows
 from unshelve.serving.limits import Limits
 from unshelve.serving.predictor import Predictor
@@ -145,15 +145,6 @@ class Lane:
                 ask.future.set_exception(result)
             else:
                 ask.future.set_result(result)
-
-
-def check_count(predictor: Predictor, rows: Rows, answers: Answers) -> None:
-    """Raises UserCodeFailed when there is not one answer for each row."""
-    if len(answers) != rows.n:
-        raise UserCodeFailed(
-            f"Version {predictor.version} of {predictor.model} gave {len(answers)} answers to {rows.n} rows.",
-            code="answers-not-one-a-row",
-        )
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -1,0 +1,247 @@
+"""The answer process's application: predictions are answered here, everything else is passed on to control.
+
+A plain ASGI application without a framework: a prediction is what is asked thousands of times a day. In order: who
+asks, may they, which version, the body, do the rows fit, the answer, the log, and only then the response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from unshelve.clock import Clock, SystemClock, milliseconds
+from unshelve.errors import MethodNotAllowed, UnshelveError, UnsupportedType
+from unshelve.predictions.log import LogWriter
+from unshelve.schema.rows import Rows
+from unshelve.security.permissions import Action, require
+from unshelve.serving.doors import Doors
+from unshelve.serving.lane import Answers
+from unshelve.serving.lanes import Lanes
+from unshelve.serving.limits import ClientGone, Limits, Receive, read_body, swallow
+from unshelve.serving.messages import App, Headers, Scope, Send, header, send_json, send_problem
+from unshelve.serving.predictor import Predictor
+from unshelve.serving.release_watch import ReleaseWatch
+from unshelve.serving.reply import Asking, Reply, reply
+from unshelve.wire import unexpected
+
+_LOGGER: Final = logging.getLogger("unshelve.serving")
+_PREFIX: Final = "/api/models/"
+_BULK_BYTES: Final = 64 * 1024
+"""Longer bodies are read and written by another thread: short ones do not wait for them."""
+_SWALLOWED_BODIES: Final = 4
+_SWALLOW_SECONDS: Final = 5.0
+_TICK_SECONDS: Final = 0.1
+_RETRY_TICKS: Final = 100
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What a prediction's address names."""
+
+    model: str
+    version: int | None
+
+    @property
+    def action(self) -> Action:
+        return Action.ASK if self.version is None else Action.TRY_VERSION
+
+    @property
+    def kind(self) -> str:
+        return "model" if self.version is None else "version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the application is put together from."""
+
+    doors: Doors
+    releases: ReleaseWatch
+    log: LogWriter
+    control: App
+    """Answers every other path."""
+    limits: Limits = Limits()  # noqa: RUF009  frozen
+    clock: Clock = SystemClock()  # noqa: RUF009  without state
+
+
+class AnswerApp:
+    """The ASGI application. `start` and `close` belong to the same event loop as its calls."""
+
+    def __init__(self, parts: Parts, *, on_hang: Callable[[list[str]], None] | None = None) -> None:
+        self._parts = parts
+        self._on_hang = on_hang
+        self._lanes = Lanes(parts.limits)
+        self._bulk = ThreadPoolExecutor(1, thread_name_prefix="bulk")
+        self._ticking: asyncio.Task[None] | None = None
+        self._hanging: list[str] = []
+
+    async def start(self) -> None:
+        """Loads the releases and begins to watch them; what cannot be loaded is said by /health/ready."""
+        self._parts.releases.notice()
+        await self._parts.releases.settled()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def close(self) -> None:
+        """Ends what `start` began, and the log last."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._parts.releases.close()
+        self._lanes.close()
+        self._bulk.shutdown(wait=False)
+        await self._parts.log.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path.startswith(_PREFIX) and path.endswith("/predict"):
+            route = _route(path)
+            if route is not None:
+                await self._predict(route, scope, receive, send)
+                return
+        health = _HEALTH.get(path)
+        if health is not None:
+            await self._say_health(health, scope, send)
+            return
+        await self._parts.control(scope, receive, send)
+
+    async def _predict(self, route: _Route, scope: Scope, receive: Receive, send: Send) -> None:
+        unread = True
+        try:
+            predictor, asking = await self._admit(route, scope)
+            body = await read_body(scope["headers"], receive, self._parts.limits)
+            unread = False
+            made = await self._answer(predictor, body, asking)
+            await self._parts.log.append(made.records)
+        except ClientGone:
+            return
+        except UnshelveError as error:
+            if error.status >= 500:
+                _LOGGER.warning("%s was refused: %s", scope["path"], error.message)
+            await self._refuse(error, scope, receive, send, unread=unread)
+        except Exception:  # the edge: a caller gets a response, the log gets the reason
+            _LOGGER.exception("%s failed", scope["path"])
+            await send_problem(send, unexpected(), more=[(b"connection", b"close")])
+        else:
+            await send_json(send, made.body)
+
+    async def _admit(self, route: _Route, scope: Scope) -> tuple[Predictor, Asking]:
+        """The version that is to answer, and who asks it; raises what keeps them out."""
+        parts = self._parts
+        actor = parts.doors.actor(scope)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(
+                f"{scope['path']} is asked by POST, and {scope['method']} was sent.",
+                hint='Send {"rows": [{…}]} by POST.',
+            )
+        require(actor, route.action)
+        _check_type(header(scope, b"content-type"))
+        if route.version is None:
+            predictor = await parts.releases.release_for(route.model)
+        else:
+            predictor = await parts.releases.version(route.model, route.version)
+        return predictor, Asking(actor.id, route.kind, milliseconds(parts.clock.now()))
+
+    async def _answer(self, predictor: Predictor, body: bytes, asking: Asking) -> Reply:
+        started = time.perf_counter()
+        if len(body) > _BULK_BYTES:
+            return await self._answer_bulk(predictor, body, asking, started)
+        rows = predictor.decoder.decode(body)
+        if predictor.slow:
+            answers = await self._lanes.answer(predictor, rows)
+        else:
+            answers = predictor.answer(rows)
+        return reply(predictor, rows, answers, asking, time.perf_counter() - started)
+
+    async def _answer_bulk(self, predictor: Predictor, body: bytes, asking: Asking, started: float) -> Reply:
+        loop = asyncio.get_running_loop()
+        rows: Rows = await loop.run_in_executor(self._bulk, predictor.decoder.decode, body)
+        answers: Answers
+        if predictor.slow:
+            answers = await self._lanes.answer(predictor, rows)
+        else:
+            answers = await loop.run_in_executor(self._bulk, predictor.answer, rows)
+        seconds = time.perf_counter() - started
+        return await loop.run_in_executor(self._bulk, reply, predictor, rows, answers, asking, seconds)
+
+    async def _refuse(self, error: UnshelveError, scope: Scope, receive: Receive, send: Send, *, unread: bool) -> None:
+        """Says what went wrong, so that a client that is still sending its body can read it."""
+        more: Headers = [(b"allow", b"POST")] if isinstance(error, MethodNotAllowed) else []
+        if unread:
+            most = _SWALLOWED_BODIES * self._parts.limits.body_bytes
+            # A client that waits to be invited must not be, and then sends no body.
+            waits = header(scope, b"expect") is not None
+            if waits or not await swallow(receive, most_bytes=most, seconds=_SWALLOW_SECONDS):
+                more.append((b"connection", b"close"))
+        await send_problem(send, error, more=more)
+
+    async def _say_health(self, health: str, scope: Scope, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            error = MethodNotAllowed(f"{scope['path']} is asked by GET, and {scope['method']} was sent.")
+            await send_problem(send, error, more=[(b"allow", b"GET, HEAD"), (b"connection", b"close")])
+            return
+        missing = self._missing() if health == "ready" else []
+        body: dict[str, object] = {health: not missing}
+        if missing:
+            body["missing"] = missing
+        await send_json(send, _ENCODER.encode(body), status=503 if missing else 200)
+
+    def _missing(self) -> list[str]:
+        """Why predictions are not answered, in words that may be public."""
+        missing = []
+        if self._ticking is None:
+            missing.append("releases are being loaded")
+        if self._parts.releases.failure is not None:
+            missing.append("a release could not be loaded")
+        if self._parts.log.failure is not None:
+            missing.append("the prediction log cannot be written")
+        if self._hanging:
+            missing.append("a version hangs")
+        return missing
+
+    async def _tick(self) -> None:
+        """Notices changes that no request brings to light, and versions that hang."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            ticks += 1
+            try:
+                self._parts.releases.notice()
+            except UnshelveError as error:
+                _LOGGER.warning("the database cannot be asked for changes: %s", error.message)
+            if ticks % _RETRY_TICKS == 0:
+                self._parts.releases.retry()
+            self._hanging = self._lanes.tend()
+            if self._hanging and self._on_hang is not None:
+                self._on_hang(self._hanging)
+
+
+_HEALTH: Final = {"/health/live": "live", "/health/ready": "ready"}
+
+
+def _route(path: str) -> _Route | None:
+    """What a path below the prefix names; None when it is none of ours."""
+    parts = path[len(_PREFIX) :].split("/")
+    if len(parts) == 2 and parts[0]:
+        return _Route(parts[0], None)
+    if len(parts) == 4 and parts[0] and parts[1] == "versions":
+        if not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 10):
+            return None
+        return _Route(parts[0], int(parts[2]))
+    return None
+
+
+def _check_type(value: bytes | None) -> None:
+    kind = (value or b"").split(b";", 1)[0].strip().lower()
+    if kind != b"application/json":
+        raise UnsupportedType(
+            f"Rows are read as application/json, and the request says {kind.decode('latin-1')[:100] or 'nothing'}.",
+            hint="Send them with the header `Content-Type: application/json`.",
+        )
