@@ -6,13 +6,13 @@ import hashlib
 import itertools
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
+from unshelve.clock import SystemClock
 from unshelve.errors import Damaged, NotFound, Refused, StorageFull
 from unshelve.storage.space import is_full
 
@@ -177,7 +177,7 @@ class FolderBlobs:
 
         What a killed process left half-written is not a problem: it is removed once it is an hour old.
         """
-        stale = time.time() - 3600
+        stale = SystemClock().now().timestamp() - 3600
         for entry in self._entries():
             path = Path(entry.path)
             if entry.name.startswith(_TEMPORARY_PREFIX):

@@ -1,0 +1,244 @@
+"""The job queue: work that waits in the database until a worker takes it.
+
+A worker *leases* a job for some seconds and renews the lease while it works. A worker that dies lets its lease
+run out, and another one takes the job up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, case, or_, select
+
+from unshelve.clock import milliseconds
+from unshelve.errors import Conflict, NotFound
+from unshelve.ids import canonical_json, new_id
+from unshelve.storage.tables import JOBS
+
+MOST_ATTEMPTS: Final = 3
+"""How often a job is taken up before it is given up: one that kills its worker must not go round for ever."""
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Queued work. `payload` and `result` are JSON values; `error` is one sentence."""
+
+    id: str
+    kind: str
+    payload: object
+    actor: str
+    state: JobState
+    created: datetime
+    not_before: datetime
+    attempts: int
+    worker: str | None
+    leased_until: datetime | None
+    finished: datetime | None
+    result: object
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is wanted. With a `unique` text, one such job at a time waits or runs, and asking again gives that one."""
+
+    kind: str
+    payload: object
+    actor: str
+    not_before: datetime | None = None
+    unique: str | None = None
+
+
+def enqueue(connection: Connection, order: Order, *, now: datetime) -> str:
+    """Queues work and gives the job's id."""
+    if order.unique is not None:
+        waiting = select(JOBS.c.id).where(JOBS.c.unique_key == order.unique, JOBS.c.state.in_(_OPEN))
+        there = connection.execute(waiting).scalar()
+        if there is not None:
+            return str(there)
+    job_id = new_id(milliseconds(now))
+    connection.execute(
+        JOBS.insert().values(
+            id=job_id,
+            kind=order.kind,
+            payload=canonical_json(order.payload),
+            actor=order.actor,
+            state=JobState.QUEUED.value,
+            created=milliseconds(now),
+            not_before=milliseconds(order.not_before or now),
+            attempts=0,
+            unique_key=order.unique,
+        )
+    )
+    return job_id
+
+
+def lease(
+    connection: Connection, worker: str, *, kinds: Collection[str], now: datetime, lasts: timedelta
+) -> Job | None:
+    """The oldest job of these kinds that is due, for this worker alone until the lease runs out; None when none is.
+
+    Jobs whose lease has run out are due again; those that were taken up too often are given up first.
+    """
+    moment = milliseconds(now)
+    _give_up_lost(connection, moment)
+    due = or_(
+        and_(JOBS.c.state == JobState.QUEUED.value, JOBS.c.not_before <= moment),
+        and_(JOBS.c.state == JobState.LEASED.value, JOBS.c.leased_until <= moment),
+    )
+    job_id = connection.execute(
+        select(JOBS.c.id).where(due, JOBS.c.kind.in_(list(kinds))).order_by(JOBS.c.not_before, JOBS.c.id).limit(1)
+    ).scalar()
+    if job_id is None:
+        return None
+    connection.execute(
+        JOBS.update()
+        .where(JOBS.c.id == job_id)
+        .values(
+            state=JobState.LEASED.value,
+            worker=worker,
+            leased_until=milliseconds(now + lasts),
+            attempts=JOBS.c.attempts + 1,
+        )
+    )
+    return get_job(connection, str(job_id))
+
+
+def renew(connection: Connection, job_id: str, worker: str, *, now: datetime, lasts: timedelta) -> None:
+    """Makes a lease last longer. Raises Conflict when the worker has lost it."""
+    _change_leased(connection, job_id, worker, {"leased_until": milliseconds(now + lasts)})
+
+
+def finish(connection: Connection, job_id: str, worker: str, *, result: object, now: datetime) -> None:
+    """Says that the work is done. Raises Conflict when the worker has lost the lease: another one has the job."""
+    _change_leased(
+        connection,
+        job_id,
+        worker,
+        {
+            "state": JobState.DONE.value,
+            "finished": milliseconds(now),
+            "result": canonical_json(result),
+            "leased_until": None,
+        },
+    )
+
+
+def fail(
+    connection: Connection, job_id: str, worker: str, *, error: str, now: datetime, again: datetime | None = None
+) -> None:
+    """Says that the work failed; with `again` it is queued once more for that time. Raises Conflict as `finish`."""
+    values: dict[str, object] = {"error": error, "leased_until": None}
+    if again is None:
+        values |= {"state": JobState.FAILED.value, "finished": milliseconds(now)}
+    else:
+        values |= {"state": JobState.QUEUED.value, "not_before": milliseconds(again)}
+    _change_leased(connection, job_id, worker, values)
+
+
+def cancel(connection: Connection, job_id: str, *, reason: str, now: datetime) -> None:
+    """Takes back a job that nobody has taken up yet. Raises NotFound, or Conflict when it is too late."""
+    changed = connection.execute(
+        JOBS.update()
+        .where(JOBS.c.id == job_id, JOBS.c.state == JobState.QUEUED.value)
+        .values(state=JobState.FAILED.value, finished=milliseconds(now), error=reason)
+    )
+    if changed.rowcount == 0:
+        state = get_job(connection, job_id).state
+        raise Conflict(f"The job {job_id} is {state.value} and cannot be taken back.", code="job-not-queued")
+
+
+def get_job(connection: Connection, job_id: str) -> Job:
+    """The job of an id. Raises NotFound."""
+    row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id[:40]}.", code="job-not-found")
+    return _job(row)
+
+
+def jobs(
+    connection: Connection, *, state: JobState | None = None, kind: str | None = None, limit: int = 100
+) -> list[Job]:
+    """The newest jobs first, of all or of one state or kind."""
+    query = select(JOBS).order_by(JOBS.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(JOBS.c.state == state.value)
+    if kind is not None:
+        query = query.where(JOBS.c.kind == kind)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def forget_finished(connection: Connection, *, before: datetime) -> int:
+    """Removes jobs that ended before a time and tells how many."""
+    return connection.execute(JOBS.delete().where(JOBS.c.finished < milliseconds(before))).rowcount
+
+
+def _give_up_lost(connection: Connection, moment: int) -> None:
+    lost = and_(JOBS.c.state == JobState.LEASED.value, JOBS.c.leased_until <= moment, JOBS.c.attempts >= MOST_ATTEMPTS)
+    if connection.execute(select(JOBS.c.id).where(lost).limit(1)).first() is None:
+        return
+    said = f"It was taken up {MOST_ATTEMPTS} times, and each time its worker ended before the work did."
+    connection.execute(
+        JOBS.update()
+        .where(lost)
+        .values(
+            state=JobState.FAILED.value,
+            finished=moment,
+            leased_until=None,
+            error=case((JOBS.c.error.is_(None), said), else_=JOBS.c.error),
+        )
+    )
+
+
+def _change_leased(connection: Connection, job_id: str, worker: str, values: dict[str, object]) -> None:
+    changed = connection.execute(
+        JOBS.update()
+        .where(JOBS.c.id == job_id, JOBS.c.worker == worker, JOBS.c.state == JobState.LEASED.value)
+        .values(values)
+    )
+    if changed.rowcount == 0:
+        job = get_job(connection, job_id)
+        raise Conflict(
+            f"The job {job_id} is no longer {worker}'s: it is {job.state.value}"
+            + (f", with {job.worker}." if job.worker and job.state is JobState.LEASED else "."),
+            code="lease-lost",
+        )
+
+
+def _job(row: Row[tuple[object, ...]]) -> Job:
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        payload=msgspec.json.decode(row.payload),
+        actor=row.actor,
+        state=JobState(row.state),
+        created=_moment(row.created),
+        not_before=_moment(row.not_before),
+        attempts=row.attempts,
+        worker=row.worker,
+        leased_until=None if row.leased_until is None else _moment(row.leased_until),
+        finished=None if row.finished is None else _moment(row.finished),
+        result=None if row.result is None else msgspec.json.decode(row.result),
+        error=row.error,
+    )
+
+
+def _moment(value: int) -> datetime:
+    return datetime.fromtimestamp(value / 1000, UTC)
+
+
+_OPEN: Final = (JobState.QUEUED.value, JobState.LEASED.value)

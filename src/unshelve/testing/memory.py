@@ -1,0 +1,65 @@
+"""Doubles that keep everything in memory. They pass the same suites as what they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from unshelve.clock import SystemClock
+from unshelve.errors import NotFound, Refused
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class MemoryBlobs:
+    """A blob store in a dictionary (`storage.blobs.BlobStore`)."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, bytes] = {}
+        self._put_at: dict[str, float] = {}
+
+    def put(self, data: bytes | bytearray | memoryview) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        self._data[digest] = bytes(data)
+        self._put_at[digest] = SystemClock().now().timestamp()
+        return digest
+
+    def put_file(self, path: Path) -> str:
+        return self.put(path.read_bytes())
+
+    def get(self, digest: str) -> bytes:
+        if not self.has(digest):
+            raise NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found")
+        return self._data[digest]
+
+    def path(self, digest: str) -> Path | None:
+        _check(digest)
+        return None
+
+    def has(self, digest: str) -> bool:
+        _check(digest)
+        return digest in self._data
+
+    def has_many(self, digests: Iterable[str]) -> set[str]:
+        return {digest for digest in digests if self.has(digest)}
+
+    def size(self, digest: str) -> int:
+        return len(self.get(digest))
+
+    def delete(self, digest: str) -> bool:
+        _check(digest)
+        self._put_at.pop(digest, None)
+        return self._data.pop(digest, None) is not None
+
+    def digests(self, *, before: float | None = None) -> Iterator[str]:
+        for digest, moment in list(self._put_at.items()):
+            if before is None or moment < before:
+                yield digest
+
+
+def _check(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
