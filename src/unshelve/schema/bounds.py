@@ -12,7 +12,7 @@ FLOAT64_MAX: Final = 1.7976931348623157e308
 
 # Whole numbers up to these are exact in a float of that many bits: an integer column that a missing value
 # turned to float can hold no others.
-_EXACT_WHOLE: Final = {16: 2**11, 32: 2**24, 64: 2**53}
+EXACT_WHOLE: Final = {16: 2**11, 32: 2**24, 64: 2**53}
 _LARGEST: Final = {16: 65504.0, 32: 3.4028234663852886e38, 64: FLOAT64_MAX}
 _ARROW_FLOATS: Final = {"halffloat": 16, "float": 32, "double": 64}
 
@@ -38,7 +38,7 @@ def dtype_bounds(one: Field) -> tuple[Number, Number]:
         return (0, 2**bits - 1) if whole[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     bits = float_bits(one.dtype)
     if one.type is FieldType.INTEGER:
-        return (-_EXACT_WHOLE[bits], _EXACT_WHOLE[bits]) if bits else INT64
+        return (-EXACT_WHOLE[bits], EXACT_WHOLE[bits]) if bits else INT64
     largest = _LARGEST[bits or 64]
     return -largest, largest
 
