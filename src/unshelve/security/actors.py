@@ -50,4 +50,7 @@ class Actor:
 LOCAL: Final = Actor(id="local", name="local", role=Role.OWNER, kind=ActorKind.LOCAL)
 """The person at this machine's command line: may read the home's files anyway, so may do everything."""
 
+PROVER: Final = Actor(id="prover", name="proof", role=Role.USER, kind=ActorKind.PROVER)
+"""The Proof as the audit chain names it."""
+
 _RANK: Final = {Role.VIEWER: 0, Role.USER: 1, Role.OWNER: 2}

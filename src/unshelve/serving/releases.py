@@ -12,8 +12,9 @@ from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
-from unshelve.storage.blobs import BlobStore
+from unshelve.storage.blobs import BlobStore, FolderBlobs
 from unshelve.storage.database import Database
+from unshelve.storage.home import Home
 
 MOST_UNRELEASED = 8
 """Versions that are held in memory though nothing releases them: those being proved or tried."""
@@ -65,7 +66,9 @@ class LiveReleases:
         """Take over the releases of the database, loading what is new first; versions nobody needs are let go."""
         with self._lock:
             with self._database.read() as connection:
-                wanted = {model: get_version(connection, model, now.champion) for model, now in releases(connection).items()}
+                wanted = {
+                    model: get_version(connection, model, now.champion) for model, now in releases(connection).items()
+                }
             champions = {model: self.version(model, found.number) for model, found in wanted.items()}
             self._champions = champions
 
@@ -113,3 +116,6 @@ class LiveReleases:
         return found
 
 
+def live_releases(home: Home, database: Database) -> LiveReleases:
+    """The releases of a home, as an answer process is told to make them."""
+    return LiveReleases(database, FolderBlobs(home.blobs), Verifier.load(home.keys))

@@ -111,7 +111,9 @@ def _cycles(declaration: Declaration) -> Iterator[Finding]:
         names = error.details.get("cycle")
         first = next(iter(names), declaration.names[0]) if isinstance(names, list | tuple) else declaration.names[0]
         step = declaration.step(str(first))
-        yield finding("U002", step.name, step.place, error.message, error.hint or "Let one of them take something else.")
+        yield finding(
+            "U002", step.name, step.place, error.message, error.hint or "Let one of them take something else."
+        )
 
 
 def _rows(declaration: Declaration) -> Iterator[Finding]:
@@ -357,5 +359,3 @@ def _planning(declaration: Declaration) -> Iterator[Finding]:
         number = "U002" if error.subject_code == "cycle" else "U011"
         step = declaration.steps[0]
         yield finding(number, step.name, step.place, error.message, error.hint or "")
-
-

@@ -16,9 +16,9 @@ from unshelve.evaluation import curves
 from unshelve.evaluation.baseline import Baseline, baselines
 from unshelve.evaluation.choice import choose
 from unshelve.evaluation.evidence import Champion, Evidence
-from unshelve.evaluation.gates import BeatsBaseline, MaxLatency, Proven
+from unshelve.evaluation.gates import MaxLatency, Proven
 from unshelve.evaluation.importance import permutation_importance
-from unshelve.evaluation.judge import judge
+from unshelve.evaluation.judge import judge_all
 from unshelve.evaluation.measures import MEASURES, Metric, Task
 from unshelve.evaluation.metrics import measure, value_of
 from unshelve.evaluation.truth import Predicted, Truth, infer_task, predicted_of, truth_of
@@ -30,7 +30,7 @@ from unshelve.pipeline.step import mark_of
 from unshelve.serving.answer import answers
 from unshelve.serving.loaded import load_model
 from unshelve.serving.row_path import run_path
-from unshelve.solution.binding import hidden_columns, resolve, resolve_all, row_numbers
+from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.keeping import row_hashes
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.splitting import split_from
@@ -183,11 +183,8 @@ def gates(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context
         size_bytes=_size(inputs[parameters["estimator"]]),
     )
     mark = mark_of(context.functions[parameters["model"]])
-    wanted: list[Any] = list(mark.gates if mark else ())
-    headline = evaluated["headline"]
-    if headline is not None:
-        wanted.insert(0, BeatsBaseline(headline))
-    verdicts = [judge(gate, evidence) for gate in wanted if not isinstance(gate, MaxLatency | Proven)]
+    wanted: list[Any] = [gate for gate in (mark.gates if mark else ()) if not isinstance(gate, MaxLatency | Proven)]
+    verdicts = judge_all(wanted, evidence, choice=parameters.get("choose"))
     return {"verdicts": [msgspec.to_builtins(each) for each in verdicts], "champion": parameters.get("champion")}
 
 
@@ -211,18 +208,14 @@ def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Hel
         empty = np.empty(0, dtype=np.int64)
         return Champion(name=name, rows=empty, predicted=held.predicted.rows(empty))
     labels = raw.labels if raw.answered is None else np.asarray(raw.answered)
-    return Champion(
-        name=name, rows=fresh, predicted=_predicted(held.task, loaded.signature, labels, raw.scores)
-    )
+    return Champion(name=name, rows=fresh, predicted=_predicted(held.task, loaded.signature, labels, raw.scores))
 
 
 def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters: Parameters) -> Outputs:
     """Of several fitted candidates, the one with the best value of the author's metric on the held-out rows."""
     wanted = parameters.get("choose")
     if not made or not all(hasattr(each, "predict") for each in made.values()):
-        raise UserCodeFailed(
-            f"Model {name} returned a dict that is not estimators by name.", code="not-an-estimator"
-        )
+        raise UserCodeFailed(f"Model {name} returned a dict that is not estimators by name.", code="not-an-estimator")
     if wanted is None:
         raise SolutionInvalid(
             f"Model {name} returned {len(made)} candidates ({', '.join(map(str, made))}), and nothing chooses between them.",
@@ -241,9 +234,7 @@ def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters
         predicted = _predicted(task, signature, raw.labels, raw.scores)
         values[str(candidate)] = value_of(str(wanted), truth_of(task, y), predicted)
     chosen = choose(values, higher_is_better=MEASURES[str(wanted)].higher_is_better)
-    return Outputs(
-        {"estimator": made[chosen], "candidates": {"metric": wanted, "values": values, "chosen": chosen}}
-    )
+    return Outputs({"estimator": made[chosen], "candidates": {"metric": wanted, "values": values, "chosen": chosen}})
 
 
 def answers_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def _positions(name: str, given: pd.DataFrame, result: pd.DataFrame, *, by_index
         labels = result.index.to_numpy()
         if labels.dtype.kind in "iu" and len(np.unique(labels)) == len(labels) and _inside(labels, len(given)):
             positions = labels.astype(np.int64)
-            if _equal(given.take(positions), result) is None:
+            if given.take(positions).equals(result):
                 return positions
     return _by_content(name, given, result)
 

@@ -22,14 +22,11 @@ from typing import Any
 import msgspec
 
 from unshelve.errors import NotFound, SolutionInvalid, UserCodeFailed
-from unshelve.ids import digest, digest_json
 from unshelve.pipeline.code import Project
 from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Kind, Mark, mark_of
 from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
-
-SOLUTION_FILE = "solution.py"
-SKIPPED_FOLDERS = frozenset({".unshelve", ".git", ".venv", "venv", "__pycache__", "node_modules", ".ipynb_checkpoints"})
+from unshelve.solution.files import SOLUTION_FILE, code_files
 
 
 def load_functions(folder: Path) -> dict[str, Callable[..., object]]:
@@ -101,21 +98,11 @@ def declare(folder: Path) -> Declaration:
         description=description,
         steps=steps,
         environment=environment,
-        code=digest_json({path: digest(data) for path, data in code_files(folder).items()}),
+        code=code_files(folder)[1],
         duplicates=_duplicates(source),
         schemas={path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("schema/*.toml"))},
         zone=str(getattr(module, "ZONE", "UTC")),
     )
-
-
-def code_files(folder: Path) -> dict[str, bytes]:
-    """The solution's own Python files by path in the folder: what a version packs."""
-    found = {}
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).parts
-        if SKIPPED_FOLDERS.isdisjoint(parts) and not any(part.startswith("test") for part in parts):
-            found["/".join(parts)] = path.read_bytes()
-    return found
 
 
 def _steps(module: ModuleType) -> list[tuple[str, Callable[..., object], Mark]]:

@@ -25,7 +25,7 @@ from unshelve.serving.row_path import run_steps
 from unshelve.solution import judging
 from unshelve.solution.binding import hidden_columns, row_numbers
 from unshelve.solution.keeping import row_hashes
-from unshelve.solution.probing import SAME, check_row_wise, columns_asked_for, columns_that_matter, sample_rows
+from unshelve.solution.probing import SAME, check_row_wise, columns_that_matter, sample_rows
 from unshelve.solution.rowpaths import row_path
 
 MOST_HELD_OUT = 1000

@@ -32,11 +32,11 @@ def sample_rows(table: Table, at_most: int = SAMPLE, *, values: Any = None) -> P
     n = len(table)
     chosen = set(np.random.default_rng(0).permutation(n)[:at_most].tolist())
     frame = to_pandas(table)
+    first = frame.take(sorted(chosen))
     for name in frame.columns:
-        hashed = frame[name].astype(str).to_numpy()
-        sampled = hashed[sorted(chosen)]
-        if len(sampled) and (sampled == sampled[0]).all():
-            other = np.flatnonzero(hashed != sampled[0])[:20]
+        sampled = first[name].astype(str)
+        if (sampled == sampled.iloc[0]).all():
+            other = np.flatnonzero((frame[name].astype(str) != sampled.iloc[0]).to_numpy())[:20]
             chosen.update(other.tolist())
     if values is not None:
         text = np.asarray([str(value) for value in np.asarray(values)])
@@ -45,7 +45,9 @@ def sample_rows(table: Table, at_most: int = SAMPLE, *, values: Any = None) -> P
     return np.asarray(sorted(chosen), dtype=np.int64)
 
 
-def columns_that_matter(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> tuple[str, ...]:
+def columns_that_matter(
+    path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]
+) -> tuple[str, ...]:
     """The columns of `table` whose shuffled values change what the path gives, in the table's order."""
     usual = run_path(path, table, functions, frozen)
     order = np.random.default_rng(1).permutation(len(table))

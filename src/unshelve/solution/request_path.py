@@ -133,7 +133,9 @@ def model_path(declaration: Declaration, model: str) -> ModelPath:
             hint="Let the first parameter of a model name a source, a keep or a transform.",
         )
     targets = [
-        found.step for found in references(declaration, step).values() if declaration.step(found.step).kind is Kind.TARGET
+        found.step
+        for found in references(declaration, step).values()
+        if declaration.step(found.step).kind is Kind.TARGET
     ]
     return ModelPath(
         model=model,

@@ -191,7 +191,9 @@ class _Builder:
             for named in references(self.declaration, step).values()
         )
 
-    def bound(self, step: StepInfo, scope: str | None, *, whole: bool = False) -> tuple[dict[str, str], dict[str, object]]:
+    def bound(
+        self, step: StepInfo, scope: str | None, *, whole: bool = False
+    ) -> tuple[dict[str, str], dict[str, object]]:
         """Inputs and parameters of a task that calls a step's function with what its parameters name."""
         inputs: dict[str, str] = {}
         bind: dict[str, object] = {}
@@ -426,7 +428,10 @@ class _Builder:
             step = self.declaration.step(name)
             if step.kind is Kind.KEEP:
                 continue
-            rows = {parameter: past_keeps(self.declaration, named.step) for parameter, named in row_inputs(self.declaration, step).items()}
+            rows = {
+                parameter: past_keeps(self.declaration, named.step)
+                for parameter, named in row_inputs(self.declaration, step).items()
+            }
             state = {}
             for parameter, named in frozen_inputs(self.declaration, step).items():
                 key = f"{named.step}_{named.part}" if named.part else named.step
@@ -440,7 +445,10 @@ class _Builder:
                 state[parameter] = key
                 frozen[key] = str(bound["value"])
             steps.append({"name": name, "rows": rows, "frozen": state, "parameters": self.arguments_of(step)})
-        return {"path": {"entry": entry, "steps": steps, "output": past_keeps(self.declaration, output)}, "frozen": frozen}
+        return {
+            "path": {"entry": entry, "steps": steps, "output": past_keeps(self.declaration, output)},
+            "frozen": frozen,
+        }
 
     # -- models --------------------------------------------------------------------------------------------
 
@@ -566,6 +574,7 @@ class _Builder:
         gate_parameters["predictions"] = self.put(gates, f"{name}:evaluation.predictions")
         gate_parameters["evaluation"] = self.put(gates, f"{name}:evaluation.evaluation")
         gate_parameters["gates"] = list(step.gates)
+        gate_parameters["choose"] = step.choose
         gate_parameters["champion"] = self.champions.get(name)
         for worth in self.worths_of(name):
             gate_parameters["worth"] = self.put(gates, f"{self.worth(worth)}.values")
@@ -639,7 +648,12 @@ class _Builder:
             }
         parameters["models"] = listed
         parameters["fields"] = {
-            p.name: {"type": p.request_type, "default": p.default, "choices": list(p.choices), "optional": p.has_default}
+            p.name: {
+                "type": p.request_type,
+                "default": p.default,
+                "choices": list(p.choices),
+                "optional": p.has_default,
+            }
             for p in step.parameters
             if p.request_type is not None
         }
@@ -712,4 +726,17 @@ def past_keeps(declaration: Declaration, name: str) -> str:
     return step.name
 
 
-_OWN = {"source", "entry", "call", "keep", "target", "transform", "model", "chart", "metric", "expect", "worth", "endpoint"}
+_OWN = {
+    "source",
+    "entry",
+    "call",
+    "keep",
+    "target",
+    "transform",
+    "model",
+    "chart",
+    "metric",
+    "expect",
+    "worth",
+    "endpoint",
+}

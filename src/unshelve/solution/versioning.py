@@ -87,7 +87,12 @@ def model_candidate(
         answer=answer,
         signature=evaluation["signature"],
         environment=libraries,
-        lineage={"sources": sources, "code": declaration.code, "split": evaluation["split"], "rows": evaluation["rows"]},
+        lineage={
+            "sources": sources,
+            "code": declaration.code,
+            "split": evaluation["split"],
+            "rows": evaluation["rows"],
+        },
         not_covered=not_covered(declaration, tasks.model),
     )
     identity = digest_json(

@@ -1,0 +1,155 @@
+"""Control: an opened home, with everything that may change it. There is one per home at a time.
+
+It never imports a solution's code: it plans from declarations and lets workers run the functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from unshelve.clock import Clock, SystemClock
+from unshelve.errors import NotFound
+from unshelve.registry.runs import interrupt_open_runs
+from unshelve.security.actors import Actor
+from unshelve.security.signing import Signer, Verifier
+from unshelve.serving.process import AnswerProcesses, AnswerSettings
+from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.database import Database
+from unshelve.storage.home import Home, HomeLock
+from unshelve.storage.migration import migrate
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Control:
+    """An opened home. Use it as a context manager: leaving it gives the home back."""
+
+    home: Home
+    database: Database
+    blobs: FolderBlobs
+    signer: Signer
+    clock: Clock
+    workers: int
+    address: str | None = None
+    """Where this home's answer processes listen, once they do: "http://127.0.0.1:8000"."""
+    running: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a run goes on: runs of one home take turns."""
+    _lock: HomeLock
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock | None = None, workers: int | None = None) -> Control:
+        """Take a home, making it if it is not there. HomeInUse when another process has it."""
+        home = Home.create_or_open(path)
+        lock = home.lock()
+        try:
+            database = Database.open(home.database_file)
+            migrate(database)
+            told = clock or SystemClock()
+            with database.write() as connection:
+                interrupt_open_runs(connection, now=told.now())
+            return cls(
+                home=home,
+                database=database,
+                blobs=FolderBlobs(home.blobs),
+                signer=Signer.load_or_create(home.keys),
+                clock=told,
+                workers=workers or max(1, min(4, os.cpu_count() or 1)),
+                _lock=lock,
+            )
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def verifier(self) -> Verifier:
+        return Verifier.load(self.home.keys)
+
+    @contextmanager
+    def answering(self) -> Iterator[str]:
+        """An address at which versions of this home answer: the present one, or one for as long as it is needed."""
+        if self.address is not None:
+            yield self.address
+            return
+        with _BriefAnswers(answer_settings(self, port=0)) as address:
+            yield address
+
+    def close(self) -> None:
+        self.database.close()
+        self._lock.release()
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", processes: int = 1) -> AnswerSettings:
+    """How the answer processes of a home are run."""
+    return AnswerSettings(
+        home=control.home.root,
+        database=str(control.home.database_file),
+        control=control.home.root / "run" / "control.sock",
+        releases="unshelve.serving.releases:live_releases",
+        host=host,
+        port=port,
+        processes=processes,
+    )
+
+
+class _BriefAnswers:
+    """Answer processes for as long as a block lasts, kept by an event loop in a thread of its own."""
+
+    def __init__(self, settings: AnswerSettings) -> None:
+        self._processes = AnswerProcesses(settings)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="answers", daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._processes.start(), self._loop).result()
+        except BaseException:
+            self._end()
+            raise
+        return f"http://127.0.0.1:{self._processes.port}"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._processes.stop(), self._loop).result()
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def solution_folder(path: Path) -> Path:
+    """The folder of a solution that a person named: itself, or the folder of the solution.py that was named."""
+    folder = path.parent if path.name == "solution.py" else path
+    if not folder.is_dir():
+        raise NotFound(
+            f"There is no folder {folder}.", code="solution-folder-not-found", hint="`unshelve new NAME` makes one."
+        )
+    return folder.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who or what started something: an actor, and one sentence for people."""
+
+    actor: Actor
+    sentence: str

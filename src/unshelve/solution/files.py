@@ -1,0 +1,20 @@
+"""The files of a solution folder that belong to its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unshelve.ids import digest, digest_json
+
+SOLUTION_FILE = "solution.py"
+SKIPPED_FOLDERS = frozenset({".unshelve", ".git", ".venv", "venv", "__pycache__", "node_modules", ".ipynb_checkpoints"})
+
+
+def code_files(folder: Path) -> tuple[dict[str, bytes], str]:
+    """The Python files of a solution by path in its folder, tests left out, and the digest of them all."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).parts
+        if SKIPPED_FOLDERS.isdisjoint(parts) and not any(part.startswith("test") for part in parts):
+            found["/".join(parts)] = path.read_bytes()
+    return found, digest_json({path: digest(data) for path, data in found.items()})
