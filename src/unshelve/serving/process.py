@@ -32,7 +32,7 @@ _LOGGER: Final = logging.getLogger("unshelve.serving")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 _HEALTHY_SECONDS: Final = 30.0
-_ONE_THREAD: Final = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """One row is too little work to share, and threads that wait for each other cost more than they save."""
 
 
@@ -258,8 +258,9 @@ class _Keeper:
         finally:
             os.close(writing)
         if child.stdin is not None:
-            child.stdin.write(msgspec.json.encode(orders) + b"\n")
-            child.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it has died already, which is seen by whoever waits for it
+                child.stdin.write(msgspec.json.encode(orders) + b"\n")
+                child.stdin.flush()
         return child, reading
 
 
@@ -285,12 +286,12 @@ async def _said(pipe: int) -> dict[str, object]:
     """The line that an answer process says once it is ready, or when it cannot be; empty when it dies before."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
-    with os.fdopen(pipe, "rb", buffering=0) as file:
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
-        try:
-            line = await reader.readline()
-        finally:
-            transport.close()
+    file = os.fdopen(pipe, "rb", buffering=0)  # closed with the transport
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+    try:
+        line = await reader.readline()
+    finally:
+        transport.close()
     return msgspec.json.decode(line, type=dict[str, object]) if line else {}
 
 

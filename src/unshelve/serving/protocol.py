@@ -2,8 +2,9 @@
 
 uvicorn waits without end for a request that has begun. Here one timer a connection, set again only when it rings,
 closes those that send nothing, or a byte now and then. It uses these names of uvicorn's protocol: the `on_…`
-callbacks, `connection_made`, `connection_lost`, `data_received`, `loop`, `transport`, `flow.read_paused` and
-`cycle` with `response_started`, `response_complete`, `disconnected`, `message_event` (the same since 0.30).
+callbacks, `connection_made`, `connection_lost`, `data_received`, `send_400_response`, `loop`, `transport`, `flow` with
+`read_paused` and `pause_reading`, and `cycle` with `response_started`, `response_complete`, `keep_alive`,
+`disconnected` and `message_event` (the same since 0.30).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from unshelve.errors import HeadTooLarge, TooSlow, UnshelveError
+from unshelve.errors import BadRequest, HeadTooLarge, TooSlow, UnshelveError
 from unshelve.serving.limits import Limits
 from unshelve.wire import PROBLEM_TYPE, problem
 
@@ -91,6 +92,15 @@ class _LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._phase = _Phase.NOTHING
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn names it
+        """Called by uvicorn for what is no HTTP. uvicorn would put the refusal before an answer still to come."""
+        cycle = self.cycle
+        if self._phase is not _Phase.BODY and cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            self._refuse(BadRequest("What was sent is no HTTP request that can be read.", code="not-http"))
 
     def _wait(self, phase: _Phase, seconds: float) -> None:
         self._phase = phase
