@@ -22,13 +22,13 @@ def rows(runtimes_file: ModuleType) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judged(runtimes_file: ModuleType, rows: pd.DataFrame) -> tuple[Any, pd.DataFrame, Any]:
-    """The boosted candidate, with features and truth of the held-out quarter."""
+    """The forest, with features and truth of the held-out quarter."""
     train, test = (
         part.reset_index(drop=True) for part in train_test_split(rows, stratify=rows["took"], random_state=0)
     )
     known = runtimes_file.known(train)
     candidates = runtimes_file.duration(runtimes_file.features(train, known), runtimes_file.took(train))
-    return candidates["boosting"], runtimes_file.features(test, known), runtimes_file.took(test)
+    return candidates["forest"], runtimes_file.features(test, known), runtimes_file.took(test)
 
 
 def test_all_four_classes_are_there(runtimes_file: ModuleType, rows: pd.DataFrame) -> None:
