@@ -194,7 +194,8 @@ def _field_to_json(one: Field) -> dict[str, JsonValue]:
     for key, default in _OPTIONAL.items():
         value = getattr(one, key)
         if value != default or type(value) is not type(default):
-            written[key] = msgspec.to_builtins(value)
+            built = msgspec.to_builtins(value)
+            written[key] = list(built) if isinstance(built, tuple) else built
     return written
 
 
