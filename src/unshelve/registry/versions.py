@@ -130,9 +130,7 @@ def versions_of(connection: Connection, model: str, *, limit: int = 100) -> list
 def newest_versions(connection: Connection, solution: str | None = None) -> list[Version]:
     """The newest version of every model and endpoint, by name."""
     newest = select(version.c.model, func.max(version.c.number).label("number")).group_by(version.c.model).subquery()
-    query = select(version).join(
-        newest, (version.c.model == newest.c.model) & (version.c.number == newest.c.number)
-    )
+    query = select(version).join(newest, (version.c.model == newest.c.model) & (version.c.number == newest.c.number))
     if solution is not None:
         query = query.where(version.c.solution == solution)
     return [_version(row) for row in connection.execute(query.order_by(version.c.model)).mappings()]
@@ -146,9 +144,7 @@ def versions_of_run(connection: Connection, run_id: str) -> list[Version]:
 
 def set_state(connection: Connection, model: str, number: int, state: State) -> None:
     """Say what became of a candidate."""
-    connection.execute(
-        update(version).where(version.c.model == model, version.c.number == number).values(state=state)
-    )
+    connection.execute(update(version).where(version.c.model == model, version.c.number == number).values(state=state))
 
 
 def set_summary(connection: Connection, model: str, number: int, summary: Mapping[str, Any]) -> None:
@@ -163,9 +159,7 @@ def set_summary(connection: Connection, model: str, number: int, summary: Mappin
 def attest(connection: Connection, attested: Attestation) -> None:
     """Record an attestation; a newer one of the same kind replaces the older."""
     connection.execute(
-        attestation.delete().where(
-            attestation.c.manifest == attested.manifest, attestation.c.kind == attested.kind
-        )
+        attestation.delete().where(attestation.c.manifest == attested.manifest, attestation.c.kind == attested.kind)
     )
     connection.execute(attestation.insert().values(**msgspec.to_builtins(attested)))
 

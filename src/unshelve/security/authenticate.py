@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from unshelve.clock import milliseconds
 from unshelve.errors import SignInNeeded
 from unshelve.security.actors import Actor, ActorKind, Role
+from unshelve.security.delegation import PREFIX, Delegation
 from unshelve.security.keys import secret_fits, split_key
 from unshelve.security.sessions import session_digest
 from unshelve.security.tables import API_KEYS, SESSIONS, USERS
@@ -57,13 +58,16 @@ class Doorkeeper:
     call on, in every process.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, delegation: Delegation | None = None) -> None:
         self._database = database
+        self._delegation = delegation
         self._token = -1
         self._kept: dict[tuple[str | None, str | None], _Admission] = {}
 
     def actor(self, *, bearer: str | None, session: str | None, now: datetime) -> Actor:
-        """As `authenticate`; a few microseconds for a caller who was let in before."""
+        """As `authenticate`; a few microseconds for a caller who was let in before. Lets in control for somebody, too."""
+        if bearer is not None and self._delegation is not None and bearer.startswith(PREFIX):
+            return self._delegation.actor(bearer, now)
         token = self._database.change_token()
         if token != self._token or len(self._kept) >= _MOST_KEPT:
             self._kept = {}

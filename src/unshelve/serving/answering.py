@@ -27,6 +27,7 @@ from unshelve.clock import SystemClock
 from unshelve.errors import UnshelveError
 from unshelve.predictions.log import LogWriter
 from unshelve.security.authenticate import Doorkeeper
+from unshelve.security.delegation import Delegation
 from unshelve.serving.app import AnswerApp, Parts
 from unshelve.serving.doors import Doors
 from unshelve.serving.limits import Limits
@@ -84,7 +85,7 @@ async def answer(orders: Orders) -> None:
     clock = SystemClock()
     relay = Relay(Path(orders.control))
     parts = Parts(
-        doors=Doors(Doorkeeper(database), clock),
+        doors=Doors(Doorkeeper(database, Delegation.load_or_create(home.keys)), clock),
         releases=ReleaseWatch(_releases(orders.releases, home, database), database),
         log=LogWriter(home.predictions / "open", orders.log, clock),
         control=relay,

@@ -1,4 +1,4 @@
-"""Asks a version at its own route, over HTTP on this machine, as the Proof does."""
+"""Asks an answer process over HTTP on this machine: the Proof, pages and files that control passes on do."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 import httpx
 import msgspec
 
-from unshelve.errors import Unavailable
+from unshelve.errors import Refused, SchemaMismatch, Unavailable, UnshelveError
 
 TIMEOUT_SECONDS = 120.0
 
 
 class VersionAsker:
-    """One version's own route on an answer process of this machine. A context manager; fulfils proof.Ask."""
+    """One model's or version's route on an answer process of this machine. A context manager; fulfils proof.Ask."""
 
-    def __init__(self, address: str, key: str, model: str, version: int) -> None:
-        self._path = f"/api/models/{model}/versions/{version}/predict"
+    def __init__(self, address: str, bearer: str, model: str, version: int | None) -> None:
+        own = f"/versions/{version}" if version is not None else ""
+        self._path = f"/api/models/{model}{own}/predict"
         self._client = httpx.Client(
             base_url=address,
-            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+            headers={"authorization": f"Bearer {bearer}", "content-type": "application/json"},
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
         )
@@ -32,7 +33,7 @@ class VersionAsker:
             response = self._client.post(self._path, content=msgspec.json.encode({"rows": rows}))
         except httpx.HTTPError as error:
             raise Unavailable(
-                f"The version could not be asked: {type(error).__name__}.", code="proof-interrupted", hint="Run again."
+                f"The version could not be asked: {type(error).__name__}.", code="asking-interrupted", hint="Try again."
             ) from error
         try:
             body = msgspec.json.decode(response.content)
@@ -47,3 +48,35 @@ class VersionAsker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+
+
+class ReleaseAsker:
+    """Asks and gives the answers alone; a problem that was reported is raised as the error that it is."""
+
+    def __init__(self, address: str, bearer: str, model: str, version: int | None = None) -> None:
+        self._ask = VersionAsker(address, bearer, model, version)
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One answer for each row. Raises SchemaMismatch, NotAllowed … as the answer process reported them."""
+        status, body = self._ask(rows)
+        if status == 200:
+            answers: list[dict[str, Any]] = body["answers"]
+            return answers
+        raise _error(status, body)
+
+
+def _error(status: int, body: Mapping[str, Any]) -> UnshelveError:
+    code = str(body.get("code") or "refused")
+    kind: type[UnshelveError] = SchemaMismatch if code == SchemaMismatch.code else Refused
+    if status == 503:
+        kind = Unavailable
+    near = body.get("near")
+    error = kind(
+        str(body.get("detail") or body.get("title") or f"The answer process said {status}."),
+        code=code,
+        near=near if isinstance(near, list) else (),
+        hint=body.get("hint"),
+        details={"problems": body.get("problems") or []},
+    )
+    error.status = status  # type: ignore[misc]
+    return error

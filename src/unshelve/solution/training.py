@@ -1,47 +1,16 @@
-"""From a declaration to the graph of tasks that trains, judges and packs its models.
-
-Rows are selected first and transformed then. A *scope* is one division of rows into parts: models with equal
-splits over equal rows share one, and what depends on a part is made once per scope. Transforms see what a
-request will give (the columns that targets read, and those known later, are hidden from the entry on); keeps,
-targets and fits over the entry see whole rows. Pure: nothing is loaded and nothing runs.
-"""
+"""From a declaration to the graph of tasks that trains, judges and packs its models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from unshelve.errors import SolutionInvalid
-from unshelve.ids import digest_json
 from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.step import Kind
-from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
-from unshelve.solution.request_path import (
-    ModelPath,
-    chain_to,
-    entry_of,
-    first_reference,
-    frozen_inputs,
-    keeps_of,
-    model_path,
-    references,
-    row_inputs,
-)
-
-DEFAULT_SPLIT: Mapping[str, object] = {"type": "AtRandom", "test": 0.25, "seed": 0, "stratify": True}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """One division of an entry's rows: by which split, over the rows that which keeps left."""
-
-    name: str
-    entry: str
-    split: Mapping[str, object] | str
-    rows: tuple[str, ...]
-    """Outputs that hold row numbers; the scope divides the rows that are in all of them."""
-    target: str | None
+from unshelve.solution.request_path import ModelPath, model_path, references
+from unshelve.solution.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,608 +45,6 @@ class Training:
     """Endpoint -> the output that holds its held-out rows and answers."""
 
 
-@dataclass(slots=True)
-class _Builder:
-    declaration: Declaration
-    arguments: Mapping[str, Mapping[str, object]]
-    champions: Mapping[str, Mapping[str, object]]
-    tasks: dict[str, Task] = field(default_factory=dict)
-    scopes: dict[str, Scope] = field(default_factory=dict)
-    scope_of_model: dict[str, str] = field(default_factory=dict)
-    building: list[str] = field(default_factory=list)
-
-    # -- tasks ---------------------------------------------------------------------------------------------
-
-    def add(
-        self,
-        name: str,
-        operation: str,
-        step: StepInfo,
-        inputs: Mapping[str, str],
-        parameters: Mapping[str, object],
-        *,
-        also: tuple[str, ...] = (),
-        function: bool = True,
-    ) -> str:
-        """Add a task of a step once; `also` names further steps whose code it runs."""
-        code: dict[str, str] = {}
-        libraries: dict[str, str] = {}
-        for used in (*((step.name,) if function else ()), *also):
-            code.update(self.declaration.step(used).code)
-            libraries.update(self.declaration.step(used).libraries)
-        self.tasks[name] = Task(
-            name=name,
-            operation=operation,
-            function=step.name if function else None,
-            inputs=dict(inputs),
-            parameters=dict(parameters),
-            code=code,
-            libraries=libraries,
-            may_be_none=step.kind is Kind.EXPECT,
-            retries=step.retries,
-            retry_delay_seconds=step.retry_delay_seconds,
-            timeout_seconds=step.timeout_seconds,
-            fresh_seconds=(step.fresh_seconds or 0.0) if operation == "source" else None,
-            label=step.name if operation in _OWN else f"{step.name} · {operation}",
-            kind=str(step.kind),
-            group=step.name,
-        )
-        return name
-
-    def once(self, name: str) -> bool:
-        """Whether a task is still to be made; a task that is needed for itself is a cycle."""
-        if name in self.tasks:
-            return False
-        if name in self.building:
-            cycle = [*self.building[self.building.index(name) :], name]
-            raise SolutionInvalid(
-                f"These steps wait for each other: {' -> '.join(cycle)}.",
-                code="cycle",
-                hint="A fit on NAME_train cannot decide, by way of a keep, which rows are in the parts.",
-            )
-        self.building.append(name)
-        return True
-
-    def done(self) -> None:
-        self.building.pop()
-
-    def arguments_of(self, step: StepInfo) -> dict[str, object]:
-        """The values of a step's plain parameters: what was set for this run, else JSON-able defaults."""
-        named = references(self.declaration, step)
-        given = self.arguments.get(step.name, {})
-        values: dict[str, object] = {}
-        for parameter in step.parameters:
-            if parameter.name in named:
-                continue
-            if parameter.name in given:
-                values[parameter.name] = given[parameter.name]
-            elif parameter.has_default and parameter.default is not None:
-                values[parameter.name] = parameter.default
-        return values
-
-    # -- values --------------------------------------------------------------------------------------------
-
-    def value(self, name: str, scope: str | None) -> str:
-        """The output of a step that has no rows of its own, or of an entry: source, step, fit, model."""
-        step = self.declaration.step(name)
-        task = f"{name}@{scope}" if scope is not None and self.needs_scope(name) else name
-        if not self.once(task):
-            return f"{task}.estimator" if step.kind is Kind.MODEL else task
-        if step.kind is Kind.SOURCE:
-            self.add(task, "source", step, *self.bound(step, scope))
-        elif step.kind is Kind.MODEL:
-            self.done()
-            return self.model(name)
-        else:
-            self.add(task, "entry" if self.is_entry(name) else "call", step, *self.bound(step, scope))
-        self.done()
-        return task
-
-    def is_entry(self, name: str) -> bool:
-        """Whether a plain step's table is where a request path, or another row step, begins."""
-        for step in self.declaration.steps:
-            first = first_reference(self.declaration, step)
-            if first and first.step == name and step.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET, Kind.MODEL):
-                return True
-        return False
-
-    def needs_scope(self, name: str, seen: frozenset[str] = frozenset()) -> bool:
-        """Whether a step's value depends on how rows are divided."""
-        if name in seen:
-            return False
-        step = self.declaration.step(name)
-        return any(
-            named.part is not None or self.needs_scope(named.step, seen | {name})
-            for named in references(self.declaration, step).values()
-        )
-
-    def bound(
-        self, step: StepInfo, scope: str | None, *, whole: bool = False
-    ) -> tuple[dict[str, str], dict[str, object]]:
-        """Inputs and parameters of a task that calls a step's function with what its parameters name."""
-        inputs: dict[str, str] = {}
-        bind: dict[str, object] = {}
-        for parameter, named in references(self.declaration, step).items():
-            bind[parameter] = self.bind(named, scope, inputs, whole=whole)
-        return inputs, {"bind": bind, "arguments": self.arguments_of(step)}
-
-    def bind(
-        self,
-        named: Reference,
-        scope: str | None,
-        inputs: dict[str, str],
-        *,
-        whole: bool = False,
-        rows: tuple[str, ...] | None = None,
-    ) -> dict[str, object]:
-        """How a task gets what a parameter names; adds what is needed to `inputs`."""
-        step = self.declaration.step(named.step)
-        if step.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET) or (
-            named.part is not None and step.kind in (Kind.SOURCE, Kind.STEP)
-        ):
-            chosen = self.part_rows(named, scope) if rows is None else rows
-            return self.view(named.step, chosen, scope, inputs, whole=whole)
-        if named.part is not None:
-            raise SolutionInvalid(
-                f"{named.step}_{named.part} was asked for, but {named.step} is a {step.kind} and has no rows.",
-                code="part-without-rows",
-                hint=f"Name {named.step} itself.",
-            )
-        if rows is not None and step.kind in (Kind.SOURCE, Kind.STEP):
-            return self.view(named.step, rows, scope, inputs, whole=whole)
-        return {"value": self.put(inputs, self.value(named.step, scope))}
-
-    @staticmethod
-    def put(inputs: dict[str, str], output: str) -> str:
-        label = output.replace("@", "_").replace(".", "_").replace(":", "_")
-        inputs[label] = output
-        return label
-
-    # -- rows ----------------------------------------------------------------------------------------------
-
-    def all_rows(self, name: str, scope: str | None) -> tuple[str, ...]:
-        """Outputs with the row numbers that are left at a step: those of the last keep on its way."""
-        keeps = keeps_of(self.declaration, name)
-        return (self.keep(keeps[-1], scope),) if keeps else ()
-
-    def part_rows(self, named: Reference, scope: str | None) -> tuple[str, ...]:
-        if named.part is None:
-            return self.all_rows(named.step, scope)
-        if scope is None:
-            raise SolutionInvalid(
-                f"{named.step}_{named.part} was asked for, but no model says how rows are divided.",
-                code="part-without-split",
-                hint="Let a model take rows of the same source, or name the whole step.",
-            )
-        divided = self.scopes[scope]
-        own = self.all_rows(named.step, scope)
-        extra = tuple(output for output in own if output not in divided.rows and not self.nested(output, divided))
-        return (f"{self.parts(divided)}.{named.part}", *extra)
-
-    def nested(self, output: str, scope: Scope) -> bool:
-        """Whether the scope's rows are all among a keep's rows, because a keep of the scope stands after it."""
-        keep = output.split("@")[0].removesuffix(".rows")
-        later = {name.split("@")[0].removesuffix(".rows") for name in scope.rows}
-        return any(keep in keeps_of(self.declaration, name) for name in later)
-
-    def keep(self, name: str, scope: str | None) -> str:
-        """The output with the row numbers that a keep leaves."""
-        step = self.declaration.step(name)
-        task = f"{name}@{scope}" if scope is not None and self.needs_scope(name) else name
-        if self.once(task):
-            first = first_reference(self.declaration, step)
-            assert first is not None
-            before = self.all_rows(first.step, scope)
-            inputs: dict[str, str] = {}
-            bind: dict[str, object] = {}
-            for parameter, named in references(self.declaration, step).items():
-                on_path = parameter in row_inputs(self.declaration, step)
-                bind[parameter] = self.bind(named, scope, inputs, whole=True, rows=before if on_path else None)
-            parameters = {
-                "bind": bind,
-                "arguments": self.arguments_of(step),
-                "before": [self.put(inputs, output) for output in before],
-                "first": step.parameters[0].name,
-            }
-            self.add(task, "keep", step, inputs, parameters)
-            self.done()
-        return f"{task}.rows"
-
-    def parts(self, scope: Scope) -> str:
-        """The task that divides a scope's rows; its outputs are `train` and `test`."""
-        task = f"parts@{scope.name}"
-        if not self.once(task):
-            return task
-        model = self.declaration.step(scope.name)
-        inputs: dict[str, str] = {}
-        if isinstance(scope.split, str):
-            author = self.declaration.step(scope.split)
-            first = first_reference(self.declaration, author)
-            if first is None or entry_of(self.declaration, first.step) != scope.entry:
-                raise SolutionInvalid(
-                    f"Split {author.name} does not divide the rows of {scope.entry}, which model {model.name} learns from.",
-                    code="split-of-other-rows",
-                    hint="Let its first parameter lead to the same source.",
-                )
-            bound, parameters = self.bound(author, None)
-            inputs.update(bound)
-            parameters["labelled"] = [self.put(inputs, output) for output in self.all_rows(first.step, None)]
-            parameters["rows"] = [self.put(inputs, output) for output in scope.rows]
-            self.put(inputs, self.value(scope.entry, None))
-            self.add(task, "labels", author, inputs, parameters)
-        else:
-            entry = self.put(inputs, self.value(scope.entry, None))
-            parameters = {
-                "entry": entry,
-                "rows": [self.put(inputs, output) for output in scope.rows],
-                "split": scope.split,
-            }
-            if scope.target is not None and scope.split.get("stratify"):
-                parameters["target"] = self.view(scope.target, scope.rows, None, inputs, whole=True)
-            self.add(task, "parts", model, inputs, parameters, function=False)
-        self.done()
-        return task
-
-    def view(
-        self, name: str, rows: tuple[str, ...], scope: str | None, inputs: dict[str, str], *, whole: bool
-    ) -> dict[str, object]:
-        """How a task gets the rows of a row step: a cut of the entry, a transform's result, or target values."""
-        step = self.declaration.step(name)
-        if step.kind is Kind.TARGET:
-            made = self.target(name, scope)
-            own = self.all_rows(name, scope)
-            return {
-                "aligned": self.put(inputs, f"{made}.values"),
-                "of": [self.put(inputs, output) for output in own],
-                "rows": [self.put(inputs, output) for output in rows],
-            }
-        if step.kind is Kind.TRANSFORM:
-            return {"value": self.put(inputs, self.transform(name, rows, scope, whole=whole))}
-        if step.kind is Kind.KEEP:
-            first = first_reference(self.declaration, step)
-            assert first is not None
-            return self.view(first.step, rows, scope, inputs, whole=whole)
-        return {
-            "view": self.put(inputs, self.value(name, None)),
-            "rows": [self.put(inputs, output) for output in rows],
-        }
-
-    def transform(self, name: str, rows: tuple[str, ...], scope: str | None, *, whole: bool) -> str:
-        """The result of a transform on some rows, with all columns or with those that a request will give."""
-        step = self.declaration.step(name)
-        entry = entry_of(self.declaration, name)
-        assert entry is not None
-        which = "+".join(output.replace("parts@", "").replace(".rows", "") for output in rows) or "all"
-        task = f"{name}[{which}]{'*' if whole else ''}"
-        if scope is not None and self.needs_scope(name) and not any(output.startswith("parts@") for output in rows):
-            task += f"@{scope}"
-        if self.once(task):
-            inputs: dict[str, str] = {}
-            bind: dict[str, object] = {}
-            on_path = row_inputs(self.declaration, step)
-            for parameter, named in references(self.declaration, step).items():
-                if parameter in on_path:
-                    bound = self.view(named.step, rows, scope, inputs, whole=whole)
-                    if "view" in bound and not whole:
-                        bound["hide"] = self.hidden(entry, scope, inputs)
-                    bind[parameter] = bound
-                else:
-                    bind[parameter] = self.bind(named, scope, inputs)
-            parameters = {"bind": bind, "arguments": self.arguments_of(step)}
-            if not whole:
-                parameters["known_later"] = list(self.declaration.step(entry).known_later)
-            self.add(task, "transform", step, inputs, parameters)
-            self.done()
-        return task
-
-    def hidden(self, entry: str, scope: str | None, inputs: dict[str, str]) -> list[str]:
-        """Labels of the inputs that name the entry's columns which targets read."""
-        return [
-            self.put(inputs, self.reads(target.name, scope))
-            for target in self.declaration.of_kind(Kind.TARGET)
-            if entry_of(self.declaration, target.name) == entry
-        ]
-
-    def target(self, name: str, scope: str | None) -> str:
-        step = self.declaration.step(name)
-        task = f"{name}@{scope}" if scope is not None and self.needs_scope(name) else name
-        if self.once(task):
-            first = first_reference(self.declaration, step)
-            assert first is not None
-            rows = self.all_rows(first.step, scope)
-            inputs: dict[str, str] = {}
-            bind: dict[str, object] = {}
-            on_path = row_inputs(self.declaration, step)
-            for parameter, named in references(self.declaration, step).items():
-                if parameter in on_path:
-                    bind[parameter] = self.view(named.step, rows, scope, inputs, whole=True)
-                else:
-                    bind[parameter] = self.bind(named, scope, inputs, whole=True)
-            parameters = {"bind": bind, "arguments": self.arguments_of(step), "first": step.parameters[0].name}
-            self.add(task, "target", step, inputs, parameters)
-            self.done()
-        return task
-
-    def reads(self, name: str, scope: str | None) -> str:
-        """The output with the entry's columns that a target reads, found by shuffling."""
-        step = self.declaration.step(name)
-        task = f"{name}@{scope}:reads" if scope is not None and self.needs_scope(name) else f"{name}:reads"
-        if self.once(task):
-            inputs: dict[str, str] = {}
-            entry = entry_of(self.declaration, name)
-            assert entry is not None
-            chain = chain_to(self.declaration, name)
-            parameters = {
-                "entry": self.put(inputs, self.value(entry, None)),
-                "rows": [self.put(inputs, output) for output in self.all_rows(name, scope)],
-                "values": self.put(inputs, f"{self.target(name, scope)}.values"),
-                "path": self.path(chain, entry, name, scope, inputs),
-                "target": name,
-            }
-            self.add(task, "reads", step, inputs, parameters, also=chain)
-            self.done()
-        return task
-
-    def path(
-        self, chain: tuple[str, ...], entry: str, output: str, scope: str | None, inputs: dict[str, str]
-    ) -> dict[str, object]:
-        """A row path as JSON, keeps left out, with the labels of its frozen inputs."""
-        steps = []
-        frozen: dict[str, str] = {}
-        for name in chain:
-            step = self.declaration.step(name)
-            if step.kind is Kind.KEEP:
-                continue
-            rows = {
-                parameter: past_keeps(self.declaration, named.step)
-                for parameter, named in row_inputs(self.declaration, step).items()
-            }
-            state = {}
-            for parameter, named in frozen_inputs(self.declaration, step).items():
-                key = f"{named.step}_{named.part}" if named.part else named.step
-                bound = self.bind(named, scope, inputs)
-                if "value" not in bound:
-                    raise SolutionInvalid(
-                        f"Transform {name} takes {key}, which is made of other rows than its own.",
-                        code="frozen-rows",
-                        hint=f"Let a @fit take {key} and give the transform what it learned.",
-                    )
-                state[parameter] = key
-                frozen[key] = str(bound["value"])
-            steps.append({"name": name, "rows": rows, "frozen": state, "parameters": self.arguments_of(step)})
-        return {
-            "path": {"entry": entry, "steps": steps, "output": past_keeps(self.declaration, output)},
-            "frozen": frozen,
-        }
-
-    # -- models --------------------------------------------------------------------------------------------
-
-    def scope(self, model: str) -> str:
-        """The scope of a model: an equal one that exists already, or a new one named after the model."""
-        if model in self.scope_of_model:
-            return self.scope_of_model[model]
-        step = self.declaration.step(model)
-        path = model_path(self.declaration, model)
-        authors = self.declaration.of_kind(Kind.SPLIT)
-        split: Mapping[str, object] | str = DEFAULT_SPLIT
-        if step.split is not None:
-            split = step.split
-        elif len(authors) == 1:
-            split = authors[0].name
-        rows = self.all_rows(path.rows, None)
-        if path.target is not None:
-            rows = tuple(dict.fromkeys((*rows, *self.all_rows(path.target, None))))
-        target = path.target if not isinstance(split, str) and split.get("stratify") else None
-        wanted = Scope(name=model, entry=path.entry, split=split, rows=rows, target=target)
-        for known in self.scopes.values():
-            if (known.entry, known.rows, known.target) == (wanted.entry, wanted.rows, wanted.target) and digest_json(
-                known.split
-            ) == digest_json(wanted.split):
-                self.scope_of_model[model] = known.name
-                return known.name
-        self.scopes[model] = wanted
-        self.scope_of_model[model] = model
-        return model
-
-    def model(self, name: str) -> str:
-        """The output with a model's fitted estimator."""
-        step = self.declaration.step(name)
-        if self.once(name):
-            scope = self.scope(name)
-            inputs, parameters = self.bound(step, scope)
-            if step.choose is not None:
-                path = model_path(self.declaration, name)
-                test = (f"{self.parts(self.scopes[scope])}.test",)
-                parameters["choose"] = step.choose
-                parameters["X_test"] = self.view_for_model(path, test, scope, inputs)
-                if path.target:
-                    parameters["y_test"] = self.view(path.target, test, scope, inputs, whole=True)
-            self.add(name, "model", step, inputs, parameters)
-            self.done()
-        return f"{name}.estimator"
-
-    def view_for_model(
-        self, path: ModelPath, rows: tuple[str, ...], scope: str, inputs: dict[str, str]
-    ) -> dict[str, object]:
-        """What a model is given for some rows: hidden columns are hidden even where no transform stands between."""
-        bound = self.view(path.rows, rows, scope, inputs, whole=False)
-        if "view" in bound:
-            bound["hide"] = self.hidden(path.entry, scope, inputs)
-            bound["known_later"] = list(self.declaration.step(path.entry).known_later)
-        return bound
-
-    def model_tasks(self, name: str) -> ModelTasks:
-        """All that is made of one model."""
-        step = self.declaration.step(name)
-        path = model_path(self.declaration, name)
-        scope = self.scope(name)
-        estimator = self.model(name)
-        answers = [s for s in self.declaration.of_kind(Kind.ANSWER) if s.parameters and s.parameters[0].name == name]
-        answer = answers[0] if answers else None
-        parts = self.parts(self.scopes[scope])
-        train, test = (f"{parts}.train",), (f"{parts}.test",)
-
-        shared: dict[str, str] = {}
-        described: dict[str, object] = {
-            "entry": self.put(shared, self.value(path.entry, None)),
-            **self.path(path.chain, path.entry, path.rows, scope, shared),
-            "hide": self.hidden(path.entry, scope, shared),
-            "known_later": list(self.declaration.step(path.entry).known_later),
-            "train": [self.put(shared, output) for output in train],
-            "test": [self.put(shared, output) for output in test],
-            "model": name,
-            "unit": step.unit,
-            "owned": self.declaration.schemas.get(name),
-        }
-        frozen_labels = described["frozen"]
-        assert isinstance(frozen_labels, dict)
-        frozen = {key: shared[label] for key, label in frozen_labels.items()}
-        own_rows = self.all_rows(path.rows, scope)
-        described["kept"] = [self.put(shared, output) for output in self.scopes[scope].rows or own_rows]
-
-        schema = f"{name}:schema"
-        self.add(schema, "schema", step, dict(shared), dict(described), also=path.chain, function=False)
-
-        judged = dict(shared)
-        inputs_test = self.view_for_model(path, test, scope, judged)
-        common: dict[str, object] = {
-            **described,
-            "estimator": self.put(judged, estimator),
-            "X_test": inputs_test,
-            "schema": self.put(judged, f"{schema}.schema"),
-            "fillers": self.put(judged, f"{schema}.fillers"),
-        }
-        if path.target is not None:
-            common["y_test"] = self.view(path.target, test, scope, judged, whole=True)
-            common["y_train"] = self.view(path.target, train, scope, judged, whole=True)
-        if answer is not None:
-            common["answer"] = answer.name
-            inner: dict[str, object] = {}
-            for parameter, named in references(self.declaration, answer).items():
-                if parameter == name:
-                    continue
-                bound = self.bind(named, scope, judged)
-                inner[parameter] = bound
-                if "value" in bound:
-                    frozen[named.step] = judged[str(bound["value"])]
-            common["answer_bind"] = inner
-            common["answer_arguments"] = self.arguments_of(answer)
-        also = (*path.chain, *((answer.name,) if answer else ()))
-        common["split"] = self.scopes[scope].split
-        self.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)
-        self.add(f"{name}:evaluation", "evaluation", step, dict(judged), dict(common), also=also, function=False)
-        self.add(f"{name}:heldout", "heldout", step, dict(judged), dict(common), also=also, function=False)
-        self.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
-
-        gates = dict(judged)
-        gate_parameters = dict(common)
-        gate_parameters["predictions"] = self.put(gates, f"{name}:evaluation.predictions")
-        gate_parameters["evaluation"] = self.put(gates, f"{name}:evaluation.evaluation")
-        gate_parameters["gates"] = list(step.gates)
-        gate_parameters["choose"] = step.choose
-        gate_parameters["champion"] = self.champions.get(name)
-        for worth in self.worths_of(name):
-            gate_parameters["worth"] = self.put(gates, f"{self.worth(worth)}.values")
-            gate_parameters["worth_unit"] = worth.unit
-        self.add(f"{name}:gates", "gates", step, gates, gate_parameters, also=(name, *also))
-        return ModelTasks(
-            model=name,
-            path=path,
-            scope=scope,
-            estimator=estimator,
-            schema=schema,
-            rowwise=f"{name}:rowwise",
-            evaluation=f"{name}:evaluation",
-            heldout=f"{name}:heldout",
-            trained_rows=f"{name}:trained_rows",
-            gates=f"{name}:gates",
-            frozen=frozen,
-            answer=answer.name if answer else None,
-        )
-
-    def worths_of(self, model: str) -> tuple[StepInfo, ...]:
-        return tuple(
-            step
-            for step in self.declaration.of_kind(Kind.WORTH)
-            if any(named.step == model for named in references(self.declaration, step).values())
-        )
-
-    def worth(self, step: StepInfo) -> str:
-        """The task that says what each held-out answer was worth."""
-        task = f"{step.name}:worth"
-        if self.once(task):
-            named = references(self.declaration, step)
-            model = next((n.step for n in named.values() if self.declaration.step(n.step).kind is Kind.MODEL), None)
-            if model is None:
-                raise SolutionInvalid(
-                    f"Worth {step.name} names no model whose answers it values.",
-                    code="worth-without-model",
-                    hint="Let it take a model and a target, for example worth(lateness, late).",
-                )
-            scope = self.scope(model)
-            rows = (f"{self.parts(self.scopes[scope])}.test",)
-            inputs: dict[str, str] = {}
-            bind: dict[str, object] = {}
-            for parameter, reference in named.items():
-                if reference.step == model:
-                    bind[parameter] = {"answers": self.put(inputs, f"{model}:evaluation.predictions")}
-                else:
-                    bind[parameter] = self.bind(Reference(reference.step), scope, inputs, whole=True, rows=rows)
-            parameters = {"bind": bind, "arguments": self.arguments_of(step), "unit": step.unit}
-            self.add(task, "worth", step, inputs, parameters)
-            self.done()
-        return task
-
-    def endpoint(self, step: StepInfo) -> str | None:
-        """The task that answers held-out rows as an endpoint will; None where its models share no rows."""
-        models = [
-            named.step
-            for named in references(self.declaration, step).values()
-            if self.declaration.step(named.step).kind is Kind.MODEL
-        ]
-        if not models or len({model_path(self.declaration, name).entry for name in models}) > 1:
-            return None
-        task = f"{step.name}:heldout"
-        inputs: dict[str, str] = {}
-        parameters: dict[str, object] = {"models": {}, "endpoint": step.name}
-        listed: dict[str, object] = {}
-        for model in models:
-            listed[model] = {
-                "predictions": self.put(inputs, f"{model}:evaluation.predictions"),
-                "heldout": self.put(inputs, f"{model}:heldout"),
-            }
-        parameters["models"] = listed
-        parameters["fields"] = {
-            p.name: {
-                "type": p.request_type,
-                "default": p.default,
-                "choices": list(p.choices),
-                "optional": p.has_default,
-            }
-            for p in step.parameters
-            if p.request_type is not None
-        }
-        self.add(task, "endpoint", step, inputs, parameters)
-        return task
-
-    def scope_for(self, step: StepInfo) -> str | None:
-        """The scope that a step outside any model's path is made in: of the model it names, else the only one."""
-        for named in references(self.declaration, step).values():
-            if self.declaration.step(named.step).kind is Kind.MODEL:
-                return self.scope(named.step)
-        names = sorted(set(self.scope_of_model.values()))
-        if len(names) == 1:
-            return names[0]
-        if self.needs_scope(step.name) and names:
-            raise SolutionInvalid(
-                f"{step.name} takes a part of the rows, but the models divide them in {len(names)} ways: "
-                f"{', '.join(names)}.",
-                code="part-without-split",
-                hint="Let it take the model that is meant as well.",
-            )
-        return None
-
-
 def training(
     declaration: Declaration,
     *,
@@ -685,29 +52,29 @@ def training(
     champions: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Training:
     """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name."""
-    builder = _Builder(declaration, arguments or {}, champions or {})
+    wiring = Wiring(declaration, arguments or {}, champions or {})
     for step in declaration.of_kind(Kind.MODEL):
-        builder.scope(step.name)
-    models = tuple(builder.model_tasks(step.name) for step in declaration.of_kind(Kind.MODEL))
-    worths = {step.name: builder.worth(step) for step in declaration.of_kind(Kind.WORTH)}
+        wiring.scope(step.name)
+    models = tuple(_model_tasks(wiring, step.name) for step in declaration.of_kind(Kind.MODEL))
+    worths = {step.name: _worth(wiring, step) for step in declaration.of_kind(Kind.WORTH)}
     endpoints = {}
     for step in declaration.of_kind(Kind.ENDPOINT):
-        task = builder.endpoint(step)
+        task = _endpoint(wiring, step)
         if task is not None:
             endpoints[step.name] = task
     seen: dict[Kind, dict[str, str]] = {Kind.CHART: {}, Kind.METRIC: {}}
     for step in declaration.of_kind(Kind.CHART, Kind.METRIC, Kind.EXPECT):
-        scope = builder.scope_for(step)
-        inputs, parameters = builder.bound(step, scope, whole=step.kind is Kind.EXPECT)
+        scope = _scope_for(wiring, step)
+        inputs, parameters = wiring.bound(step, scope, whole=step.kind is Kind.EXPECT)
         if step.kind is Kind.EXPECT:
             parameters["severity"] = step.severity
-        builder.add(step.name, str(step.kind), step, inputs, parameters)
+        wiring.add(step.name, str(step.kind), step, inputs, parameters)
         seen.setdefault(step.kind, {})[step.name] = step.name
     for step in declaration.of_kind(Kind.SOURCE, Kind.STEP, Kind.FIT):
-        if not any(task.group == step.name for task in builder.tasks.values()):
-            builder.value(step.name, builder.scope_for(step))
+        if not any(task.group == step.name for task in wiring.tasks.values()):
+            wiring.value(step.name, _scope_for(wiring, step))
     return Training(
-        graph=Graph(tuple(builder.tasks.values())),
+        graph=Graph(tuple(wiring.tasks.values())),
         models=models,
         charts=seen[Kind.CHART],
         metrics=seen[Kind.METRIC],
@@ -716,27 +83,177 @@ def training(
     )
 
 
-def past_keeps(declaration: Declaration, name: str) -> str:
-    """The step whose rows a step really gives on a request: a keep gives those of what it keeps from."""
-    step = declaration.step(name)
-    while step.kind is Kind.KEEP:
-        first = first_reference(declaration, step)
-        assert first is not None
-        step = declaration.step(first.step)
-    return step.name
+def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
+    """All that is made of one model."""
+    step = wiring.declaration.step(name)
+    path = model_path(wiring.declaration, name)
+    scope = wiring.scope(name)
+    estimator = wiring.model(name)
+    answers = [s for s in wiring.declaration.of_kind(Kind.ANSWER) if s.parameters and s.parameters[0].name == name]
+    answer = answers[0] if answers else None
+    parts = wiring.parts(wiring.scopes[scope])
+    train, test = (f"{parts}.train",), (f"{parts}.test",)
+
+    shared: dict[str, str] = {}
+    described: dict[str, object] = {
+        "entry": wiring.put(shared, wiring.value(path.entry, None)),
+        **wiring.path(path.chain, path.entry, path.rows, scope, shared),
+        "hide": wiring.hidden(path.entry, scope, shared),
+        "known_later": list(wiring.declaration.step(path.entry).known_later),
+        "train": [wiring.put(shared, output) for output in train],
+        "test": [wiring.put(shared, output) for output in test],
+        "model": name,
+        "unit": step.unit,
+        "owned": wiring.declaration.schemas.get(name),
+    }
+    frozen_labels = described["frozen"]
+    assert isinstance(frozen_labels, dict)
+    frozen = {key: shared[label] for key, label in frozen_labels.items()}
+    own_rows = wiring.all_rows(path.rows, scope)
+    described["kept"] = [wiring.put(shared, output) for output in wiring.scopes[scope].rows or own_rows]
+
+    schema = f"{name}:schema"
+    wiring.add(schema, "schema", step, dict(shared), dict(described), also=path.chain, function=False)
+
+    judged = dict(shared)
+    inputs_test = wiring.view_for_model(path, test, scope, judged)
+    common: dict[str, object] = {
+        **described,
+        "estimator": wiring.put(judged, estimator),
+        "X_test": inputs_test,
+        "schema": wiring.put(judged, f"{schema}.schema"),
+        "fillers": wiring.put(judged, f"{schema}.fillers"),
+    }
+    if path.target is not None:
+        common["y_test"] = wiring.view(path.target, test, scope, judged, whole=True)
+        common["y_train"] = wiring.view(path.target, train, scope, judged, whole=True)
+    if answer is not None:
+        common["answer"] = answer.name
+        inner: dict[str, object] = {}
+        for parameter, named in references(wiring.declaration, answer).items():
+            if parameter == name:
+                continue
+            bound = wiring.bind(named, scope, judged)
+            inner[parameter] = bound
+            if "value" in bound:
+                frozen[named.step] = judged[str(bound["value"])]
+        common["answer_bind"] = inner
+        common["answer_arguments"] = wiring.arguments_of(answer)
+    also = (*path.chain, *((answer.name,) if answer else ()))
+    common["split"] = wiring.scopes[scope].split
+    wiring.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)
+    wiring.add(f"{name}:evaluation", "evaluation", step, dict(judged), dict(common), also=also, function=False)
+    wiring.add(f"{name}:heldout", "heldout", step, dict(judged), dict(common), also=also, function=False)
+    wiring.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
+
+    gates = dict(judged)
+    gate_parameters = dict(common)
+    gate_parameters["predictions"] = wiring.put(gates, f"{name}:evaluation.predictions")
+    gate_parameters["evaluation"] = wiring.put(gates, f"{name}:evaluation.evaluation")
+    gate_parameters["gates"] = list(step.gates)
+    gate_parameters["choose"] = step.choose
+    gate_parameters["champion"] = wiring.champions.get(name)
+    for worth in _worths_of(wiring, name):
+        gate_parameters["worth"] = wiring.put(gates, f"{_worth(wiring, worth)}.values")
+        gate_parameters["worth_unit"] = worth.unit
+    wiring.add(f"{name}:gates", "gates", step, gates, gate_parameters, also=(name, *also))
+    return ModelTasks(
+        model=name,
+        path=path,
+        scope=scope,
+        estimator=estimator,
+        schema=schema,
+        rowwise=f"{name}:rowwise",
+        evaluation=f"{name}:evaluation",
+        heldout=f"{name}:heldout",
+        trained_rows=f"{name}:trained_rows",
+        gates=f"{name}:gates",
+        frozen=frozen,
+        answer=answer.name if answer else None,
+    )
 
 
-_OWN = {
-    "source",
-    "entry",
-    "call",
-    "keep",
-    "target",
-    "transform",
-    "model",
-    "chart",
-    "metric",
-    "expect",
-    "worth",
-    "endpoint",
-}
+def _worths_of(wiring: Wiring, model: str) -> tuple[StepInfo, ...]:
+    return tuple(
+        step
+        for step in wiring.declaration.of_kind(Kind.WORTH)
+        if any(named.step == model for named in references(wiring.declaration, step).values())
+    )
+
+
+def _worth(wiring: Wiring, step: StepInfo) -> str:
+    """The task that says what each held-out answer was worth."""
+    task = f"{step.name}:worth"
+    if wiring.once(task):
+        named = references(wiring.declaration, step)
+        model = next((n.step for n in named.values() if wiring.declaration.step(n.step).kind is Kind.MODEL), None)
+        if model is None:
+            raise SolutionInvalid(
+                f"Worth {step.name} names no model whose answers it values.",
+                code="worth-without-model",
+                hint="Let it take a model and a target, for example worth(lateness, late).",
+            )
+        scope = wiring.scope(model)
+        rows = (f"{wiring.parts(wiring.scopes[scope])}.test",)
+        inputs: dict[str, str] = {}
+        bind: dict[str, object] = {}
+        for parameter, reference in named.items():
+            if reference.step == model:
+                bind[parameter] = {"answers": wiring.put(inputs, f"{model}:evaluation.predictions")}
+            else:
+                bind[parameter] = wiring.bind(Reference(reference.step), scope, inputs, whole=True, rows=rows)
+        parameters = {"bind": bind, "arguments": wiring.arguments_of(step), "unit": step.unit}
+        wiring.add(task, "worth", step, inputs, parameters)
+        wiring.done()
+    return task
+
+
+def _endpoint(wiring: Wiring, step: StepInfo) -> str | None:
+    """The task that answers held-out rows as an endpoint will; None where its models share no rows."""
+    models = [
+        named.step
+        for named in references(wiring.declaration, step).values()
+        if wiring.declaration.step(named.step).kind is Kind.MODEL
+    ]
+    if not models or len({model_path(wiring.declaration, name).entry for name in models}) > 1:
+        return None
+    task = f"{step.name}:heldout"
+    inputs: dict[str, str] = {}
+    parameters: dict[str, object] = {"models": {}, "endpoint": step.name}
+    listed: dict[str, object] = {}
+    for model in models:
+        listed[model] = {
+            "predictions": wiring.put(inputs, f"{model}:evaluation.predictions"),
+            "heldout": wiring.put(inputs, f"{model}:heldout"),
+        }
+    parameters["models"] = listed
+    parameters["fields"] = {
+        p.name: {
+            "type": p.request_type,
+            "default": p.default,
+            "choices": list(p.choices),
+            "optional": p.has_default,
+        }
+        for p in step.parameters
+        if p.request_type is not None
+    }
+    wiring.add(task, "endpoint", step, inputs, parameters)
+    return task
+
+
+def _scope_for(wiring: Wiring, step: StepInfo) -> str | None:
+    """The scope that a step outside any model's path is made in: of the model it names, else the only one."""
+    for named in references(wiring.declaration, step).values():
+        if wiring.declaration.step(named.step).kind is Kind.MODEL:
+            return wiring.scope(named.step)
+    names = sorted(set(wiring.scope_of_model.values()))
+    if len(names) == 1:
+        return names[0]
+    if wiring.needs_scope(step.name) and names:
+        raise SolutionInvalid(
+            f"{step.name} takes a part of the rows, but the models divide them in {len(names)} ways: "
+            f"{', '.join(names)}.",
+            code="part-without-split",
+            hint="Let it take the model that is meant as well.",
+        )
+    return None

@@ -1,0 +1,34 @@
+"""Where a command finds its home and its solutions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from unshelve.errors import NotFound
+from unshelve.solution.control import solution_folder
+
+
+def home_for(home: Path | None, paths: list[Path] | None = None) -> Path:
+    """The home that was named, else the one beside a single solution, else the user's own."""
+    if home is not None:
+        return home.expanduser()
+    folders = [solution_folder(path) for path in paths or []]
+    if len(folders) == 1:
+        return folders[0] / ".unshelve"
+    if not folders and (Path.cwd() / "solution.py").is_file():
+        return Path.cwd() / ".unshelve"
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "unshelve"
+
+
+def existing_home(home: Path | None) -> Path:
+    """The home that a command reads; NotFound when nothing was kept there yet."""
+    found = home_for(home)
+    if not (found / "unshelve.db").is_file():
+        raise NotFound(
+            f"There is no home in {found}.",
+            code="home-not-found",
+            hint="Name it with --home or UNSHELVE_HOME, or make one: unshelve up FOLDER.",
+        )
+    return found

@@ -1,0 +1,228 @@
+"""The control process as a server: pages and API on a Unix socket, answer processes on the port, runs, schedules.
+
+Everything that a home needs while it is served is put together here, and ended here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from unshelve.predictions.parquet_process import ParquetProcess
+from unshelve.predictions.query import PredictionLog
+from unshelve.predictions.sealing import Sealer
+from unshelve.security.actors import LOCAL, Actor
+from unshelve.security.audit import renew_head
+from unshelve.security.authenticate import Doorkeeper
+from unshelve.security.delegation import Delegation
+from unshelve.security.last_use import LastUse
+from unshelve.security.links import start_link
+from unshelve.security.sign_in import SignIn
+from unshelve.serving.asker import ReleaseAsker
+from unshelve.serving.process import AnswerProcesses
+from unshelve.solution.control import Cause, Control, answer_settings
+from unshelve.solution.runner import Finished, Runner
+from unshelve.solution.running import read_solution
+from unshelve.solution.scheduling import due_runs
+from unshelve.solution.scoring import ScoreOrders, score_file
+from unshelve.web.app import build
+from unshelve.web.live import LiveRuns
+from unshelve.web.render import environment
+from unshelve.web.site import JsonObject, Site
+
+_LOGGER: Final = logging.getLogger("unshelve.control")
+_SCHEDULE_SECONDS: Final = 15.0
+_SEALING_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What is said when a home is served: where, and the link that lets its first owner in."""
+
+    url: str
+    sign_in: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a home is served."""
+
+    port: int = 8000
+    host: str = "127.0.0.1"
+    processes: int = 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: control decides when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def serve(
+    control: Control,
+    serving: Serving,
+    *,
+    on_ready: Callable[[Ready, Runner], None],
+    finished: Finished | None = None,
+    listener: Callable[..., None] | None = None,
+) -> None:
+    """Serve a home until SIGTERM or Ctrl-C. `on_ready` is called once pages and answers are there."""
+    live = LiveRuns()
+
+    def told(event):  # type: ignore[no-untyped-def]
+        live.listen(event)
+        if listener is not None:
+            listener(event)
+
+    runner = Runner(control, told, finished)
+    delegation = Delegation.load_or_create(control.home.keys)
+    site = _site(control, runner, live, delegation)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    answers = AnswerProcesses(
+        answer_settings(control, port=serving.port, host=serving.host, processes=serving.processes)
+    )
+    pages, page_task = await _start_pages(control, site)
+    background: list[asyncio.Task[None]] = []
+    try:
+        await answers.start()
+        shown = "127.0.0.1" if serving.host in ("0.0.0.0", "::") else serving.host  # noqa: S104  only compared with
+        control.address = f"http://{shown}:{answers.port}"
+        runner.begin()
+        background = [
+            asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
+            asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site))),
+        ]
+        with control.database.write() as connection:
+            secret = start_link(connection, now=control.clock.now())
+        gc.freeze()
+        on_ready(
+            Ready(url=control.address, sign_in=f"{control.address}/sign-in/link/{secret}", pid=os.getpid()), runner
+        )
+        await stopping.wait()
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.to_thread(runner.close)
+        await answers.stop()
+        pages.should_exit = True
+        await page_task
+        await asyncio.to_thread(_tidy, control, site)
+
+
+def _site(control: Control, runner: Runner, live: LiveRuns, delegation: Delegation) -> Site:
+    files = ParquetProcess(control.home.predictions)
+
+    def ask(
+        model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None
+    ) -> Sequence[JsonObject]:
+        bearer = delegation.issue(actor, control.clock.now())
+        return ReleaseAsker(str(control.address), bearer, model, version)(rows)
+
+    def score(model: str, source: Path, target: Path, *, name: str, actor: Actor) -> int:
+        orders = ScoreOrders(
+            home=str(control.home.root),
+            model=model,
+            source=str(source),
+            target=str(target),
+            name=name,
+            address=control.address,
+            bearer=delegation.issue(actor, control.clock.now()),
+        )
+        return score_file(orders).rows
+
+    return Site(
+        database=control.database,
+        blobs=control.blobs,
+        predictions=PredictionLog(control.database, control.home.predictions, files),
+        doorkeeper=Doorkeeper(control.database, delegation),
+        sign_in=SignIn(control.database, control.clock),
+        last_use=LastUse(),
+        templates=environment(),
+        clock=control.clock,
+        keys=control.home.keys,
+        verifier=control.signer.verifier(),
+        ask=ask,
+        score=score,
+        runs=runner,
+        live=live,
+    )
+
+
+async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+    """The pages on control's own socket, which only this account can reach."""
+    folder = control.home.root / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / "control.sock"
+    path.unlink(missing_ok=True)
+    config = uvicorn.Config(
+        build(site),
+        uds=str(path),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        if task.done():
+            await task
+        await asyncio.sleep(0.01)
+    path.chmod(0o600)
+    return server, task
+
+
+async def _repeat(seconds: float, what: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(what)
+        except Exception:  # the edge of the background work: logged, and tried again at the next turn
+            _LOGGER.exception("what is done in the background failed")
+
+
+def _fire(control: Control, runner: Runner) -> None:
+    from unshelve.registry.solutions import get_solution
+
+    for solution, cause in due_runs(control).items():
+        with control.database.read() as connection:
+            folder = Path(get_solution(connection, solution).folder)
+        runner.enqueue(folder, solution, cause)
+
+
+def _tidy(control: Control, site: Site) -> None:
+    Sealer(
+        control.database,
+        control.home.predictions,
+        ParquetProcess(control.home.predictions),
+        actor=LOCAL,
+        clock=control.clock,
+    ).seal()
+    site.last_use.write(control.database)
+    with control.database.read() as connection:
+        renew_head(connection, control.home.keys, control.signer)
+
+
+def start_solutions(control: Control, runner: Runner, folders: Sequence[Path], actor: Actor) -> None:
+    """Read each solution and queue its first run."""
+    for folder in folders:
+        declaration, _ = read_solution(control, folder)
+        runner.enqueue(folder, declaration.name, Cause(actor, "unshelve up"))
