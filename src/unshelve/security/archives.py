@@ -59,6 +59,8 @@ def extract(archive: Path, destination: Path, *, limits: ArchiveLimits | None = 
         work.rename(destination)
     except Refused:
         raise
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise Refused("The archive holds a file and a folder of one name.", code="archive-repeats") from error
     except OSError as error:
         if is_full(error):
             raise StorageFull(f"There is no room left to unpack {archive.name}; nothing was kept.") from error
