@@ -90,6 +90,15 @@ def explain_row(
     return ((), tuple(problems)) if problems else (tuple(values), ())
 
 
+def explain_value(value: object, one: Field) -> Problem | None:
+    """What is wrong with one value of a field; None when it fits."""
+    try:
+        _check(one, value, given=True)
+    except _FieldError as wrong:
+        return wrong.problem
+    return None
+
+
 def _unknown(row: Mapping[Any, object], schema: Schema, ignored: frozenset[str]) -> list[Problem]:
     known = frozenset(schema.names) | ignored
     absent = [name for name in schema.names if name not in row] or schema.names
