@@ -65,7 +65,10 @@ class Doorkeeper:
         self._kept: dict[tuple[str | None, str | None], _Admission] = {}
 
     def actor(self, *, bearer: str | None, session: str | None, now: datetime) -> Actor:
-        """As `authenticate`; a few microseconds for a caller who was let in before. Lets in control for somebody, too."""
+        """As `authenticate`; a few microseconds for a caller who was let in before.
+
+        With a delegation also whoever control asks for.
+        """
         if bearer is not None and self._delegation is not None and bearer.startswith(PREFIX):
             return self._delegation.actor(bearer, now)
         token = self._database.change_token()

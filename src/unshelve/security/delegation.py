@@ -69,7 +69,7 @@ class Delegation:
             claim = base64.urlsafe_b64decode(encoded)
         except (binascii.Error, ValueError):
             claim = b""
-        if not hmac.compare_digest(self._code(claim), code):
+        if not hmac.compare_digest(self._code(claim).encode(), code.encode("utf-8", "replace")):
             raise SignInNeeded("The delegation was not issued here.", code="delegation-unknown")
         known = msgspec.json.decode(claim, type=_Claim)
         if milliseconds(now) >= known.until:
