@@ -35,12 +35,14 @@ from unshelve.serving.limits import Limits, Receive
 from unshelve.serving.listening import listen
 from unshelve.serving.messages import App, Scope, Send, send_json
 from unshelve.serving.predictor import Predictor
+from unshelve.serving.relay import Relay
 from unshelve.serving.release_watch import ReleaseWatch
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
 
 MODEL = "tiny.double"
+PATH = f"/api/models/{MODEL}/predict"
 SCHEMA = Schema(
     (
         Field(name="x", type=FieldType.FLOAT, dtype="float64", seen=(0.0, 100.0)),
@@ -225,10 +227,12 @@ class Served:
         self._ready.set()
         await serving
         await app.close()
+        if isinstance(self._other, Relay):
+            await self._other.close()
 
     @property
     def path(self) -> str:
-        return f"/api/models/{MODEL}/predict"
+        return PATH
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
@@ -281,6 +285,15 @@ def read_response(sock: socket.socket, method: str = "POST") -> Response:
         else:
             body = _exactly(sock, int(headers.get("content-length", "0")))
     return Response(int(first.split()[1]), headers, body)
+
+
+def ask(port: int, key: str, *rows: dict[str, object]) -> Response:
+    """The response of whatever listens on a port to some rows."""
+    body = json.dumps({"rows": rows}).encode()
+    said = {"host": "x", "content-type": "application/json", "authorization": f"Bearer {key}"}
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        sock.sendall(head("POST", PATH, said | {"content-length": str(len(body))}) + body)
+        return read_response(sock)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -120,5 +120,3 @@ def _module_name(path: str) -> str:
 def _parents(module: str) -> list[str]:
     parts = module.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-

@@ -13,6 +13,7 @@ from unshelve.errors import Conflict, Refused
 
 BACKLOG: Final = 2048
 _NEARBY: Final = 50
+_LAST_PORT: Final = 65_535
 
 
 def listen(host: str, port: int, *, beside: frozenset[int] = frozenset()) -> socket.socket:
@@ -21,6 +22,8 @@ def listen(host: str, port: int, *, beside: frozenset[int] = frozenset()) -> soc
     `beside` holds ports on which answer processes of this home, whose control has died, still listen: there the
     new socket begins to take connections beside the old one. Raises Conflict when somebody else has the port.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise Refused(f"{port} is no port: they go from 1 to {_LAST_PORT}.", code="port-unknown")
     family, address = _resolve(host, port)
     try:
         if port not in beside:
@@ -72,7 +75,7 @@ def _meaning(error: OSError, host: str, port: int, family: socket.AddressFamily)
 
 
 def _free_port(family: socket.AddressFamily, host: str, port: int) -> int | None:
-    for near in range(port + 1, min(port + _NEARBY, 65536)):
+    for near in range(port + 1, min(port + _NEARBY, _LAST_PORT + 1)):
         try:
             _bind(family, (host, near), share=False).close()
         except OSError:

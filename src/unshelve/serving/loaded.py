@@ -245,7 +245,11 @@ def _named_by(manifest: Manifest) -> Callable[[str], bool]:
 
 def _warm(loaded: LoadedModel | LoadedEndpoint, blobs: BlobStore) -> None:
     """Answer a held-out row twice: the first call imports and allocates, the second is timed."""
-    lines = blobs.get(loaded.manifest.files["heldout"].digest).split(b"\n")[1:2] if "heldout" in loaded.manifest.files else []
+    lines = (
+        blobs.get(loaded.manifest.files["heldout"].digest).split(b"\n")[1:2]
+        if "heldout" in loaded.manifest.files
+        else []
+    )
     if not lines or not lines[0]:
         return
     rows = loaded.decoder.decode_rows([msgspec.json.decode(lines[0])["row"]])

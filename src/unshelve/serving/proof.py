@@ -216,7 +216,11 @@ def _compare_group(
         counts["different"] += len(asked)
         said = str(body.get("detail") or body.get("title") or body)[:300]
         return Difference(
-            way=way, position=asked[0].position, value="an answer", trained=dict(asked[0].answer), served=f"{status}: {said}"
+            way=way,
+            position=asked[0].position,
+            value="an answer",
+            trained=dict(asked[0].answer),
+            served=f"{status}: {said}",
         )
     first: Difference | None = None
     for each, answer in zip(asked, answers, strict=True):

@@ -1,10 +1,10 @@
 """uvicorn's HTTP protocol with limits on how slowly and how long a request may arrive.
 
 uvicorn waits without end for a request that has begun. Here one timer a connection, set again only when it rings,
-closes those that send nothing, or a byte now and then. It uses these names of uvicorn's protocol: the `on_…`
-callbacks, `connection_made`, `connection_lost`, `data_received`, `send_400_response`, `loop`, `transport`, `flow` with
-`read_paused` and `pause_reading`, and `cycle` with `response_started`, `response_complete`, `keep_alive`,
-`disconnected` and `message_event` (the same since 0.30).
+closes those that send nothing, or a byte now and then. It uses these names of uvicorn's protocol (the same since
+0.30): the `on_…` callbacks, `connection_made`, `connection_lost`, `data_received`, `send_400_response`, `shutdown`,
+`loop`, `transport`, `flow.read_paused`, `flow.pause_reading`, and of `cycle`: `response_started`,
+`response_complete`, `keep_alive`, `disconnected`, `message_event`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from unshelve.serving.limits import Limits
 from unshelve.wire import PROBLEM_TYPE, problem
 
 _HEAD_BYTES: Final = 64 * 1024
+_LAST_REQUEST_SECONDS: Final = 0.3
 
 
 class _Phase(Enum):
@@ -54,6 +55,7 @@ class _LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._body_bytes = 0
         self._body_began = 0.0
+        self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,6 +84,8 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._body_bytes = 0
         self._body_began = self.loop.time()
+        if self._draining and self.cycle is not None:
+            self.cycle.keep_alive = False
         self._wait(_Phase.BODY, self._limits.stall_seconds)
 
     def on_body(self, body: bytes) -> None:
@@ -93,6 +97,15 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._phase = _Phase.NOTHING
 
+    def shutdown(self) -> None:
+        """Called by uvicorn when the server ends. A request that is on its way over a quiet connection is still
+        answered, where uvicorn would close the connection under it."""
+        self._draining = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_quiet)
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn names it
         """Called by uvicorn for what is no HTTP. uvicorn would put the refusal before an answer still to come."""
         cycle = self.cycle
@@ -101,6 +114,11 @@ class _LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
         else:
             self._refuse(BadRequest("What was sent is no HTTP request that can be read.", code="not-http"))
+
+    def _close_quiet(self) -> None:
+        asked = self.cycle is not None and not self.cycle.response_complete
+        if not asked and self._phase in (_Phase.FIRST, _Phase.NOTHING):
+            self.transport.close()
 
     def _wait(self, phase: _Phase, seconds: float) -> None:
         self._phase = phase
