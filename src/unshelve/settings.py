@@ -62,7 +62,7 @@ class Settings:
         False, "Whether each blob waits for the disk, so that no loss of power can take it back."
     )
     host: str = _set("127.0.0.1", "The address to listen on; `0.0.0.0` for every network of the machine.")
-    port: int = _set(8080, "The port to listen on; 0 for any free one.", least=0)
+    port: int = _set(8000, "The port to listen on; 0 for any free one.", least=0)
     log_level: str = _set(
         "info", "How much is written to standard error.", choices=("debug", "info", "warning", "error")
     )

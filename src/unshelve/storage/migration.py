@@ -1,12 +1,66 @@
-"""Brings a database to the tables that this version of unshelve knows."""
+"""Brings a database to the tables that this version of unshelve knows.
+
+Migrations are numbered and only go forward. What is to be done goes through Alembic's operations, so that one
+file serves every database; Alembic is imported only when there is something to do, for it is slow to import.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
+from sqlalchemy import Connection, inspect, select
+
+from unshelve.errors import Refused
 from unshelve.storage.database import Database
-from unshelve.storage.tables import METADATA
+from unshelve.storage.tables import SCHEMA_REVISION
+
+NEWEST: Final = 1
+"""The number of the last file in `migrations/`."""
 
 
 def migrate(database: Database) -> None:
-    """Makes every table that is missing."""
+    """Runs the migrations that the database has not been through, all of them in one transaction or none.
+
+    Raises Refused, and changes nothing, when the database belongs to a newer unshelve or is somebody else's.
+    """
+    with database.read() as connection:
+        revision = stored_revision(connection)
+    if revision > NEWEST:
+        raise Refused(
+            f"The database {database.path} was last used by a newer unshelve"
+            f" (revision {revision}; this one knows {NEWEST}).",
+            code="database-too-new",
+            hint="Install that version or a newer one. Nothing was changed.",
+        )
+    if revision < NEWEST:
+        _upgrade(database)
+
+
+def stored_revision(connection: Connection) -> int:
+    """The number of the last migration that a database went through; 0 for an empty one, Refused for a foreign one."""
+    names = inspect(connection).get_table_names()
+    if SCHEMA_REVISION.name in names:
+        number: int = connection.execute(select(SCHEMA_REVISION.c.number)).scalar_one()
+        return number
+    if names:
+        raise Refused(
+            f"The database holds tables that unshelve did not make ({', '.join(names[:3])}).", code="database-foreign"
+        )
+    return 0
+
+
+def _upgrade(database: Database) -> None:
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     with database.write() as connection:
-        METADATA.create_all(connection)
+        # Asked again: another process may have been through it while this one waited for its turn.
+        revision = stored_revision(connection)
+        op = Operations(MigrationContext.configure(connection))
+        for number in range(revision + 1, NEWEST + 1):
+            import_module(f"unshelve.storage.migrations.m{number:04}").upgrade(op)
+        if revision == 0:
+            connection.execute(SCHEMA_REVISION.insert().values(number=NEWEST))
+        else:
+            connection.execute(SCHEMA_REVISION.update().values(number=NEWEST))

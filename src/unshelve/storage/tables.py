@@ -37,3 +37,10 @@ JOBS: Final = Table(
     Index("ix_jobs_state_not_before", "state", "not_before", "id"),
     Index("ix_jobs_unique_key", "unique_key"),
 )
+
+SCHEMA_REVISION: Final = Table(
+    "schema_revision",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+)
+"""One row: the number of the last migration that this database went through."""
