@@ -31,7 +31,8 @@ from unshelve.serving.orders import Orders, Running, running
 _LOGGER: Final = logging.getLogger("unshelve.serving")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
-_HEALTHY_SECONDS: Final = 30.0
+_HEALTHY_LIFE: Final = 10
+"""A process that lived this many pauses long is no reason for a longer one."""
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """One row is too little work to share, and threads that wait for each other cost more than they save."""
 
@@ -194,7 +195,7 @@ class _Keeper:
             if not self._ready.done():
                 self._ready.set_exception(Unavailable(f"The answer process could not start: {self._error}"))
                 break
-            if loop.time() - began > _HEALTHY_SECONDS:
+            if loop.time() - began > _HEALTHY_LIFE * pause:
                 pause = _FIRST_PAUSE
             self._restarts += 1
             self._state = State.WAITING
