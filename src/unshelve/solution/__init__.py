@@ -1,1 +1,1 @@
-"""A solution from its file to its release: declared, checked, run, gated, proved, released. Read declaration.py first."""
+"""A solution from its file to its release: checked, run, gated, proved, released. Read declaration.py first."""

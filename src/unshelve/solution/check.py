@@ -224,7 +224,7 @@ def _is_entry(declaration: Declaration, name: str) -> bool:
 def _learned_state(declaration: Declaration) -> set[str]:
     """Fits that transforms or models lean on, directly or through other fits."""
     found: set[str] = set()
-    waiting = [step for step in declaration.of_kind(Kind.TRANSFORM, Kind.MODEL, Kind.ANSWER, Kind.KEEP)]
+    waiting = list(declaration.of_kind(Kind.TRANSFORM, Kind.MODEL, Kind.ANSWER, Kind.KEEP))
     while waiting:
         step = waiting.pop()
         for named in references(declaration, step).values():

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import NotFound
+from unshelve.pipeline.pool import PoolLimits, WorkerPool
 from unshelve.registry.runs import interrupt_open_runs
 from unshelve.security.actors import Actor
 from unshelve.security.signing import Signer, Verifier
@@ -24,6 +25,9 @@ from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home, HomeLock
 from unshelve.storage.migration import migrate
+
+WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads of numeric libraries that wait give their core to the next worker: spinning costs 40 s of a 1 s fit here."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -41,6 +45,8 @@ class Control:
     workers: int
     address: str | None = None
     """Where this home's answer processes listen, once they do: "http://127.0.0.1:8000"."""
+    pool: WorkerPool
+    """Warm worker processes, shared by all runs."""
     running: threading.Lock = field(default_factory=threading.Lock)
     """Held while a run goes on: runs of one home take turns."""
     _lock: HomeLock
@@ -56,13 +62,17 @@ class Control:
             told = clock or SystemClock()
             with database.write() as connection:
                 interrupt_open_runs(connection, now=told.now())
+            count = workers or max(1, min(4, os.cpu_count() or 1))
             return cls(
                 home=home,
                 database=database,
                 blobs=FolderBlobs(home.blobs),
                 signer=Signer.load_or_create(home.keys),
                 clock=told,
-                workers=workers or max(1, min(4, os.cpu_count() or 1)),
+                workers=count,
+                pool=WorkerPool(
+                    str(home.blobs), limits=PoolLimits(workers=count), clock=told, environment=WORKER_ENVIRONMENT
+                ),
                 _lock=lock,
             )
         except BaseException:
@@ -83,6 +93,7 @@ class Control:
             yield address
 
     def close(self) -> None:
+        self.pool.close()
         self.database.close()
         self._lock.release()
 

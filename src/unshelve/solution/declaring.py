@@ -20,12 +20,11 @@ TIMEOUT_SECONDS = 120.0
 class Answer(msgspec.Struct, kw_only=True):
     """What the process says: a declaration, or the error that stands against it."""
 
-    declaration: msgspec.Raw | None = None
+    declaration: Declaration | None = None
     message: str | None = None
     code: str = "solution-invalid"
     near: tuple[str, ...] = ()
     hint: str | None = None
-    printed: str = ""
 
 
 def declaration_of(folder: Path) -> Declaration:
@@ -55,7 +54,7 @@ def declaration_of(folder: Path) -> Declaration:
             hint=said[-1][:300] if said else None,
         ) from error
     if answer.declaration is not None:
-        return Declaration.from_json(bytes(answer.declaration))
+        return answer.declaration
     raise SolutionInvalid(answer.message, code=answer.code, near=answer.near, hint=answer.hint)
 
 
@@ -64,7 +63,7 @@ def main(folder: Path) -> None:
     from unshelve.solution.loading import declare
 
     try:
-        answer = Answer(declaration=msgspec.Raw(declare(folder).to_json()))
+        answer = Answer(declaration=declare(folder))
     except UnshelveError as error:
         answer = Answer(message=error.message, code=error.subject_code, near=error.near, hint=error.hint)
     sys.stdout.flush()

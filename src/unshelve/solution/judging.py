@@ -218,7 +218,7 @@ def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters
         raise UserCodeFailed(f"Model {name} returned a dict that is not estimators by name.", code="not-an-estimator")
     if wanted is None:
         raise SolutionInvalid(
-            f"Model {name} returned {len(made)} candidates ({', '.join(map(str, made))}), and nothing chooses between them.",
+            f"Model {name} returned {len(made)} candidates ({', '.join(map(str, made))}), and nothing chooses.",
             code="no-choice",
             hint='Say how: @model(choose=best("roc_auc")).',
         )

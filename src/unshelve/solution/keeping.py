@@ -105,7 +105,7 @@ def row_hashes(table: Table) -> Any:
     Numbers are compared as float64, so that an integer column that a keep turned into floats still matches.
     """
     frame = as_frame(to_pandas(table))
-    plain = {}
+    plain: dict[str, Any] = {}
     for position, column in enumerate(frame.columns):
         values = frame[column]
         if pd.api.types.is_bool_dtype(values.dtype) or (

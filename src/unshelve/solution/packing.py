@@ -137,7 +137,7 @@ def reference(train: pd.DataFrame, learned: Schema) -> dict[str, Any]:
 
 
 def rowwise(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
-    """Check that held-out rows, sent as requests would be, give what the whole table gives: alone, shuffled, in bulk."""
+    """Check that rows sent as requests would be give what the whole table gives: alone, shuffled and in bulk."""
     described = inputs[parameters["schema"]]
     learned = schema_from(described)
     path, frozen = row_path(parameters, inputs)
@@ -160,9 +160,9 @@ def rowwise(call: Any, inputs: Inputs, parameters: Parameters, context: Context)
             found = first_difference(usual[step.name], sent[step.name], relative=SAME)
             if found is not None:
                 raise UserCodeFailed(
-                    f"Transform {step.name} gives another {found[1]} for a row that came as a request (row {found[0]}).",
+                    f"Transform {step.name} gives another {found[1]} for row {found[0]} when it comes as a request.",
                     code="request-differs",
-                    hint="The types of a request's values are those of training; look at what the transform does to them.",
+                    hint="A request has the types of training; look at what the transform does to its values.",
                     details={"step": step.name, "column": found[1]},
                 )
     return {"rows": len(chosen), "refused": 400 - len(chosen) if len(test) >= 400 else len(test) - len(chosen)}
@@ -195,7 +195,7 @@ def heldout(call: Any, inputs: Inputs, parameters: Parameters, context: Context)
     numbers = np.arange(len(table)) if rows is None else rows
     chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
     accepted, sent = _accepted(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
-    lines = [{"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}]
+    lines: list[dict[str, Any]] = [{"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}]
     for position, row in zip(accepted, sent, strict=True):
         place = int(chosen[position])
         lines.append({"position": int(numbers[place]), "row": row, "answer": held.answers[place]})

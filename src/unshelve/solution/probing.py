@@ -1,4 +1,4 @@
-"""What can only be told by trying: which columns a target reads, which a request needs, whether transforms are row-wise.
+"""What only trying can tell: which columns a target reads, which a request needs, if transforms are row-wise.
 
 Columns are tried by shuffling their values, not by dropping them: code that names a column to drop it does not
 need its values, and code that finds columns by mask would pass in silence.

@@ -23,20 +23,20 @@ def keep_results(control: Control, declaration: Declaration, plan: Training, out
         if step is None or "evaluation" not in step.outputs:
             continue
         evaluation = read_json(step.outputs["evaluation"], control.blobs)
-        for metric in evaluation["metrics"]:
-            metrics.append(
-                RunMetric(
-                    model=f"{declaration.name}.{tasks.model}",
-                    name=metric["name"],
-                    value=metric["value"],
-                    low=metric["low"],
-                    high=metric["high"],
-                    rows=metric["n"],
-                    higher_is_better=metric["higher_is_better"],
-                    unit=metric["unit"],
-                    own=False,
-                )
+        metrics.extend(
+            RunMetric(
+                model=f"{declaration.name}.{tasks.model}",
+                name=metric["name"],
+                value=metric["value"],
+                low=metric["low"],
+                high=metric["high"],
+                rows=metric["n"],
+                higher_is_better=metric["higher_is_better"],
+                unit=metric["unit"],
+                own=False,
             )
+            for metric in evaluation["metrics"]
+        )
     metrics.extend(_own_metrics(control, declaration, plan, outcome))
     charts = []
     for name in plan.charts:

@@ -143,7 +143,7 @@ def _decide_one(
         message = "; ".join(f"{each['name']}: {each['message']}" for each in failed)
         return _decision(version, new, "refused", False, message, None, verdicts), manifest
     proof = prove_version(control, version, manifest, address, progress)
-    verdicts = [*verdicts, *judge_served(_gates_of(control, version), proof, manifest)]
+    verdicts = [*verdicts, *judge_served(_gates_of(control, version), proof)]
     failed = [each for each in verdicts if each["outcome"] != "passed"]
     _attest(control, version, "gates", {"verdicts": verdicts}, _worst(failed) if failed else "passed")
     if proof.outcome == "not-proven" or failed:

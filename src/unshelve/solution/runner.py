@@ -126,7 +126,7 @@ class Runner:
 
 
 def by_step(parameters: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """"step.name" -> value as step -> name -> value. Raises NotFound for a name without a step."""
+    """ "step.name" -> value as step -> name -> value. Raises NotFound for a name without a step."""
     found: dict[str, dict[str, object]] = {}
     for full, value in parameters.items():
         step, dot, name = full.partition(".")

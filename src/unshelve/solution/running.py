@@ -11,8 +11,9 @@ import msgspec
 
 from unshelve.errors import Conflict, NotFound, SolutionInvalid, UnshelveError
 from unshelve.pipeline.outcome import Listener, RunRequest
-from unshelve.pipeline.processes import ProcessExecutor
+from unshelve.pipeline.processes import Processes
 from unshelve.pipeline.run import execute
+from unshelve.pipeline.worker_process import Program
 from unshelve.pipeline.step import Kind
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import Run, RunState, StepState, end, get_run, queue, resume_point
@@ -112,7 +113,7 @@ def run_solution(
         try:
             declaration, findings = read_solution(control, folder)
             refuse(findings)
-            plan = training(declaration, arguments=arguments, champions=_champions(control, declaration))
+            plan = training(declaration, arguments=arguments, champions=champions_of(control, declaration))
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
@@ -121,25 +122,11 @@ def run_solution(
             raise
         run = queued or queue_run(control, declaration.name, cause, arguments)
         wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
-        with control.database.read() as connection:
-            fresh_since = resume_point(connection, declaration.name, now=control.clock.now())
-        executor = ProcessExecutor(
-            folder=folder,
-            blobs=control.home.blobs,
-            loader="unshelve.solution.loading:load_functions",
-            operations="unshelve.solution.operations:OPERATIONS",
-            workers=control.workers,
-        )
+        executor = Processes(control.pool, program_of(declaration, folder), clock=control.clock)
         try:
             outcome = execute(
                 plan.graph,
-                RunRequest(
-                    run_id=run.id,
-                    solution=declaration.name,
-                    environment={"python": declaration.environment["python"]},
-                    only=wanted,
-                    fresh_since=fresh_since,
-                ),
+                request_for(control, declaration, run.id, wanted),
                 database=control.database,
                 blobs=control.blobs,
                 executor=executor,
@@ -166,6 +153,29 @@ def run_solution(
         )
 
 
+def request_for(control: Control, declaration: Declaration, run_id: str, only: frozenset[str] | None) -> RunRequest:
+    """What is asked of the pipeline: in which environment, and since when a source's rows count as fresh."""
+    with control.database.read() as connection:
+        fresh_since = resume_point(connection, declaration.name, now=control.clock.now())
+    return RunRequest(
+        run_id=run_id,
+        solution=declaration.name,
+        environment={"python": declaration.environment["python"]},
+        only=only,
+        fresh_since=fresh_since,
+    )
+
+
+def program_of(declaration: Declaration, folder: Path) -> Program:
+    """What the workers load: a worker that has read other files is not used again."""
+    return Program(
+        folder=folder,
+        loader="unshelve.solution.loading:load_functions",
+        operations="unshelve.solution.operations:OPERATIONS",
+        revision=declaration.code,
+    )
+
+
 def tasks_of(plan: Training, declaration: Declaration, step: str) -> list[str]:
     """The tasks that make one step; NotFound with near names for an unknown one."""
     declaration.step(step)
@@ -187,7 +197,7 @@ def check_arguments(declaration: Declaration, arguments: Mapping[str, Mapping[st
                 )
 
 
-def _champions(control: Control, declaration: Declaration) -> dict[str, Mapping[str, object]]:
+def champions_of(control: Control, declaration: Declaration) -> dict[str, Mapping[str, object]]:
     """The champions' packages by model name, their signatures checked: what candidates are compared with."""
     found: dict[str, Mapping[str, object]] = {}
     verifier = control.signer.verifier()

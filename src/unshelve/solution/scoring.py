@@ -141,9 +141,7 @@ def _problem(error: SchemaMismatch) -> str:
     return "; ".join(f"{each['field']}: {each['problem']}" for each in found[:5])
 
 
-def _columns(
-    model: str, answers: Sequence[Mapping[str, Any] | None], problems: Sequence[str]
-) -> dict[str, list[Any]]:
+def _columns(model: str, answers: Sequence[Mapping[str, Any] | None], problems: Sequence[str]) -> dict[str, list[Any]]:
     from unshelve.serving.proof import flat
 
     name = model.partition(".")[2]

@@ -9,11 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unshelve.models.package import Manifest
 from unshelve.serving.proof import Proof
 
 
-def judge_served(gates: Sequence[Mapping[str, Any]], proof: Proof, manifest: Manifest) -> list[dict[str, Any]]:
+def judge_served(gates: Sequence[Mapping[str, Any]], proof: Proof) -> list[dict[str, Any]]:
     """Verdicts of the latency gates among a model's gates, after the one on the Proof, which is always on."""
     verdicts = [_proven(proof)]
     verdicts.extend(_latency(gate, proof) for gate in gates if gate.get("type") == "MaxLatency")

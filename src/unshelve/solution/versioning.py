@@ -63,7 +63,7 @@ def model_candidate(
         files[f"state/{name}"] = as_file(output(outcome, made))
     schema_task = training.graph.task(tasks.schema)
     described = schema_task.parameters["path"]
-    on_path = [name for name in tasks.path.chain]
+    on_path = list(tasks.path.chain)
     answer = answer_of(declaration, tasks)
     libraries: dict[str, str] = {}
     reached: dict[str, str] = {}

@@ -274,7 +274,7 @@ class Wiring:
             first = first_reference(self.declaration, author)
             if first is None or entry_of(self.declaration, first.step) != scope.entry:
                 raise SolutionInvalid(
-                    f"Split {author.name} does not divide the rows of {scope.entry}, which model {model.name} learns from.",
+                    f"Split {author.name} does not divide the rows of {scope.entry}, from which {model.name} learns.",
                     code="split-of-other-rows",
                     hint="Let its first parameter lead to the same source.",
                 )
@@ -342,7 +342,7 @@ class Wiring:
                     bind[parameter] = bound
                 else:
                     bind[parameter] = self.bind(named, scope, inputs)
-            parameters = {"bind": bind, "arguments": self.arguments_of(step)}
+            parameters: dict[str, object] = {"bind": bind, "arguments": self.arguments_of(step)}
             if not whole:
                 parameters["known_later"] = list(self.declaration.step(entry).known_later)
             self.add(task, "transform", step, inputs, parameters)
