@@ -31,6 +31,7 @@ from unshelve.data.formats import (
 )
 from unshelve.errors import NotFound, Refused, TooLarge
 from unshelve.schema.near import near
+from unshelve.schema.schema import TEXTS, Schema
 
 MOST_ROWS: Final = 5_000_000
 """Rows of a Parquet file, whose few bytes may stand for any number of equal ones."""
@@ -50,38 +51,48 @@ class _Wish:
     """How a file is to be read."""
 
     path: Path
+    name: str
     sheet: str | None
     texts: frozenset[str]
     most_bytes: int
 
 
-def read_file(path: Path, *, kind: FileKind | None = None) -> pd.DataFrame:
+def read_file(
+    path: Path, *, kind: FileKind | None = None, name: str | None = None, texts: Collection[str] = ()
+) -> pd.DataFrame:
     """The rows of a file; see `read_table`."""
-    return read_table(path, kind=kind).table
+    return read_table(path, kind=kind, name=name, texts=texts).table
+
+
+def text_fields(schema: Schema) -> tuple[str, ...]:
+    """The fields whose columns are to be read as texts from a file that does not know types."""
+    return tuple(one.name for one in schema.fields if one.type in TEXTS)
 
 
 def read_table(
     path: Path,
     *,
     kind: FileKind | None = None,
+    name: str | None = None,
     sheet: str | None = None,
     texts: Collection[str] = (),
     most_bytes: int = MOST_BYTES,
 ) -> FileTable:
     """The rows of a CSV, Parquet, Excel or JSON-lines file, with what was guessed.
 
-    `kind` overrules the file's ending, `sheet` names the sheet of a workbook (the first, unless said), `texts`
-    names columns whose values are kept as texts, as a postcode 00123 must be. `NotFound` when there is no such
-    file or sheet; `TooLarge`, `UnsupportedType` or another `Refused` for what cannot be read, and nothing is
-    read by halves.
+    `kind` overrules the file's ending, `name` is what people call an uploaded file, `sheet` names the sheet of a
+    workbook (the first, unless said), `texts` names columns whose values are kept as texts, as a postcode 00123
+    must be. `NotFound` when there is no such file or sheet; `TooLarge`, `UnsupportedType` or another `Refused`
+    for what cannot be read, and nothing is read by halves.
     """
     if not path.is_file():
         alike = near(path.name, (other.name for other in path.parent.iterdir())) if path.parent.is_dir() else ()
         raise NotFound(f"There is no file {path}.", code="file-not-found", near=alike)
-    found = kind_of(path, kind=kind, most_bytes=most_bytes)
-    table, findings = _READERS[found](_Wish(path, sheet, frozenset(texts), most_bytes))
+    name = name or path.name
+    found = kind_of(path, kind=kind, name=name, most_bytes=most_bytes)
+    table, findings = _READERS[found](_Wish(path, name, sheet, frozenset(texts), most_bytes))
     if not len(table.columns) or not len(table):
-        raise Refused(f"{path.name} has no {'rows' if len(table.columns) else 'columns'}.", code="file-empty")
+        raise Refused(f"{name} has no {'rows' if len(table.columns) else 'columns'}.", code="file-empty")
     return FileTable(table, found, tuple(findings))
 
 
@@ -105,7 +116,7 @@ def records_of(reader: Iterable[list[str]], name: str) -> Iterator[list[str]]:
 
 
 def _read_csv(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
-    name = wish.path.name
+    name = wish.name
     decoded = decode_text(name, wish.path.read_bytes())
     if looks_like_json(decoded.text):
         raise Refused(f"{name} is not CSV, as its name says, but JSON.", code="file-not-what-it-says")
@@ -151,7 +162,7 @@ def _decimal_comma(decoded: Decoded, separator: str) -> bool:
 
 
 def _read_parquet(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
-    name = wish.path.name
+    name = wish.name
     try:
         with pq.ParquetFile(wish.path) as file:
             described = file.metadata
@@ -171,22 +182,21 @@ def _read_parquet(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _read_excel(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
-    name = wish.path.name
+    name = wish.name
     try:
-        with warnings.catch_warnings():
+        # By handles, because openpyxl refuses a path without an ending that it knows.
+        with warnings.catch_warnings(), wish.path.open("rb") as file:
             # What openpyxl does not understand (extensions, header images) holds no values.
             warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(wish.path, read_only=True, data_only=True)
-            try:
-                sheets = [one.title for one in book.worksheets]
-                sheet = sheet_of(sheets, wish.sheet, name)
-                first = next(book[sheet].iter_rows(max_row=1, values_only=True), ())
-            finally:
-                book.close()
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            sheets = [one.title for one in book.worksheets]
+            sheet = sheet_of(sheets, wish.sheet, name)
+            first = next(book[sheet].iter_rows(max_row=1, values_only=True), ())
             header = ["" if cell is None else str(cell) for cell in first]
             _check_header(f"the sheet {sheet!r} of {name}", header)
+            file.seek(0)
             table = pd.read_excel(
-                wish.path,
+                file,
                 sheet_name=sheet,
                 engine="openpyxl",
                 dtype={text: "str" for text in wish.texts if text in header},
@@ -215,7 +225,7 @@ def sheet_of(sheets: Sequence[str], wanted: str | None, name: str) -> str:
 
 
 def _read_json_lines(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
-    name = wish.path.name
+    name = wish.name
     decoded = decode_text(name, wish.path.read_bytes())
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(decoded.text.split("\n"), start=1):

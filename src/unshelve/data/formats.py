@@ -41,32 +41,35 @@ class Decoded:
     finding: str | None = None
 
 
-def kind_of(path: Path, *, kind: FileKind | None = None, most_bytes: int = MOST_BYTES) -> FileKind:
-    """The kind of a file, told by its name unless `kind` is given.
+def kind_of(
+    path: Path, *, kind: FileKind | None = None, name: str | None = None, most_bytes: int = MOST_BYTES
+) -> FileKind:
+    """The kind of a file, told by its name unless `kind` is given; `name` is what people call it, if not its own.
 
     `Refused` when the file is empty or is of another kind than its name says, `TooLarge`, `UnsupportedType`.
     """
-    wanted = kind or _KINDS.get(path.suffix.lower())
+    name = name or path.name
+    wanted = kind or _KINDS.get(Path(name).suffix.lower())
     if wanted is None:
         raise UnsupportedType(
-            f"{path.name} has no known ending.", hint=f"Files that can be read end in {', '.join(_KINDS)}."
+            f"{name} has no known ending.", hint=f"Files that can be read end in {', '.join(_KINDS)}."
         )
     size = path.stat().st_size
     if size == 0:
-        raise Refused(f"{path.name} is empty.", code="file-empty")
-    check_size(path.name, size, most_bytes)
+        raise Refused(f"{name} is empty.", code="file-empty")
+    check_size(name, size, most_bytes)
     with path.open("rb") as file:
         head = file.read(_HEAD)
     found = _by_content(head)
     is_text = found is None and wanted in {FileKind.CSV, FileKind.JSON_LINES}
     if found != _CONTENTS[wanted] and not is_text:
         raise Refused(
-            f"{path.name} is not {_CONTENTS[wanted]}, as its name says, but {found or 'something else'}.",
+            f"{name} is not {_CONTENTS[wanted]}, as its name says, but {found or 'something else'}.",
             code="file-not-what-it-says",
             hint="Give it the ending of what it is." if found in _CONTENTS.values() else "Save it again as CSV.",
         )
     if wanted is FileKind.EXCEL:
-        _check_workbook(path, most_bytes)
+        _check_workbook(path, name, most_bytes)
     return wanted
 
 
@@ -125,21 +128,21 @@ def _by_content(head: bytes) -> str | None:
     return "a binary file" if b"\0" in head and not utf16 else None
 
 
-def _check_workbook(path: Path, most_bytes: int) -> None:
+def _check_workbook(path: Path, name: str, most_bytes: int) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise Refused(f"{path.name} is a damaged Excel workbook: {error}.", code="file-damaged") from None
+        raise Refused(f"{name} is a damaged Excel workbook: {error}.", code="file-damaged") from None
     if not any(entry.filename == "xl/workbook.xml" for entry in entries):
         raise Refused(
-            f"{path.name} is not an Excel workbook, as its name says, but another ZIP archive.",
+            f"{name} is not an Excel workbook, as its name says, but another ZIP archive.",
             code="file-not-what-it-says",
         )
     if any(entry.flag_bits & 1 for entry in entries):
-        raise Refused(f"{path.name} is locked by a password.", code="file-locked", hint="Save it without one.")
+        raise Refused(f"{name} is locked by a password.", code="file-locked", hint="Save it without one.")
     # What an entry says is what zipfile reads of it at most, so the sum is a bound and not a promise.
-    check_size(f"{path.name}, unpacked,", sum(entry.file_size for entry in entries), most_bytes)
+    check_size(f"{name}, unpacked,", sum(entry.file_size for entry in entries), most_bytes)
 
 
 def _decode_utf16(name: str, data: bytes) -> Decoded:

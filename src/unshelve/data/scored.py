@@ -52,6 +52,7 @@ class _Job:
     """A file to be written anew with columns."""
 
     source: Path
+    name: str
     out: Path
     columns: Columns
     sheet: str | None
@@ -64,21 +65,23 @@ def write_scored(
     columns: Columns,
     *,
     kind: FileKind | None = None,
+    name: str | None = None,
     sheet: str | None = None,
 ) -> Scored:
     """Write a copy of the source with columns added at the right, one value for each of its rows.
 
-    A name that the file has already gets a number: score_2, or the first that is free. The copy appears whole
-    or not at all; the source is not touched. `Refused` when the values are not as many as the rows.
+    A name that the file has already gets a number: score_2, or the first that is free. The copy appears whole or
+    not at all; the source is not touched. `name` is what people call the source, if not by its own name.
+    `Refused` when the values are not as many as the rows.
     """
-    found = kind_of(source_path, kind=kind)
+    found = kind_of(source_path, kind=kind, name=name)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
         raise Refused("The columns to be added are not of one length.", code="rows-differ")
-    with NamedTemporaryFile(dir=out_path.parent, prefix=".scored-", suffix=out_path.suffix, delete=False) as file:
+    with NamedTemporaryFile(dir=out_path.parent, prefix=".scored-", delete=False) as file:
         made = Path(file.name)
     try:
-        scored = _WRITERS[found](_Job(source_path, made, columns, sheet, lengths.pop()))
+        scored = _WRITERS[found](_Job(source_path, name or source_path.name, made, columns, sheet, lengths.pop()))
         made.chmod(0o666 & ~_umask())
         made.replace(out_path)
     except BaseException:
@@ -101,9 +104,9 @@ def free_names(wanted: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
 
 
 def _write_csv(job: _Job) -> Scored:
-    decoded = decode_text(job.source.name, job.source.read_bytes())
+    decoded = decode_text(job.name, job.source.read_bytes())
     separator = separator_of(decoded.text)
-    records = _csv_records(decoded.text, separator, job.source.name)
+    records = _csv_records(decoded.text, separator, job.name)
     header, header_text, ending = next(records)
     names = free_names(job.columns, header)
     parts = [header_text, separator, _csv_line(names.values(), separator), ending or os.linesep]
@@ -148,7 +151,7 @@ def _csv_line(values: Iterable[str], separator: str) -> str:
 
 
 def _write_json_lines(job: _Job) -> Scored:
-    decoded = decode_text(job.source.name, job.source.read_bytes())
+    decoded = decode_text(job.name, job.source.read_bytes())
     lines = decoded.text.split("\n")
     taken = {key for line in lines if line.strip() for key in json.loads(line)}
     names = free_names(job.columns, taken)
@@ -185,13 +188,13 @@ def _write_parquet(job: _Job) -> Scored:
 
 
 def _write_excel(job: _Job) -> Scored:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), job.source.open("rb") as file:
         warnings.simplefilter("ignore", UserWarning)
-        book = openpyxl.load_workbook(job.source, keep_vba=job.source.suffix.lower() == ".xlsm", rich_text=True)
-    sheet = book[sheet_of([one.title for one in book.worksheets], job.sheet, job.source.name)]
+        book = openpyxl.load_workbook(file, keep_vba=Path(job.name).suffix.lower() == ".xlsm", rich_text=True)
+    sheet = book[sheet_of([one.title for one in book.worksheets], job.sheet, job.name)]
     header = [cell for cell in sheet[1] if cell.value is not None]
     if not header:
-        raise Refused(f"The first row of {sheet.title!r} in {job.source.name} has no header.", code="file-empty")
+        raise Refused(f"The first row of {sheet.title!r} in {job.name} has no header.", code="file-empty")
     _check_rows(job, _last_row(sheet) - 1)
     names = free_names(job.columns, (str(cell.value) for cell in header))
     last = header[-1]
@@ -200,7 +203,7 @@ def _write_excel(job: _Job) -> Scored:
     book.save(job.out)
     with zipfile.ZipFile(job.source) as archive:
         lost = any(re.match(r"xl/(charts|media)/", entry) for entry in archive.namelist())
-    said = f"{job.source.name} has charts or pictures, which the copy does not have."
+    said = f"{job.name} has charts or pictures, which the copy does not have."
     return Scored(names, (said,) if lost else ())
 
 
@@ -244,7 +247,7 @@ def _last_row(sheet: Worksheet) -> int:
 def _check_rows(job: _Job, rows: int) -> None:
     if rows != job.rows:
         raise Refused(
-            f"{job.source.name} has {rows:,} rows, and {job.rows:,} values were given for each new column.",
+            f"{job.name} has {rows:,} rows, and {job.rows:,} values were given for each new column.",
             code="rows-differ",
         )
 

@@ -164,3 +164,17 @@ def test_another_number_of_values_than_rows_is_refused_and_leaves_nothing(name: 
 
 def test_taken_names_get_the_first_free_number() -> None:
     assert free_names(["a", "b", "a_2"], ["a", "a_2"]) == {"a": "a_3", "b": "b", "a_2": "a_2_2"}
+
+
+def test_an_uploaded_file_is_known_by_the_name_that_people_gave_it(tmp_path: Path) -> None:
+    (tmp_path / "upload").write_bytes(b"a\n00123\n")
+    assert read_file(tmp_path / "upload", name="codes.csv", texts=["a"])["a"].tolist() == ["00123"]
+    write_scored(tmp_path / "upload", tmp_path / "scored", {"score": [0.5]}, name="codes.csv")
+    assert (tmp_path / "scored").read_bytes() == b"a,score\n00123,0.5\n"
+    with pytest.raises(Refused, match=r"codes\.parquet is not a Parquet file"):
+        read_file(tmp_path / "upload", name="codes.parquet")
+    _book(tmp_path / "book.xlsx")
+    (tmp_path / "book.xlsx").rename(tmp_path / "upload")
+    assert len(read_file(tmp_path / "upload", name="orders.xlsx")) == 2
+    write_scored(tmp_path / "upload", tmp_path / "scored", COLUMNS, name="orders.xlsx")
+    assert read_file(tmp_path / "scored", name="scored.xlsx")["score"].tolist() == [0.1, 1e-300]
