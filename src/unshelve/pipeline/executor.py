@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from unshelve.pipeline.kinds import Artifact
 from unshelve.pipeline.outcome import StepError
 from unshelve.pipeline.task import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, tag=True):
     """A task to carry out, with the artifact of each parameter. `number` names the order in its reports."""
 
     number: int
@@ -20,15 +20,13 @@ class Order:
     inputs: Mapping[str, Artifact]
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, tag=True):
     """The task's function begins now."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(msgspec.Struct, frozen=True, tag=True):
     """The task says how far it is."""
 
     number: int
@@ -36,8 +34,7 @@ class Progressed:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, tag=True):
     """The task came to an end: with outputs, whose bytes are in the blob store, or with an error.
 
     `log` is what it printed, warned and logged. `peak_bytes` is the most memory that its process held meanwhile.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from unshelve.storage.blobs import BlobStore
+
 WHOLE = ""
 """The name of the only output of a task that has one."""
 
@@ -22,7 +24,8 @@ class Outputs:
 class Context:
     """What an operation may know and say beyond its inputs and parameters.
 
-    `functions` are all functions of the solution, for operations that need more than one. `progress(done, of)`
+    `functions` are all functions of the solution, for operations that need more than one; `blobs` is where
+    earlier versions' packages are found. `progress(done, of)`
     moves the bar of a long task. `identities` are the identities of the inputs (see `Artifact.identity`), by
     parameter.
     """
@@ -30,6 +33,7 @@ class Context:
     task: str
     folder: Path
     functions: Mapping[str, Callable[..., object]]
+    blobs: BlobStore
     identities: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int], None] = field(default=lambda _done, _of: None)
 
@@ -46,6 +50,7 @@ class Operation(Protocol):
         inputs: dict[str, object],
         parameters: dict[str, object],
         context: Context,
+        /,
     ) -> object: ...
 
 

@@ -76,7 +76,11 @@ def frame_to_parquet(frame: pd.DataFrame) -> bytes:
 
 def frame_from_parquet(data: bytes | memoryview) -> pd.DataFrame:
     """The table that `frame_to_parquet` wrote. Raises Damaged for bytes that are something else."""
-    table = arrow_from_parquet(data)
+    return frame_from_arrow(arrow_from_parquet(data))
+
+
+def frame_from_arrow(table: pa.Table) -> pd.DataFrame:
+    """The table that `frame_to_parquet` wrote, once read. Writing into it never reaches the Arrow table."""
     metadata = table.schema.metadata or {}
     if _NOTES not in metadata:
         raise Damaged("These Parquet bytes were not written as a table artifact.")
@@ -108,8 +112,13 @@ def series_to_parquet(series: Column) -> bytes:
 
 
 def series_from_parquet(data: bytes | memoryview) -> Column:
-    """The series that `series_to_parquet` wrote."""
-    frame = frame_from_parquet(data)
+    """The series that `series_to_parquet` wrote. Raises Damaged for bytes that are something else."""
+    return series_from_arrow(arrow_from_parquet(data))
+
+
+def series_from_arrow(table: pa.Table) -> Column:
+    """The series that `series_to_parquet` wrote, once read."""
+    frame = frame_from_arrow(table)
     series = frame[_ONLY]
     series.name, series.attrs = frame.attrs["name"], frame.attrs["attrs"]
     return series

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from unshelve.clock import milliseconds
 from unshelve.errors import NotFound
@@ -136,9 +137,10 @@ def start(
 
 
 def record(connection: Connection, run_id: str, steps: Sequence[Mapping[str, object]]) -> None:
-    """Adds rows of ended tasks, as `step_row` makes them."""
+    """Adds rows of ended tasks, as `step_row` makes them. A task that is recorded already is left as it is."""
     if steps:
-        connection.execute(run_step.insert(), [{"run_id": run_id, **step} for step in steps])
+        table = postgresql.insert(run_step) if connection.dialect.name == "postgresql" else sqlite.insert(run_step)
+        connection.execute(table.on_conflict_do_nothing(), [{"run_id": run_id, **step} for step in steps])
 
 
 def step_row(step: RunStep, position: int) -> dict[str, object]:

@@ -18,6 +18,7 @@ from unshelve.errors import Damaged, Refused
 from unshelve.pipeline.parquet import (
     arrow_from_parquet,
     arrow_to_parquet,
+    frame_from_arrow,
     frame_from_parquet,
     frame_to_parquet,
     series_from_parquet,
@@ -83,6 +84,16 @@ def test_every_kind_of_column_comes_back(name: str) -> None:
     same(frame.iloc[:0])
     if frame[name].dtype == object:
         assert [type(value) for value in back[name]] == [type(value) for value in frame[name]]
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_table_can_be_written_into_without_reaching_what_it_was_read_from(name: str) -> None:
+    frame: Any = pd.DataFrame({name: COLUMNS[name]})
+    table = arrow_from_parquet(frame_to_parquet(frame))
+    back: Any = frame_from_arrow(table)
+    back.loc[0, name] = back.loc[1, name]
+    back[name].array[2] = back.loc[1, name]
+    assert_frame_equal(frame_from_arrow(table), frame)
 
 
 @pytest.mark.parametrize(
