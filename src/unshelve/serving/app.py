@@ -123,8 +123,8 @@ class AnswerApp:
         except ClientGone:
             return
         except UnshelveError as error:
-            if error.status >= 500:
-                _LOGGER.warning("%s was refused: %s", scope["path"], error.message)
+            if error.status == 500:
+                _LOGGER.error("%s failed: %s", scope["path"], error.message)
             await self._refuse(error, scope, receive, send, unread=unread)
         except Exception:  # the edge: a caller gets a response, the log gets the reason
             _LOGGER.exception("%s failed", scope["path"])
