@@ -47,7 +47,9 @@ def run(url: str, bodies: Path, key: str, *, connections: int, seconds: float) -
     else:
         lines = bodies.read_bytes().splitlines()
         found = asyncio.run(_ask(url, lines, key, connections=connections, seconds=seconds))
-    return Load(**found, cpu_seconds=cpu_seconds(pids) - before)
+    used = cpu_seconds(pids) - before
+    requests, errors = int(found.pop("requests")), int(found.pop("errors"))
+    return Load(requests=requests, errors=errors, cpu_seconds=used, **found)
 
 
 def listeners(port: int) -> list[int]:

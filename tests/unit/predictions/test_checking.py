@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from predictions_log_files import HOUR, NOON, closed, record
 from sqlalchemy import update
 
+from predictions_log_files import HOUR, NOON, closed, record
 from unshelve.predictions.checking import damages
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.sealing import Sealer
