@@ -94,20 +94,25 @@ def filled(schema: Schema, row: Mapping[str, object]) -> Form:
     return _form(schema, {field.name: _typed(field, row.get(field.name)) for field in schema.fields}, {}, ())
 
 
+def typed(schema: Schema, submitted: Mapping[str, str]) -> Form:
+    """The form as it was submitted."""
+    return _form(schema, {field.name: submitted.get(PREFIX + field.name, "") for field in schema.fields}, {}, ())
+
+
 def again(schema: Schema, submitted: Mapping[str, str], error: SchemaMismatch) -> Form:
     """The form as it was submitted, each problem at its field."""
-    typed = {field.name: submitted.get(PREFIX + field.name, "") for field in schema.fields}
+    as_typed = {field.name: submitted.get(PREFIX + field.name, "") for field in schema.fields}
     at_field: dict[str, str] = {}
     beyond: list[str] = []
     for problem in _problems(error):
         name = str(problem.get("field", ""))
-        if name in typed:
+        if name in as_typed:
             at_field.setdefault(name, _said(schema.field(name), problem))
         else:
             beyond.append(str(problem.get("problem", error.message)))
     if not at_field and not beyond:
         beyond.append(str(error))
-    return _form(schema, typed, at_field, tuple(beyond))
+    return _form(schema, as_typed, at_field, tuple(beyond))
 
 
 def read(schema: Schema, submitted: Mapping[str, str]) -> dict[str, JsonValue]:

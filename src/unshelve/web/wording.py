@@ -150,7 +150,7 @@ def words(name: str) -> str:
     known = {"roc": "ROC", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "mse": "MSE", "r2": "R²", "f1": "F1", "pr": "PR"}
     parts = [known.get(part, part) for part in name.replace("-", "_").split("_") if part]
     if not parts:
-        return name
+        return ""
     first = parts[0]
     return " ".join([first[0].upper() + first[1:], *parts[1:]])
 

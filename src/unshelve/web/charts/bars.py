@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,8 @@ _TOP: Final = 22.0
 _FLOOR: Final = 170.0
 _ROW: Final = 24.5
 _MOST_ROWS: Final = 40
+_MOST_SERIES: Final = 3
+_GROUP_KINDS: Final = ("bar", "bar soft", "bar other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,57 @@ def columns(
         caption=caption,
         svg=svg.drawing(CARD, HEIGHT, _label("Bar chart", title, description, bars, unit), svg.join(parts)),
         numbers=_table(bars, unit),
+    )
+
+
+def groups(
+    names: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    description: str,
+    unit: str = "",
+    caption: str = "",
+) -> Figure:
+    """Upright bars of two or three series side by side over the same names; each series is named at the top."""
+    shown = dict(list(series.items())[:_MOST_SERIES])
+    values = [value for numbers_of in shown.values() for value in numbers_of if math.isfinite(value)]
+    steps = _reach(values)
+    left = room(steps, unit)
+    across = Scale(0, max(len(names), 1), left + 4, CARD - 4)
+    up = Scale(steps[0], steps[-1], _FLOOR, _TOP + 12)
+    parts = up_axis(steps, up, left, CARD - 4, unit=unit)
+    wide = across(1) - across(0)
+    thick = max(wide * 0.8 / max(len(shown), 1), 1.0)
+    at = left + 4.0
+    for place, (word, numbers_of) in enumerate(shown.items()):
+        kind = _GROUP_KINDS[place]
+        for index, value in enumerate(numbers_of):
+            if math.isfinite(value):
+                x = across(index) + wide * 0.1 + place * thick
+                top, foot = sorted((up(value), up(0)))
+                told = f"{names[index]}, {word}: {measure(value, unit)}"
+                parts.append(
+                    svg.titled("rect", told, class_=kind, x=x, y=top, width=thick, height=max(foot - top, 0.5), rx=1)
+                )
+        parts.append(svg.element("rect", class_=kind, x=at, y=2, width=9, height=9, rx=2))
+        parts.append(svg.text(at + 14, 11, word, ("one", None, "two")[place]))
+        at += 28 + svg.width(word)
+    named = [Bar(name=name, value=0.0) for name in names]
+    every = _every(named, wide)
+    for index in range(every // 2, len(names), every):
+        parts.append(
+            svg.text(across(index) + wide / 2, 187, svg.fitting(names[index], wide * every - 2), None, "middle")
+        )
+    table = [(name, *(measure(one[index]) for one in shown.values())) for index, name in enumerate(names)]
+    return Figure(
+        title=title,
+        description=description,
+        caption=caption,
+        svg=svg.drawing(
+            CARD, HEIGHT, f"Bar chart: {title}. {', '.join(shown)} over {len(names)} names", svg.join(parts)
+        ),
+        numbers=numbers(["Name", *(f"{word}, {unit}" if unit else word for word in shown)], table),
     )
 
 

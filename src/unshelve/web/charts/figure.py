@@ -11,6 +11,9 @@ from markupsafe import Markup
 CARD: Final = 360.0
 """Width of a picture in a card, in pixels: charts are drawn at 1:1."""
 
+EMPTY: Final = Markup("")
+"""Where there is no picture."""
+
 WIDE: Final = 960.0
 """Width of a picture across the page."""
 

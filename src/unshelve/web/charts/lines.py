@@ -56,8 +56,12 @@ def lines(
     from_zero: bool = False,
     mark: Line | None = None,
     caption: str = "",
+    labels_of_x: Sequence[str] = (),
 ) -> Figure:
-    """One to four lines over one axis: the first full, the second dashed, more are quiet; each named at its end."""
+    """One to four lines over one axis: the first full, the second dashed, more are quiet; each named at its end.
+
+    `labels_of_x` are texts for x = 0, 1, 2 … where x is a category.
+    """
     seen = [y for one in series for y in (*one.ys, *one.low, *one.high) if math.isfinite(y)]
     seen += [mark.value] if mark else []
     low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
@@ -65,6 +69,8 @@ def lines(
     left = room(steps, unit)
     right = CARD - 8 - max((svg.width(one.word) for one in series if one.word), default=0.0)
     across, x_ticks = _x_axis([x for one in series for x in one.xs], left + 6, right - 8)
+    if labels_of_x:
+        x_ticks = _named_ticks(labels_of_x, across, right - left)
     up = Scale(steps[0], steps[-1], _FLOOR, _TOP)
     parts = up_axis(steps, up, left, right, unit=unit)
     if steps[0]:
@@ -81,7 +87,7 @@ def lines(
         description=description,
         caption=caption,
         svg=svg.drawing(CARD, HEIGHT, _label(title, description, series, unit), svg.join(parts)),
-        numbers=_table(series, unit, x_name),
+        numbers=_table(series, unit, x_name, labels_of_x),
     )
 
 
@@ -146,6 +152,12 @@ def _x_axis(values: Sequence[X], start: float, end: float) -> tuple[Callable[[X]
     return lambda x: scale(_plain(x)), list(zip(map(scale, inner), labels(inner), strict=True))
 
 
+def _named_ticks(names: Sequence[str], across: Callable[[X], float], room_across: float) -> list[tuple[float, str]]:
+    widest = max(svg.width(name) for name in names) + 10
+    every = max(1, math.ceil(widest * len(names) / max(room_across, 1)))
+    return [(across(float(index)), names[index]) for index in range(0, len(names), every)]
+
+
 def _plain(x: X) -> float:
     return x.timestamp() if isinstance(x, datetime) else float(x)
 
@@ -198,12 +210,12 @@ def _history_label(champions: Sequence[Champion], name: str) -> str:
     return f"Champion history by {name}: {told or 'no champion yet'}"
 
 
-def _table(series: Sequence[Series], unit: str, x_name: str) -> Numbers:
+def _table(series: Sequence[Series], unit: str, x_name: str, names: Sequence[str]) -> Numbers:
     values: dict[X, list[str]] = {}
     for index, one in enumerate(series):
         for x, y in zip(one.xs, one.ys, strict=True):
             values.setdefault(x, [measure(None)] * len(series))[index] = measure(y)
-    rows = [(_x_text(x), *told) for x, told in values.items()]
+    rows = [(names[int(_plain(x))] if names else _x_text(x), *told) for x, told in values.items()]
     if len(rows) > _MOST_ROWS:
         step = len(rows) / _MOST_ROWS
         rows = [rows[int(index * step)] for index in range(_MOST_ROWS)]

@@ -1,4 +1,4 @@
-"""A chart step's result as a figure: a series or table becomes bars or lines, numbers become rows."""
+"""What a chart step returned, as a figure. The document is described in docs/solution-file.md, "chart"."""
 
 from __future__ import annotations
 
@@ -6,103 +6,105 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from typing import Final
 
-from unshelve.web.charts import bars, lines, points
+import msgspec
+
+from unshelve.web.charts import bars, lines, svg
 from unshelve.web.charts.figure import Figure
 from unshelve.web.wording import exact, words
 
-_MOST_COLUMNS = 60
-_MOST_COLUMN_LETTERS = 6
-_MOST_SERIES = 4
+_ROOM: Final = 320.0
+_MOST_COLUMNS: Final = 60
+_MOST_POINTS: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """A small table: the labels of its rows and its columns of numbers by name."""
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """The dict of a chart step."""
 
-    index_name: str
-    index: tuple[object, ...]
-    values: Mapping[str, tuple[float, ...]]
+    kind: str = "bar"
+    x: tuple[str | int | float | bool | None, ...] = ()
+    y: tuple[float | None, ...] = ()
+    series: Mapping[str, tuple[float | None, ...]] = {}
+    title: str = ""
+    unit: str = ""
+    caption: str = ""
 
 
-def figure_of(table: Columns, *, title: str, description: str, caption: str = "") -> Figure | None:
-    """The picture that fits a small table best, or None when it holds no numbers.
-
-    Moments and long runs of numbers become lines; a few ordered labels columns; names rows; one column against
-    a numeric index that does not rise is a scatter.
-    """
-    values = {name: numbers for name, numbers in table.values.items() if any(map(math.isfinite, numbers))}
-    if not values or not table.index:
+def figure_of(document: bytes, *, title: str) -> Figure | None:
+    """The figure of a stored document, or None when it is not one that can be drawn."""
+    try:
+        found = msgspec.json.decode(document, type=Document)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    said = description or f"{words(next(iter(values)))} by {table.index_name or 'row'}"
-    xs = _axis(table.index)
-    if xs is not None and (len(values) > 1 or len(xs) > _MOST_COLUMNS or isinstance(xs[0], datetime)):
-        if _rises(xs):
-            return _lines(table, values, xs, title, said, caption)
-        if len(values) == 1 and not isinstance(xs[0], datetime):
-            only = next(iter(values.values()))
-            pairs = [(float(x), y) for x, y in zip(xs, only, strict=True) if not isinstance(x, datetime)]
-            return points.scatter(
-                pairs, title=title, description=said, x_name=table.index_name, y_name=next(iter(values))
-            )
-    name, only = next(iter(values.items()))
-    drawn = [bars.Bar(name=_label(at), value=value) for at, value in zip(table.index, only, strict=True)]
-    short = all(len(bar.name) <= _MOST_COLUMN_LETTERS for bar in drawn)
-    if xs is not None or (short and len(drawn) <= _MOST_COLUMNS and _ordered(table.index)):
-        return bars.columns(drawn, title=title, description=said, unit=_unit(name), caption=caption)
-    return bars.rows(drawn, title=title, description=said, unit=_unit(name), caption=caption)
+    series = {name: _numbers(values) for name, values in found.series.items()}
+    if found.y:
+        series = {"": _numbers(found.y), **series}
+    names = [exact(x) for x in found.x]
+    if not names or len(names) > _MOST_POINTS or any(len(values) != len(names) for values in series.values()):
+        return None
+    if not any(math.isfinite(value) for values in series.values() for value in values):
+        return None
+    heading, description = (found.title, title) if found.title else (title, "")
+    description = description or words(next(iter(series))) or (f"In {found.unit}" if found.unit else "Values")
+    draw = _lines if found.kind == "line" else _bars
+    return draw(found, names, series, heading, description)
+
+
+def _bars(
+    found: Document, names: list[str], series: Mapping[str, tuple[float, ...]], title: str, description: str
+) -> Figure:
+    if len(series) > 1:
+        return bars.groups(names, series, title=title, description=description, unit=found.unit, caption=found.caption)
+    values = next(iter(series.values()))
+    drawn = [bars.Bar(name=name, value=value) for name, value in zip(names, values, strict=True)]
+    draw = bars.columns if _fits_upright(names) else bars.rows
+    return draw(drawn, title=title, description=description, unit=found.unit, caption=found.caption)
 
 
 def _lines(
-    table: Columns,
-    values: Mapping[str, tuple[float, ...]],
-    xs: Sequence[float | datetime],
-    title: str,
-    description: str,
-    caption: str,
+    found: Document, names: list[str], series: Mapping[str, tuple[float, ...]], title: str, description: str
 ) -> Figure:
-    alone = len(values) == 1
-    series = [
-        lines.Series(word="" if alone else words(name), xs=tuple(xs), ys=numbers)
-        for name, numbers in list(values.items())[:_MOST_SERIES]
-    ]
-    unit = _unit(next(iter(values))) if alone else ""
+    xs = _moments(names) or _rising(found.x)
+    places: tuple[lines.X, ...] = tuple(xs) if xs is not None else tuple(float(index) for index in range(len(names)))
+    drawn = [lines.Series(word=name, xs=places, ys=values) for name, values in series.items()]
     return lines.lines(
-        series, title=title, description=description, unit=unit, caption=caption, x_name=table.index_name
+        drawn,
+        title=title,
+        description=description,
+        unit=found.unit,
+        caption=found.caption,
+        labels_of_x=() if xs is not None else names,
     )
 
 
-def _axis(index: Sequence[object]) -> list[float | datetime] | None:
-    if all(isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at) for at in index):
-        return [float(at) for at in index if isinstance(at, int | float)]
-    if all(isinstance(at, date) for at in index):
-        return [_moment(at) for at in index if isinstance(at, date)]
-    return None
+def _fits_upright(names: Sequence[str]) -> bool:
+    """Whether names stand below columns: they fit, or are a run of numbers of which some can be left out."""
+    if sum(svg.width(name) + 8 for name in names) <= _ROOM:
+        return True
+    return len(names) <= _MOST_COLUMNS and all(re.match(r"[-\d]", name) for name in names)
 
 
-def _moment(at: date) -> datetime:
-    if isinstance(at, datetime):
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-    return datetime(at.year, at.month, at.day, tzinfo=UTC)
+def _moments(names: Sequence[str]) -> list[datetime] | None:
+    found = []
+    for name in names:
+        if not re.match(r"\d{4}-\d\d-\d\d", name):
+            return None
+        try:
+            at = datetime.fromisoformat(name)
+        except ValueError:
+            return None
+        found.append(at if at.tzinfo else at.replace(tzinfo=UTC))
+    return found
 
 
-def _rises(xs: Sequence[float | datetime]) -> bool:
-    numbers = [x.timestamp() if isinstance(x, datetime) else x for x in xs]
-    return all(low < high for low, high in itertools.pairwise(numbers))
+def _rising(xs: Sequence[object]) -> list[float] | None:
+    numbers = [float(x) for x in xs if isinstance(x, int | float) and not isinstance(x, bool)]
+    if len(numbers) != len(xs) or any(low >= high for low, high in itertools.pairwise(numbers)):
+        return None
+    return numbers
 
 
-def _ordered(index: Sequence[object]) -> bool:
-    texts = [str(at) for at in index]
-    return texts == sorted(texts) or all(re.match(r"-?\d", text) for text in texts)
-
-
-def _label(at: object) -> str:
-    return exact(at) if not isinstance(at, tuple) else " · ".join(exact(one) for one in at)
-
-
-def _unit(name: str) -> str:
-    """A unit that the column's name ends with in brackets: `delay (min)`."""
-    found = re.search(r"[\[(]([^\[\]()]{1,8})[\])]\s*$", name)
-    return found[1] if found else ""
+def _numbers(values: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(math.nan if value is None else float(value) for value in values)

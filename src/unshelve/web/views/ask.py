@@ -47,6 +47,7 @@ class AskView:
     tabs: tuple[Link, ...]
     form: Form | None
     answer: AnswerCard | None
+    next_example: str
     asked_nothing: str
     may_ask: bool
 

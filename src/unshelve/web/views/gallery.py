@@ -67,7 +67,7 @@ def gallery(now: datetime) -> GalleryView:
         answer=_answer(),
         proofs=(
             _proof("proven", (95, 5, 0, 0)),
-            _proof("unstable", (80, 10, 10, 0)),
+            _proof("not-covered", (80, 10, 0, 10)),
             _proof("not-proven", (50, 0, 10, 40)),
         ),
         gates=(
@@ -256,13 +256,13 @@ def _answer() -> AnswerCard:
 
 
 def _proof(outcome: str, counts: tuple[int, int, int, int]) -> ProofSummary:
-    proven, equal, unstable, not_covered = counts
+    proven, equal, different, not_covered = counts
     return ProofSummary(
         state=states.proof(outcome),
         sentence="What was compared with what, in one sentence.",
         proven=proven,
         equal=equal,
-        unstable=unstable,
+        different=different,
         not_covered=not_covered,
         bar=small.verdict_bar(counts),
     )

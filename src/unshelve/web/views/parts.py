@@ -71,7 +71,7 @@ class ProofSummary:
     sentence: str
     proven: int = 0
     equal: int = 0
-    unstable: int = 0
+    different: int = 0
     not_covered: int = 0
     href: str = ""
     signed_at: datetime | None = None

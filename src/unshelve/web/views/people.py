@@ -18,7 +18,13 @@ class SignInView:
     name: str
     problem: str
     next: str
-    first_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A one-time link that was opened and waits for its button."""
+
+    secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +35,6 @@ class WelcomeView:
     role: str
     problem: str
     least_letters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """One place where somebody is signed in."""
-
-    id: str
-    here: bool
-    since: datetime
-    last_used: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +149,7 @@ class AuditView:
     entries: tuple[AuditRow, ...]
     state: State
     sentence: str
+    check: str
     pages: Pages
 
 

@@ -51,6 +51,7 @@ class StepRow:
     """One step of a run: why it ran or did not, how long, how much memory."""
 
     name: str
+    anchor: str
     title: str
     kind: str
     state: State
@@ -58,6 +59,7 @@ class StepRow:
     took: str
     memory: str
     log: str
+    has_log: bool
     attempts: int
 
 

@@ -1,0 +1,252 @@
+"""What the API answers, as types: the same types describe it in OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """What all shapes share: immutable, fields by name."""
+
+
+class SolutionShape(Struct, frozen=True, kw_only=True):
+    """A solution."""
+
+    name: str
+    title: str
+    description: str
+    models: list[str]
+    """Full names of its models and endpoints."""
+    last_run: str | None = None
+    """Id of its newest run."""
+
+
+class StepShape(Struct, frozen=True, kw_only=True):
+    """A step as the solution file declares it."""
+
+    name: str
+    kind: str
+    title: str
+    inputs: list[str]
+
+
+class FindingShape(Struct, frozen=True, kw_only=True):
+    """A numbered remark on the solution file."""
+
+    number: str
+    severity: str
+    message: str
+    repair: str
+    file: str
+    line: int
+
+
+class SolutionDetails(SolutionShape, frozen=True, kw_only=True):
+    """A solution with its steps and findings."""
+
+    steps: list[StepShape]
+    findings: list[FindingShape]
+
+
+class RunShape(Struct, frozen=True, kw_only=True):
+    """A run."""
+
+    id: str
+    solution: str
+    number: int
+    state: str
+    cause: str
+    actor: str
+    queued_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+
+
+class TaskShape(Struct, frozen=True, kw_only=True):
+    """A task of a run: what became of it and why."""
+
+    name: str
+    title: str
+    kind: str
+    step: str
+    state: str
+    reason: str = ""
+    started_at: datetime | None = None
+    seconds: float | None = None
+    peak_bytes: int | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+class MetricShape(Struct, frozen=True, kw_only=True):
+    """A measured value with its 95 % interval."""
+
+    model: str
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    rows: int | None = None
+    unit: str | None = None
+    own: bool = False
+
+
+class RunDetails(RunShape, frozen=True, kw_only=True):
+    """A run with its tasks, measures and the versions that it made."""
+
+    tasks: list[TaskShape]
+    metrics: list[MetricShape]
+    versions: list[str]
+
+
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """A run that was queued."""
+
+    id: str
+
+
+class RunParameters(Struct, frozen=True, kw_only=True):
+    """What a run may be started with."""
+
+    parameters: dict[str, Any] = {}
+    """Values by `step.name`; what is left out is as declared."""
+    cause: str = ""
+
+
+class VersionShape(Struct, frozen=True, kw_only=True):
+    """A version of a model or endpoint."""
+
+    model: str
+    number: int
+    kind: str
+    state: str
+    made_at: datetime
+    run_id: str
+    manifest: str
+    """The sha256 of its signed manifest."""
+    proof: str | None = None
+    gates: str | None = None
+
+
+class VersionDetails(VersionShape, frozen=True, kw_only=True):
+    """A version with its evaluation, its gates and its Proof."""
+
+    champion: bool
+    evaluation: dict[str, Any] | None = None
+    gate_verdicts: list[dict[str, Any]] = []
+    proof_document: dict[str, Any] | None = None
+    request_schema: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    """sha256 by path."""
+
+
+class ModelShape(Struct, frozen=True, kw_only=True):
+    """A model or endpoint."""
+
+    name: str
+    kind: str
+    description: str
+    champion: int | None = None
+    newest: int | None = None
+    predict: str = ""
+    """Where it is asked."""
+
+
+class ReleaseShape(Struct, frozen=True, kw_only=True):
+    """One change of what answers."""
+
+    verb: str
+    from_version: int | None
+    to_version: int | None
+    actor: str
+    reason: str
+    changed_at: datetime
+
+
+class ModelDetails(ModelShape, frozen=True, kw_only=True):
+    """A model with its versions and its champion history."""
+
+    versions: list[VersionShape]
+    history: list[ReleaseShape]
+
+
+class Promotion(Struct, frozen=True, kw_only=True):
+    """Which version is to answer, and why."""
+
+    version: int
+    reason: str
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why something is done."""
+
+    reason: str
+
+
+class PredictionShape(Struct, frozen=True, kw_only=True):
+    """One logged answer."""
+
+    id: str
+    at: datetime
+    model: str
+    version: int
+    actor: str
+    route: str
+    seconds: float
+    row: dict[str, Any]
+    answer: dict[str, Any]
+
+
+class KeyShape(Struct, frozen=True, kw_only=True):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    role: str
+    created: datetime
+    expires: datetime | None = None
+    last_used: datetime | None = None
+    revoked: datetime | None = None
+
+
+class NewKeyShape(Struct, frozen=True, kw_only=True):
+    """A key just made, shown this once."""
+
+    id: str
+    key: str
+
+
+class KeyOrder(Struct, frozen=True, kw_only=True):
+    """What key is to be made."""
+
+    name: str
+    role: str = "user"
+    days: int | None = None
+
+
+class UserShape(Struct, frozen=True, kw_only=True):
+    """A person who may sign in."""
+
+    id: str
+    name: str
+    role: str
+    disabled: bool
+    created: datetime
+    last_sign_in: datetime | None = None
+
+
+class AuditShape(Struct, frozen=True, kw_only=True):
+    """An entry of the audit chain."""
+
+    number: int
+    at: datetime
+    actor: str
+    kind: str
+    action: str
+    subject: str
+    details: dict[str, Any]
+    digest: str

@@ -1,0 +1,78 @@
+"""What the pages and the API stand on: the one value that `app.build` is given; what others do is plugged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from jinja2 import Environment
+
+from unshelve.clock import Clock
+from unshelve.predictions.query import PredictionLog
+from unshelve.security.actors import Actor
+from unshelve.security.authenticate import Doorkeeper
+from unshelve.security.last_use import LastUse
+from unshelve.security.sign_in import SignIn
+from unshelve.security.signing import Verifier
+from unshelve.storage.blobs import BlobStore
+from unshelve.storage.database import Database
+from unshelve.web.live import LiveRuns
+
+JsonObject = Mapping[str, object]
+
+
+class Ask(Protocol):
+    """Asks the released version of a model, or a named one; the answers are logged like any other."""
+
+    def __call__(
+        self, model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None
+    ) -> Sequence[JsonObject]:
+        """One answer per row, as the API gives them. Raises SchemaMismatch naming every bad field."""
+
+
+class Score(Protocol):
+    """Scores a file and writes the same kind of file with columns added."""
+
+    def __call__(self, model: str, source: Path, target: Path, *, name: str, actor: Actor) -> int:
+        """How many rows were scored. `name` is what the sender calls the file; its ending tells the kind."""
+
+
+class Runs(Protocol):
+    """Starts and stops runs of solutions."""
+
+    def start(self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str) -> str:
+        """Queues a run and gives its id; `parameters` are values by `step.name`. Raises Refused for unknown ones."""
+
+    def stop(self, run_id: str, *, actor: Actor) -> None:
+        """Stops a run that is going on. Raises Conflict for one that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What is set about the pages. Sizes are in bytes."""
+
+    most_form_bytes: int = 2 * 2**20
+    most_file_bytes: int = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything a handler may use."""
+
+    database: Database
+    blobs: BlobStore
+    predictions: PredictionLog
+    doorkeeper: Doorkeeper
+    sign_in: SignIn
+    last_use: LastUse
+    templates: Environment
+    clock: Clock
+    keys: Path
+    verifier: Verifier
+    ask: Ask
+    score: Score
+    runs: Runs
+    live: LiveRuns = field(default_factory=LiveRuns)
+    settings: WebSettings = field(default_factory=WebSettings)
