@@ -27,6 +27,7 @@ class Home:
     blobs/         bytes named by their sha256
     predictions/   the prediction log
     keys/          signing key, audit head, secrets: for the owner of the process alone (0700)
+    run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
     ```
