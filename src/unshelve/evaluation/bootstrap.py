@@ -11,7 +11,6 @@ interval).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 import numpy as np
 
@@ -39,11 +38,11 @@ def interval(replicates: Floats, level: float = LEVEL) -> tuple[float | None, fl
     """The percentile interval of a statistic, from its values in all resamples.
 
     replicates: (n_resamples,); NaN where a resample left the statistic undefined (no row of a class was drawn).
-    Such resamples are left out; when they are more than half, or an end is infinite, the interval is (None, None).
+    Such resamples are left out; when they are more than half, or one is infinite, the interval is (None, None).
     """
     defined = replicates[~np.isnan(replicates)]
-    if len(defined) < max(1.0, _ENOUGH * len(replicates)):
+    if len(defined) < max(1.0, _ENOUGH * len(replicates)) or not np.isfinite(defined).all():
         return None, None
     tail = 50 * (1 - level)
-    low, high = (float(end) for end in np.percentile(defined, [tail, 100 - tail], method="linear"))
-    return (low, high) if isfinite(low) and isfinite(high) else (None, None)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return float(low), float(high)

@@ -107,7 +107,7 @@ def calibration(truth: Truth, predicted: Predicted, *, of: int = 1, bins: int = 
     """How often what was given a probability came true, in bins of about equally many rows.
 
     Rows of equal probability stay in one bin, so there may be fewer bins than asked. Cost O(n log n). Raises Refused
-    when the model gives no probabilities. The interval is Wilson's for a share. Source: L. Brown, T. Cai and A. DasGupta,
+    when the model gives no probabilities. The interval is Wilson's. Source: L. Brown, T. Cai and A. DasGupta,
     Interval estimation for a binomial proportion (2001), section 3.1.1.
     """
     if predicted.scores is None or not predicted.probabilities:

@@ -63,7 +63,7 @@ def permutation_importance(
         raise Refused(f"The metric {metric!r} is undefined on these rows.", code="metric-undefined")
     sign = 1.0 if MEASURES[metric].higher_is_better else -1.0
     found = []
-    for column in columns or tuple(table.columns):
+    for column in tuple(table.columns) if columns is None else columns:
         losses = []
         for _ in range(REPEATS):
             shuffled = rows.copy()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from unshelve.evaluation.baseline import Baseline
 from unshelve.evaluation.bootstrap import LEVEL
 from unshelve.evaluation.evidence import Champion, Evidence, Summary
 from unshelve.evaluation.gates import (
@@ -34,7 +35,7 @@ from unshelve.evaluation.weighted import names_for
 MIN_SHARED_ROWS = 100
 """With fewer rows that neither was trained on, candidate and champion are not compared."""
 
-MIN_CLASS_ROWS = 10
+MIN_CLASS_ROWS = 25
 """With fewer of those rows in the second most frequent class, they are not compared either."""
 
 _ROUNDING = 1e-9
@@ -121,10 +122,10 @@ def _beats_champion(gate: BeatsChampion, evidence: Evidence) -> Verdict:
     gain = gain_of(gate.metric, truth, candidate, champion.predicted)
     if gain.low is None:
         return _undecided(gate, f"{gate.metric} is undefined on most resamples of the {gain.n:,} shared rows.")
-    passed = gain.low > gate.by + _ROUNDING * max(abs(gain.value), abs(gain.other))
+    passed = _beyond_chance(gain, gate.by)
     message = f"{_gained(gain, f'the champion {champion.name}')} on {gain.n:,} rows that neither was trained on."
     if not passed:
-        message += f" A gain above {gate.by:g} is not beyond chance."
+        message += f" That it gains more than {gate.by:g} cannot be told from chance."
     return _decided(gate, passed, message, _numbers(gain) | {"by": gate.by})
 
 
@@ -132,33 +133,32 @@ def _beats_baseline(gate: BeatsBaseline, evidence: Evidence) -> Verdict:
     truth, predicted = evidence.truth, evidence.predicted
     if truth is None or predicted is None or not evidence.baselines:
         return _undecided(gate, "No baseline was measured.")
-    fitting = _fitting(evidence)
+    fitting = names_for(truth, predicted)
     names = [name for name in gate.metrics if name in fitting]
     if not names:
-        return _undecided(gate, _not_measured(" or ".join(gate.metrics) or "to compare by", fitting))
-    level = 1 - (1 - LEVEL) / len(names)  # Bonferroni: either may pass, so each must be surer
-    best: Gain | None = None
-    for name in names:
-        # The strongest baseline decides: the one that leaves the smallest gain.
-        gains = [
-            (gain_of(name, truth, predicted, baseline.predicted, level=level), baseline.name)
-            for baseline in evidence.baselines
-        ]
-        gain, against = min(gains, key=lambda pair: pair[0].gain)
-        if any(other.low is None for other, _ in gains):
-            continue
-        passed = all(
-            other.low is not None and other.low > _ROUNDING * max(abs(other.value), abs(other.other))
-            for other, _ in gains
-        )
-        message = f"{_gained(gain, f'the baseline {against!r}')} on {gain.n:,} test rows."
-        if passed:
-            return _decided(gate, True, message, _numbers(gain))
-        if best is None:
-            best, said = gain, message
-    if best is None:
-        return _undecided(gate, f"{' and '.join(names)} cannot be measured on these test rows.")
-    return _decided(gate, False, f"{said} Not worth shipping: it is not better beyond chance.", _numbers(best))
+        return _undecided(gate, _not_measured(" or ".join(gate.metrics), fitting))
+    level = 1 - (1 - LEVEL) / len(names)  # Bonferroni: either metric may pass, so each must be surer
+    gains = [_least_gain(name, truth, predicted, evidence.baselines, level) for name in names]
+    decided = [(gain, against) for gain, against in gains if gain.low is not None]
+    if not decided:
+        return _undecided(gate, f"{' and '.join(names)} cannot be told apart from chance on these test rows.")
+    gain, against = next((pair for pair in decided if _beyond_chance(pair[0])), decided[0])
+    message = f"{_gained(gain, f'the baseline {against!r}')} on {gain.n:,} test rows."
+    if _beyond_chance(gain):
+        return _decided(gate, True, message, _numbers(gain))
+    return _decided(gate, False, f"{message} Not worth shipping: that is not beyond chance.", _numbers(gain))
+
+
+def _least_gain(
+    name: str, truth: Truth, predicted: Predicted, against: Sequence[Baseline], level: float
+) -> tuple[Gain, str]:
+    """The gain over the baseline that is hardest to beat by one metric, and that baseline's name."""
+    gains = [(gain_of(name, truth, predicted, rival.predicted, level=level), rival.name) for rival in against]
+    return min(gains, key=lambda pair: -np.inf if pair[0].low is None else pair[0].low)
+
+
+def _beyond_chance(gain: Gain, by: float = 0.0) -> bool:
+    return gain.low is not None and gain.low > by + _ROUNDING * max(abs(gain.value), abs(gain.other))
 
 
 def _proven(gate: Proven, evidence: Evidence) -> Verdict:

@@ -20,7 +20,7 @@ from unshelve.evaluation.weighted import Panel, names_for, panels
 RESAMPLES = 500
 """Resamples behind the interval of a metric; fewer, but 100 at least, when rows x (classes - 1) pass 800,000."""
 
-PAIRED_RESAMPLES = 2_000
+PAIRED_RESAMPLES = 1_000
 """Resamples behind a gain, on which a gate decides; fewer, but 400 at least, when rows pass 20,000."""
 
 

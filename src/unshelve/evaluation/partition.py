@@ -99,7 +99,7 @@ def _classes(target: Values, n: int) -> Integers | None:
     codes, distinct = pd.factorize(column)
     if len(distinct) == 1:
         raise Refused(
-            f"The target is {distinct[0]!r} in every row: there is nothing to learn.",
+            f"The target is {distinct.tolist()[0]!r} in every row: there is nothing to learn.",
             code="one-class-only",
             hint="Look at the step that makes the target, and at the rows that keep steps drop.",
         )
@@ -222,7 +222,7 @@ def _by_group(split: ByGroup, rows: _Rows) -> Integers:
     codes, groups = pd.factorize(column)
     if len(groups) < 2:
         raise Refused(
-            f"All rows are of one group {groups[0]!r} in {split.column!r}; they cannot be divided by it.",
+            f"All rows are of one group {groups.tolist()[0]!r} in {split.column!r}; they cannot be divided by it.",
             code="nothing-to-divide",
         )
     sizes = np.bincount(codes)

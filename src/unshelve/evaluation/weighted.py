@@ -15,7 +15,7 @@ from unshelve.evaluation.measures import MEASURES, Kind, Needs
 from unshelve.evaluation.truth import Flags, Floats, Integers, Predicted, Truth
 
 BINS = 2_048
-"""Scores with more distinct values than this are put into so many bins for resampling; see `_binned`."""
+"""Scores with more distinct values than this are put into so many bins for resampling; see `_ranked`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +47,15 @@ def panels(truth: Truth, predicted: Predicted, names: Container[str]) -> tuple[P
         if name in names:
             builders[_PANEL_OF[name]] = None
     return tuple(build(truth, predicted) for build in builders)
+
+
+def means_under(values: Floats, w: Floats) -> Floats:
+    """The weighted mean of each row of values, (m, n), under weights (n,): (m,).
+
+    Not by BLAS: for so thin a product its threads cost more than they save, many times more on a busy machine.
+    """
+    means: Floats = np.einsum("ij,j->i", values, w) / w.sum()
+    return means
 
 
 def _labels(truth: Truth, predicted: Predicted) -> Panel:
@@ -98,70 +107,73 @@ def _losses(truth: Truth, predicted: Predicted) -> Panel:
         losses = np.vstack([losses, (scores - true) ** 2])
 
     def under(w: Floats) -> Floats:
-        means: Floats = losses @ w / w.sum()
-        return means
+        return means_under(losses, w)
 
     return Panel(names, under(np.ones(len(truth))), under)
 
 
-def _ranking(truth: Truth, predicted: Predicted) -> Panel:
-    """ROC AUC and average precision, from weights summed by score. O(n log n) once, then O(n) for each weighting."""
-    positive = truth.values == 1
-    exact, cells, n_bins, offset = _binned(positive, _scores(predicted))
-
-    def under(w: Floats) -> Floats:
-        return np.clip(_rank_metrics(_summed(cells, w, 2 * n_bins)) + offset, 0.0, 1.0)
-
-    return Panel(("roc_auc", "average_precision"), exact, under)
+def _area(truth: Truth, predicted: Predicted) -> Panel:
+    """ROC AUC from weights summed by score. O(n log n) once, then O(n) for each weighting."""
+    return _ranked("roc_auc", _roc_auc, truth.values == 1, _scores(predicted))
 
 
-def _ranking_ovr(truth: Truth, predicted: Predicted) -> Panel:
-    """ROC AUC of each class against the rest, averaged over the classes present. k times the cost of `_ranking`."""
+def _precision(truth: Truth, predicted: Predicted) -> Panel:
+    """Average precision, at the cost of `_area`."""
+    return _ranked("average_precision", _average_precision, truth.values == 1, _scores(predicted))
+
+
+def _area_ovr(truth: Truth, predicted: Predicted) -> Panel:
+    """ROC AUC of each class against the rest, averaged over the classes present. k times the cost of `_area`."""
     scores = _scores(predicted)
-    parts = [_binned(truth.values == place, scores[:, place]) for place in range(scores.shape[1])]
+    parts = [_ranked("", _roc_auc, truth.values == place, scores[:, place]) for place in range(scores.shape[1])]
 
     def under(w: Floats) -> Floats:
-        areas = [_rank_metrics(_summed(cells, w, 2 * n_bins))[0] + offset[0] for _, cells, n_bins, offset in parts]
-        return np.clip(_mean_of_defined(np.array(areas)), 0.0, 1.0)
+        return _mean_of_defined(np.concatenate([part.under(w) for part in parts]))
 
-    return Panel(("roc_auc_ovr",), _mean_of_defined(np.array([exact[0] for exact, *_ in parts])), under)
+    return Panel(("roc_auc_ovr",), _mean_of_defined(np.concatenate([part.exact for part in parts])), under)
 
 
-def _binned(positive: Flags, scores: Floats) -> tuple[Floats, Integers, int, Floats]:
-    """Exact rank metrics, then for each row its cell (2 x bin of its score + is it positive), bins, correction.
+def _ranked(name: str, statistic: Callable[[Floats, Floats], float], positive: Flags, scores: Floats) -> Panel:
+    """A statistic of ranks, computed from the weight of negative and of positive rows at each score.
 
     Up to BINS distinct scores have a bin each, and resampling is exact. More are cut into bins of equal mass, where
     all positive rows and all negative rows weigh the same, so that rare positives keep bins of their own. What the
-    bins cost in value is added back as a constant (the correction), so only the spread is approximate: pairs within
-    one bin, about one in BINS, count as ties.
+    bins cost in value is added back as a constant, so only the spread is approximate: pairs within one bin, about one
+    in BINS, count as ties.
     """
     distinct, place = np.unique(scores, return_inverse=True)
-    n_distinct = len(distinct)
-    cells = 2 * place + positive
-    counts = np.bincount(cells, minlength=2 * n_distinct).astype(np.float64)
-    exact = _rank_metrics(counts)
-    if n_distinct <= BINS:
-        return exact, cells, n_distinct, np.zeros(2)
-    table = counts.reshape(-1, 2)
-    mass = (table / np.maximum(table.sum(axis=0), 1)).sum(axis=1) / 2
-    cut = np.minimum(((np.cumsum(mass) - mass / 2) * BINS).astype(np.int64), BINS - 1)
-    cells = 2 * cut[place] + positive
-    coarse = _rank_metrics(np.bincount(cells, minlength=2 * BINS).astype(np.float64))
-    return exact, cells, BINS, exact - coarse
+    n_bins = len(distinct)
+    cells = place + n_bins * positive
+    counts = np.bincount(cells, minlength=2 * n_bins).reshape(2, -1).astype(np.float64)
+    exact, correction = statistic(*counts), 0.0
+    if n_bins > BINS:
+        mass = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).sum(axis=0) / 2
+        cut = np.minimum(((np.cumsum(mass) - mass / 2) * BINS).astype(np.int64), BINS - 1)
+        n_bins, cells = BINS, cut[place] + BINS * positive
+        correction = exact - statistic(*_summed(cells, np.ones(len(cells)), 2 * BINS).reshape(2, -1))
+
+    def under(w: Floats) -> Floats:
+        value = statistic(*_summed(cells, w, 2 * n_bins).reshape(2, -1)) + correction
+        return np.array([min(max(value, 0.0), 1.0) if value == value else value])
+
+    return Panel((name,), np.array([exact]), under)
 
 
-def _rank_metrics(counts: Floats) -> Floats:
-    """ROC AUC (ties count a half) and average precision, from (2 x n_bins,) weights: negative, positive by bin."""
-    negative, positive = counts[0::2], counts[1::2]
-    n_negative, n_positive = negative.sum(), positive.sum()
-    if n_positive == 0 or n_negative == 0:
-        return np.full(2, np.nan)
-    below = np.cumsum(negative) - negative / 2
-    area = positive @ below / (n_positive * n_negative)
-    found = np.cumsum(positive[::-1])
-    said = found + np.cumsum(negative[::-1])
+def _roc_auc(negative: Floats, positive: Floats) -> float:
+    """The share of pairs in which the positive row is above the negative one; ties count a half."""
+    pairs = negative.sum() * positive.sum()
+    below = negative.cumsum() - negative / 2
+    return float(positive @ below / pairs) if pairs > 0 else np.nan
+
+
+def _average_precision(negative: Floats, positive: Floats) -> float:
+    """Precision at each score from the highest down, weighted by the gain in recall."""
+    found = positive[::-1].cumsum()
+    if not 0 < found[-1] < found[-1] + negative.sum():
+        return np.nan
+    said = found + negative[::-1].cumsum()
     precision = np.divide(found, said, out=np.zeros_like(found), where=said > 0)
-    return np.array([area, positive[::-1] @ precision / n_positive])
+    return float(positive[::-1] @ precision / found[-1])
 
 
 def _summed(cells: Integers, w: Floats, n_cells: int) -> Floats:
@@ -183,7 +195,7 @@ def _errors(truth: Truth, predicted: Predicted) -> Panel:
 
     def under(w: Floats) -> Floats:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            mae, mse, mean, square, share = sums @ w / w.sum()
+            mae, mse, mean, square, share = means_under(sums, w)
             spread = square - mean**2
             r2 = 1 - mse / spread if spread > _FLAT * square else np.nan
         return np.array([mae, np.sqrt(mse), r2, share])
@@ -220,9 +232,9 @@ _FLAT = 1e-14
 _MANY_LABELS = ("accuracy", "balanced_accuracy", "f1_macro")
 
 _PANEL_OF: dict[str, Callable[[Truth, Predicted], Panel]] = {
-    "roc_auc": _ranking,
-    "average_precision": _ranking,
-    "roc_auc_ovr": _ranking_ovr,
+    "roc_auc": _area,
+    "average_precision": _precision,
+    "roc_auc_ovr": _area_ovr,
     "log_loss": _losses,
     "brier": _losses,
     "accuracy": _labels,

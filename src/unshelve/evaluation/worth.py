@@ -15,6 +15,7 @@ from unshelve.errors import Refused
 from unshelve.evaluation.bootstrap import interval, weights
 from unshelve.evaluation.curves import thinned
 from unshelve.evaluation.truth import Floats, Values
+from unshelve.evaluation.weighted import means_under
 
 RESAMPLES = 1_000
 """Resamples behind the interval of a worth; fewer, but 300 at least, when rows pass 50,000."""
@@ -81,7 +82,7 @@ def appraise(
     table = np.vstack(rows)
     n = table.shape[1]
     resamples = int(np.clip(50_000_000 / n, 300, RESAMPLES))
-    means = np.array([table @ w / n for w in weights(n, resamples, seed)])
+    means = np.array([means_under(table, w) for w in weights(n, resamples, seed)])
     ends = iter([interval(means[:, row]) for row in range(len(table))])
     low, high = next(ends)
     over = [None if rule is None else _over(rule, rows[0], *next(ends)) for rule in rules]
