@@ -1,24 +1,38 @@
 """Scores a file: its rows are answered and come back in the same kind of file, with columns added.
 
-Runs as a process of its own (`python -m unshelve.solution.scoring`, orders on standard input), so that control
-needs no table library and a file that breaks a reader breaks nothing else. With an address it asks an answer
-process, and the answers are logged; without one it loads the released version itself.
+The work is done by a process of its own (`scoring_process.py`), so that control needs no table library, and a file
+that breaks a reader breaks nothing else. With an address it asks the answer processes there, and the answers are
+logged; without one it loads the version itself.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from typing import IO, Final
 
 import msgspec
 
-from unshelve.errors import Refused, SchemaMismatch, UnshelveError, UserCodeFailed
+from unshelve.errors import (
+    Conflict,
+    Damaged,
+    NotAllowed,
+    NotFound,
+    Refused,
+    SignInNeeded,
+    StorageFull,
+    TooLarge,
+    Unavailable,
+    UnshelveError,
+    UnsupportedType,
+    UserCodeFailed,
+)
+from unshelve.security.actors import Actor
 
-BATCH = 500
-TIMEOUT_SECONDS = 3600.0
+TIMEOUT_SECONDS: Final = 3600.0
 
 
 class ScoreOrders(msgspec.Struct, kw_only=True, frozen=True):
@@ -31,133 +45,107 @@ class ScoreOrders(msgspec.Struct, kw_only=True, frozen=True):
     name: str
     """What the sender calls the file; its ending tells the kind."""
     address: str | None = None
-    bearer: str | None = None
+    """Where the home answers; without it the rows are answered here, and not logged."""
+    actor: Actor | None = None
+    """For whom the address is asked."""
     version: int | None = None
+    """A version of the model; the released one without it."""
 
 
 class Scored(msgspec.Struct, kw_only=True, frozen=True):
-    """What came of it: how many rows, how many of them could not be answered; or the error."""
+    """What came of it. `problems` are the first rows that could not be answered, one sentence each."""
 
-    rows: int = 0
-    refused: int = 0
-    version: int | None = None
+    rows: int
+    refused: int
+    version: int
+    columns: tuple[str, ...]
+    """The added columns, as they stand in the file."""
     problems: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    """What was guessed in reading the file, or could not be kept in writing it."""
+
+
+class Said(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One line of what the process says: how far it got, what came of it, or the error that stopped it."""
+
+    done: int = 0
+    of: int = 0
+    scored: Scored | None = None
     message: str | None = None
+    status: int = 422
     code: str = "refused"
     near: tuple[str, ...] = ()
     hint: str | None = None
 
 
-def score_file(orders: ScoreOrders) -> Scored:
-    """Score a file in a process of its own; Refused when it cannot be read or the model is not there."""
-    done = subprocess.run(
-        [sys.executable, "-m", "unshelve.solution.scoring"],
-        input=msgspec.json.encode(orders),
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    try:
-        scored = msgspec.json.decode(done.stdout.rpartition(b"\n\x00")[2], type=Scored)
-    except msgspec.DecodeError as error:
-        raise UserCodeFailed(
-            f"Scoring {orders.name} ended the process with {done.returncode}.", code="scoring-exited"
-        ) from error
-    if scored.message is not None:
-        Path(orders.target).unlink(missing_ok=True)
-        raise Refused(scored.message, code=scored.code, near=scored.near, hint=scored.hint)
-    return scored
+def score_file(orders: ScoreOrders, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Scored:
+    """Score a file. `progress` is told how many rows are answered, and of how many.
 
-
-def main() -> None:
-    """Carry out the orders on standard input and print what came of them."""
-    orders = msgspec.json.decode(sys.stdin.buffer.read(), type=ScoreOrders)
-    try:
-        scored = _score(orders)
-    except UnshelveError as error:
-        scored = Scored(message=error.message, code=error.subject_code, near=error.near, hint=error.hint)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"\n\x00" + msgspec.json.encode(scored))
-    sys.stdout.buffer.flush()
-
-
-def _score(orders: ScoreOrders) -> Scored:
-    from unshelve.data.files import read_file
-    from unshelve.data.frames import records
-    from unshelve.data.scored import write_scored
-    from unshelve.serving.asker import ReleaseAsker
-    from unshelve.serving.releases import live_releases
-    from unshelve.storage.database import Database
-    from unshelve.storage.home import Home
-
-    home = Home.open(Path(orders.home))
-    database = Database.open(home.database_file, read_only=True)
-    releases = live_releases(home, database)
-    if orders.version is None:
-        releases.refresh()
-        predictor = releases.release_for(orders.model)
-    else:
-        predictor = releases.version(orders.model, orders.version)
-    reader = predictor.decoder
-    source = Path(orders.source)
-    table = read_file(source, name=orders.name)
-    missing = [field.name for field in reader.schema.fields if field.name not in table.columns and not field.missing]
-    if missing:
-        raise SchemaMismatch(
-            f"{orders.name} has no column {', '.join(repr(name) for name in missing[:10])}.",
-            code="column-missing",
-            near=tuple(str(name) for name in table.columns[:5]),
-            hint=f"{orders.model} asks for {', '.join(reader.schema.names)}.",
+    Raises what is wrong with the file, the model or the rows as a whole; then nothing is written. Rows that cannot
+    be answered are in the file all the same, with a column that says why.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "unshelve.solution.scoring_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
         )
-    rows = records(table, reader.schema)
-    answers: list[Mapping[str, Any] | None] = [None] * len(rows)
-    problems: list[str] = [""] * len(rows)
-    accepted = []
-    for i, row in enumerate(rows):
+        ending = threading.Timer(TIMEOUT_SECONDS, process.kill)
+        ending.start()
         try:
-            reader.decode_rows([row])
-            accepted.append(i)
-        except SchemaMismatch as error:
-            problems[i] = _problem(error)
-    asker = None
-    if orders.address is not None and orders.bearer is not None:
-        asker = ReleaseAsker(orders.address, orders.bearer, orders.model, orders.version)
-    for start in range(0, len(accepted), BATCH):
-        group = accepted[start : start + BATCH]
-        given = [rows[i] for i in group]
-        said: Sequence[Mapping[str, Any]]
-        said = asker(given) if asker is not None else predictor.answer(reader.decode_rows(given))
-        for i, answer in zip(group, said, strict=True):
-            answers[i] = {"version": predictor.version, **answer}
-    write_scored(source, Path(orders.target), _columns(orders.model, answers, problems), name=orders.name)
-    bad = [f"row {i + 2}: {text}" for i, text in enumerate(problems) if text]
-    return Scored(rows=len(rows), refused=len(bad), version=predictor.version, problems=tuple(bad[:20]))
+            last = _converse(process, orders, progress)
+        finally:
+            ending.cancel()
+            process.kill()
+            process.wait()
+        if last.scored is not None:
+            return last.scored
+        if last.message is not None:
+            raise _ERRORS.get(last.status, Refused)(last.message, code=last.code, near=last.near, hint=last.hint)
+        raise UserCodeFailed(
+            f"Scoring {orders.name} ended its process with {process.returncode}.",
+            code="scoring-exited",
+            hint=_last_line(errors),
+        )
 
 
-def _problem(error: SchemaMismatch) -> str:
-    found = error.details.get("problems")
-    if not isinstance(found, list):
-        return error.message
-    return "; ".join(f"{each['field']}: {each['problem']}" for each in found[:5])
+def _converse(process: subprocess.Popen[bytes], orders: ScoreOrders, progress: Callable[[int, int], None]) -> Said:
+    """Hand over the orders and listen until the last word, which is empty when the process ended without one."""
+    said = Said()
+    if process.stdin is None or process.stdout is None:
+        return said
+    with process.stdin, process.stdout:
+        try:
+            process.stdin.write(msgspec.json.encode(orders))
+            process.stdin.close()
+        except BrokenPipeError:
+            return said
+        for line in process.stdout:
+            said = msgspec.json.decode(line, type=Said)
+            if said.scored is not None or said.message is not None:
+                break
+            progress(said.done, said.of)
+        else:
+            process.wait()
+    return said
 
 
-def _columns(model: str, answers: Sequence[Mapping[str, Any] | None], problems: Sequence[str]) -> dict[str, list[Any]]:
-    from unshelve.serving.proof import flat
-
-    name = model.partition(".")[2]
-    flattened = [flat(answer) if answer is not None else {} for answer in answers]
-    names = list(dict.fromkeys(key for row in flattened for key in row))
-    columns: dict[str, list[Any]] = {}
-    for key in names:
-        short = key.removeprefix("value.") or key
-        columns[f"{name}_{short.replace('scores.', '')}"] = [row.get(key) for row in flattened]
-    columns[f"{name}_version"] = [answer.get("version") if answer else None for answer in answers]
-    if any(answer and answer.get("id") for answer in answers):
-        columns[f"{name}_answer_id"] = [answer.get("id") if answer else None for answer in answers]
-    if any(problems):
-        columns[f"{name}_problem"] = [text or None for text in problems]
-    return columns
+def _last_line(errors: IO[bytes]) -> str | None:
+    errors.seek(max(0, errors.seek(0, 2) - 4000))
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else None
 
 
-if __name__ == "__main__":
-    main()
+_ERRORS: Final[Mapping[int, type[UnshelveError]]] = {
+    401: SignInNeeded,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    415: UnsupportedType,
+    500: Damaged,
+    503: Unavailable,
+    507: StorageFull,
+}
+"""The kind of error that a status stands for, where that is not Refused."""

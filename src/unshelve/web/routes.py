@@ -13,7 +13,7 @@ from starlette.responses import Response
 from unshelve.registry.solutions import solutions
 from unshelve.schema.schema import Schema
 from unshelve.security.permissions import Action
-from unshelve.web.api import changing, reading
+from unshelve.web.api import changing, inviting, reading
 from unshelve.web.api.openapi import document
 from unshelve.web.asked import Asked
 from unshelve.web.pages import asking, entering, house, models, people, predictions, runs, version
@@ -409,6 +409,15 @@ _API: Final = (
     ),
     Route(
         method="POST",
+        path="/api/models/{model}/retire",
+        action=Action.RELEASE,
+        handler=changing.retire,
+        name="api-retire",
+        takes=Takes.JSON,
+        summary="Let no version answer any more",
+    ),
+    Route(
+        method="POST",
         path="/api/models/{model}/files",
         action=Action.UPLOAD,
         handler=changing.score,
@@ -464,6 +473,51 @@ _API: Final = (
         handler=reading.user_list,
         name="api-users",
         summary="The people who may sign in",
+    ),
+    Route(
+        method="POST",
+        path="/api/users",
+        action=Action.MANAGE_USERS,
+        handler=inviting.invite,
+        name="api-invite",
+        takes=Takes.JSON,
+        summary="Invite a person, with a link that works once",
+    ),
+    Route(
+        method="POST",
+        path="/api/users/{user}/link",
+        action=Action.MANAGE_USERS,
+        handler=inviting.link,
+        name="api-user-link",
+        takes=Takes.JSON,
+        summary="Another sign-in link for a person, by id or name",
+    ),
+    Route(
+        method="POST",
+        path="/api/users/{user}/role",
+        action=Action.MANAGE_USERS,
+        handler=inviting.set_role,
+        name="api-user-role",
+        takes=Takes.JSON,
+        summary="Give a person another role",
+    ),
+    Route(
+        method="POST",
+        path="/api/users/{user}/disable",
+        action=Action.MANAGE_USERS,
+        handler=inviting.disable,
+        name="api-user-disable",
+        takes=Takes.JSON,
+        summary="Let a person in no more",
+    ),
+    Route(
+        method="POST",
+        path="/api/users/{user}/enable",
+        action=Action.MANAGE_USERS,
+        handler=inviting.enable,
+        name="api-user-enable",
+        takes=Takes.JSON,
+        summary="Let a person in again",
     ),
     Route(
         method="GET",

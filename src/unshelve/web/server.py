@@ -89,7 +89,7 @@ async def serve(
 
     runner = Runner(control, told, finished)
     delegation = Delegation.load_or_create(control.home.keys)
-    site = _site(control, runner, live, delegation)
+    site = site_for(control, runner, live, delegation)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -125,7 +125,8 @@ async def serve(
         await asyncio.to_thread(_tidy, control, site)
 
 
-def _site(control: Control, runner: Runner, live: LiveRuns, delegation: Delegation) -> Site:
+def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Delegation) -> Site:
+    """What pages and API stand on, over an opened home."""
     files = ParquetProcess(control.home.predictions)
 
     def ask(
@@ -142,7 +143,7 @@ def _site(control: Control, runner: Runner, live: LiveRuns, delegation: Delegati
             target=str(target),
             name=name,
             address=control.address,
-            bearer=delegation.issue(actor, control.clock.now()),
+            actor=actor,
         )
         return score_file(orders).rows
 

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from unshelve.errors import Refused
-from unshelve.registry.releases import ReleaseChange, roll_back, set_champion
+from unshelve.registry.releases import ReleaseChange, roll_back, set_champion, withdraw
 from unshelve.web.api.reading import answered
 from unshelve.web.api.shapes import (
     KeyOrder,
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 def start_run(asked: Asked) -> Response:
     """Queues a run, with other parameters where the body names some."""
-    order = _order(asked, RunParameters)
+    order = order_of(asked, RunParameters)
     with asked.site.database.read() as connection:
         name = facts_of(connection, asked.part("solution")).name
     cause = order.cause or f"{asked.who.name} started it by the API"
@@ -48,7 +48,7 @@ def stop_run(asked: Asked) -> Response:
 
 def promote(asked: Asked) -> Response:
     """Lets a version answer everybody."""
-    order = _order(asked, Promotion)
+    order = order_of(asked, Promotion)
     with asked.site.database.write() as connection:
         change = set_champion(
             connection,
@@ -64,9 +64,18 @@ def promote(asked: Asked) -> Response:
 
 def rollback(asked: Asked) -> Response:
     """Lets the version answer that answered before."""
-    reason = reason_of(_order(asked, Reason).reason)
+    reason = reason_of(order_of(asked, Reason).reason)
     with asked.site.database.write() as connection:
         change = roll_back(connection, asked.part("model"), actor=asked.who, reason=reason, now=asked.now)
+    return answered(_release(change))
+
+
+def retire(asked: Asked) -> Response:
+    """Lets no version answer any more; the versions stay."""
+    reason = reason_of(order_of(asked, Reason).reason)
+    with asked.site.database.write() as connection:
+        facts_of_model(connection, asked.part("model"))
+        change = withdraw(connection, asked.part("model"), actor=asked.who, reason=reason, now=asked.now)
     return answered(_release(change))
 
 
@@ -79,7 +88,7 @@ def score(asked: Asked) -> Response:
 
 def make_key(asked: Asked) -> Response:
     """Makes a key, which is shown this once."""
-    order = _order(asked, KeyOrder)
+    order = order_of(asked, KeyOrder)
     made = create(asked, order.name, order.role, "" if order.days is None else str(order.days))
     return answered(NewKeyShape(id=made.id, key=made.text), http.HTTPStatus.CREATED)
 
@@ -90,7 +99,8 @@ def revoke_key(asked: Asked) -> Response:
     return Response(status_code=http.HTTPStatus.NO_CONTENT)
 
 
-def _order(asked: Asked, kind: type[_T]) -> _T:
+def order_of(asked: Asked, kind: type[_T]) -> _T:
+    """The body of a call as what it must be. Raises Refused when it is not."""
     try:
         return msgspec.convert(asked.body or {}, kind)
     except msgspec.ValidationError as error:

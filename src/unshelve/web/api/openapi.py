@@ -79,9 +79,7 @@ def _answer(route: Route) -> Json:
 
 
 def _status(route: Route) -> str:
-    return {"api-start-run": "202", "api-stop-run": "202", "api-make-key": "201", "api-revoke-key": "204"}.get(
-        route.name, "200"
-    )
+    return _STATUSES.get(route.name, "200")
 
 
 def _predict(model: str, title: str, row: str) -> Json:
@@ -160,14 +158,29 @@ _SHAPES: Final[Mapping[str, type[shapes.Struct] | None]] = {
     "api-version": shapes.VersionDetails,
     "api-promote": shapes.ReleaseShape,
     "api-rollback": shapes.ReleaseShape,
+    "api-retire": shapes.ReleaseShape,
     "api-predictions": shapes.PredictionShape,
     "api-prediction": shapes.PredictionShape,
     "api-keys": shapes.KeyShape,
     "api-make-key": shapes.NewKeyShape,
     "api-revoke-key": None,
     "api-users": shapes.UserShape,
+    "api-invite": shapes.InvitationShape,
+    "api-user-link": shapes.InvitationShape,
+    "api-user-role": shapes.UserShape,
+    "api-user-disable": shapes.UserShape,
+    "api-user-enable": shapes.UserShape,
     "api-audit": shapes.AuditShape,
 }
+_STATUSES: Final = {
+    "api-start-run": "202",
+    "api-stop-run": "202",
+    "api-make-key": "201",
+    "api-revoke-key": "204",
+    "api-invite": "201",
+    "api-user-link": "201",
+}
+"""The status of a success, where it is not 200."""
 _LISTS: Final = {
     "api-solutions": "solutions",
     "api-runs": "runs",
@@ -181,5 +194,8 @@ _BODIES: Final[Mapping[str, type[shapes.Struct]]] = {
     "api-start-run": shapes.RunParameters,
     "api-promote": shapes.Promotion,
     "api-rollback": shapes.Reason,
+    "api-retire": shapes.Reason,
     "api-make-key": shapes.KeyOrder,
+    "api-invite": shapes.UserOrder,
+    "api-user-role": shapes.RoleOrder,
 }

@@ -23,6 +23,7 @@ from unshelve.registry.versions import (
     versions_of_run,
 )
 from unshelve.security import audit, users
+from unshelve.security.users import User
 from unshelve.solution.declaration import StepInfo
 from unshelve.solution.request_path import references
 from unshelve.web.api.shapes import (
@@ -201,14 +202,19 @@ def user_list(asked: Asked) -> Response:
     """The people who may sign in."""
     with asked.site.database.read() as connection:
         found = users.users(connection)
-    shapes = [
-        UserShape(
-            id=one.id, name=one.name, role=one.role.value, disabled=one.disabled, created=one.created,
-            last_sign_in=one.last_sign_in,
-        )
-        for one in found
-    ]  # fmt: skip
-    return answered({"users": shapes})
+    return answered({"users": [user_shape(one) for one in found]})
+
+
+def user_shape(one: User) -> UserShape:
+    """A person as the API shows one."""
+    return UserShape(
+        id=one.id,
+        name=one.name,
+        role=one.role.value,
+        disabled=one.disabled,
+        created=one.created,
+        last_sign_in=one.last_sign_in,
+    )
 
 
 def audit_list(asked: Asked) -> Response:

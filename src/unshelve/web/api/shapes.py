@@ -239,6 +239,29 @@ class UserShape(Struct, frozen=True, kw_only=True):
     last_sign_in: datetime | None = None
 
 
+class UserOrder(Struct, frozen=True, kw_only=True):
+    """Who is to be invited."""
+
+    name: str
+    role: str = "viewer"
+
+
+class RoleOrder(Struct, frozen=True, kw_only=True):
+    """Which role a person is to have."""
+
+    role: str
+
+
+class InvitationShape(Struct, frozen=True, kw_only=True):
+    """A link that lets a person in once, shown this once."""
+
+    id: str
+    name: str
+    role: str
+    link: str
+    expires: datetime
+
+
 class AuditShape(Struct, frozen=True, kw_only=True):
     """An entry of the audit chain."""
 

@@ -46,13 +46,13 @@ def invite(asked: Asked) -> Response:
     """A new person, with a link that is shown once."""
     name = asked.form.get("name", "")
     try:
-        role = _role(asked.form.get("role", ""))
+        role = role_of(asked.form.get("role", ""))
         with asked.site.database.write() as connection:
             user = users.create_user(connection, name, role, actor=asked.who, now=asked.now)
             secret = create_link(connection, user, actor=asked.who, now=asked.now, lifetime=INVITATION_LIFETIME)
     except UnshelveError as error:
         return _people(asked, problem=str(error), typed=name, status=error.status)
-    return _people(asked, link=_link(asked, secret), link_for=user.name)
+    return _people(asked, link=sign_in_link(asked, secret), link_for=user.name)
 
 
 def new_link(asked: Asked) -> Response:
@@ -63,14 +63,14 @@ def new_link(asked: Asked) -> Response:
             secret = create_link(connection, user, actor=asked.who, now=asked.now, lifetime=INVITATION_LIFETIME)
     except UnshelveError as error:
         return _people(asked, problem=str(error), status=error.status)
-    return _people(asked, link=_link(asked, secret), link_for=user.name)
+    return _people(asked, link=sign_in_link(asked, secret), link_for=user.name)
 
 
 def set_role(asked: Asked) -> Response:
     """Another role for a person, at once."""
 
     def change(connection: Connection, user: User) -> None:
-        users.set_role(connection, user, _role(asked.form.get("role", "")), actor=asked.who, now=asked.now)
+        users.set_role(connection, user, role_of(asked.form.get("role", "")), actor=asked.who, now=asked.now)
 
     return _changed(asked, change, "changed")
 
@@ -143,7 +143,7 @@ def create(asked: Asked, name: str, role: str, days: str) -> NewKey:
         raise Refused(f"{days[:20]!r} is not a number of days.", code="key-expiry", hint="Leave it empty for no end.")
     expires = asked.now + timedelta(days=int(days)) if days.strip() else None
     with asked.site.database.write() as connection:
-        return keys.create_key(connection, name, _role(role), actor=asked.who, now=asked.now, expires=expires)
+        return keys.create_key(connection, name, role_of(role), actor=asked.who, now=asked.now, expires=expires)
 
 
 def revoke(asked: Asked, key_id: str) -> None:
@@ -204,13 +204,15 @@ def _keys(
     return page(asked.site.templates, asked.request, "pages/keys.html", view, frame, status=status)
 
 
-def _role(text: str) -> Role:
+def role_of(text: str) -> Role:
+    """The role that a text names. Raises Refused for another text."""
     if text not in {role.value for role in Role}:
         raise Refused(f"{text[:20]!r} is not a role.", code="role", hint="It is viewer, user or owner.")
     return Role(text)
 
 
-def _link(asked: Asked, secret: str) -> str:
+def sign_in_link(asked: Asked, secret: str) -> str:
+    """The address that lets somebody in, once."""
     return f"{asked.address}/sign-in/link/{secret}"
 
 

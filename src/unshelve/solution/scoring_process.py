@@ -1,0 +1,251 @@
+"""The process that scores a file: orders on standard input, what came of them as lines of JSON on standard output.
+
+Run as `python -m unshelve.solution.scoring_process`; `scoring.py` starts it and says what it is for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from unshelve.clock import SystemClock
+from unshelve.data.files import FileTable, read_table
+from unshelve.data.formats import FileKind
+from unshelve.data.frames import records
+from unshelve.data.scored import write_scored
+from unshelve.errors import SchemaMismatch, UnshelveError
+from unshelve.registry.releases import champion_of
+from unshelve.registry.versions import Version, get_version
+from unshelve.schema.decoder import Decoder, decoder
+from unshelve.schema.near import near
+from unshelve.schema.rows import Rows
+from unshelve.schema.schema import TEXTS, Schema
+from unshelve.security.actors import LOCAL, Actor
+from unshelve.security.delegation import Delegation
+from unshelve.security.paths import file_name
+from unshelve.serving.asker import ReleaseAsker
+from unshelve.serving.predictor import Predictor
+from unshelve.serving.proof import flat
+from unshelve.serving.releases import LiveReleases, live_releases
+from unshelve.serving.request_table import schema_from
+from unshelve.solution.scoring import Said, Scored, ScoreOrders
+from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.database import Database
+from unshelve.storage.home import Home
+
+BATCH: Final = 500
+"""Rows that are asked at a time."""
+MOST_PROBLEMS: Final = 20
+"""Problems that are told; all of them are in the file."""
+
+Row = Mapping[str, Any]
+
+
+def main() -> None:
+    """Carry out the orders on standard input and say what came of them."""
+    words = os.dup(1)
+    os.dup2(2, 1)  # whatever the version's own code prints is no word of ours
+
+    def say(said: Said) -> None:
+        os.write(words, msgspec.json.encode(said) + b"\n")
+
+    orders = msgspec.json.decode(sys.stdin.buffer.read(), type=ScoreOrders)
+    try:
+        scored = score(orders, lambda done, of: say(Said(done=done, of=of)))
+    except UnshelveError as error:
+        code, near, hint = error.subject_code, error.near, error.hint
+        say(Said(message=error.message, status=error.status, code=code, near=near, hint=hint))
+    else:
+        say(Said(scored=scored))
+
+
+def score(orders: ScoreOrders, progress: Callable[[int, int], None]) -> Scored:
+    """Answer the rows of the file and write it anew with what was answered."""
+    home = Home.open(Path(orders.home))
+    database = Database.open(home.database_file, read_only=True)
+    try:
+        releases = live_releases(home, database)
+        version = _version(database, releases, orders)
+        reader = decoder(_schema(releases, version, FolderBlobs(home.blobs)))
+        asks = _asks(orders, home, releases, version)
+        with _under_its_name(Path(orders.source), orders.name) as source:
+            file = read_table(source, texts=[one.name for one in reader.schema.fields if one.type in TEXTS])
+            answered = _answer(_rows(file, reader.schema, orders.name), reader, asks, progress)
+            problems = [f"{_place(file.kind, i)}: {text}" for i, text in enumerate(answered.problems) if text]
+            if len(problems) == len(answered.problems):
+                raise SchemaMismatch(
+                    f"None of the {len(problems)} rows of {orders.name} could be answered; {problems[0]}.",
+                    details={"problems": problems[:MOST_PROBLEMS]},
+                )
+            written = write_scored(source, Path(orders.target), answered.columns(version))
+    finally:
+        database.close()
+    return Scored(
+        rows=len(answered.problems),
+        refused=len(problems),
+        version=version.number,
+        columns=tuple(written.names.values()),
+        problems=tuple(problems[:MOST_PROBLEMS]),
+        findings=(*file.findings, *written.findings),
+    )
+
+
+class _Asks(Protocol):
+    """One answer for each accepted row."""
+
+    def __call__(self, rows: Rows) -> Sequence[Row]: ...
+
+
+@dataclass(slots=True)
+class _Answered:
+    """What became of each row: its answer, or why it has none."""
+
+    answers: list[Row | None]
+    problems: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+    def columns(self, version: Version) -> dict[str, list[Any]]:
+        """The columns to be added, each beginning with the model's name."""
+        name = version.name
+        flattened = [flat(answer) if answer is not None else {} for answer in self.answers]
+        found: dict[str, list[Any]] = {}
+        for key in dict.fromkeys(key for row in flattened for key in row):
+            short = key.removeprefix("value.").replace("scores.", "")
+            found[f"{name}_{short}"] = [row.get(key) for row in flattened]
+        found[f"{name}_version"] = [
+            None if answer is None else answer.get("version", version.number) for answer in self.answers
+        ]
+        if any(answer is not None and "id" in answer for answer in self.answers):
+            found[f"{name}_answer_id"] = [None if answer is None else answer.get("id") for answer in self.answers]
+        for key, texts in (("warnings", self.warnings), ("problem", self.problems)):
+            if any(texts):
+                found[f"{name}_{key}"] = [text or None for text in texts]
+        return found
+
+
+def _version(database: Database, releases: LiveReleases, orders: ScoreOrders) -> Version:
+    """The version that is to answer; NotFound, saying what there is, when there is none."""
+    with database.read() as connection:
+        number = orders.version or champion_of(connection, orders.model)
+        if number is not None:
+            return get_version(connection, orders.model, number)
+    releases.release_for(orders.model)  # knows best how to say that nothing is released
+    raise AssertionError("a model without a champion is refused by its releases")
+
+
+def _schema(releases: LiveReleases, version: Version, blobs: FolderBlobs) -> Schema:
+    manifest = releases.manifest(version)
+    return schema_from(msgspec.json.decode(blobs.get(manifest.files["schema.json"].digest)))
+
+
+def _asks(orders: ScoreOrders, home: Home, releases: LiveReleases, version: Version) -> _Asks:
+    if orders.address is None:
+        return _Here(releases.version(version.model, version.number))
+    return _There(orders, orders.address, Delegation.load_or_create(home.keys), orders.actor or LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Answers in this process; nothing is logged."""
+
+    predictor: Predictor
+
+    def __call__(self, rows: Rows) -> Sequence[Row]:
+        return self.predictor.answer(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Asks the answer processes, in the name of whoever sent the file."""
+
+    orders: ScoreOrders
+    address: str
+    delegation: Delegation
+    actor: Actor
+
+    def __call__(self, rows: Rows) -> Sequence[Row]:
+        # A delegation lasts a minute, and a long file longer.
+        bearer = self.delegation.issue(self.actor, SystemClock().now())
+        return ReleaseAsker(self.address, bearer, self.orders.model, self.orders.version)(
+            [rows.raw(i) for i in range(rows.n)]
+        )
+
+
+def _answer(sent: Sequence[Row], reader: Decoder, asks: _Asks, progress: Callable[[int, int], None]) -> _Answered:
+    found = _Answered([None] * len(sent), [""] * len(sent), [""] * len(sent))
+    for start in range(0, len(sent), BATCH):
+        progress(start, len(sent))
+        _answer_some(range(start, min(start + BATCH, len(sent))), sent, reader, asks, found)
+    progress(len(sent), len(sent))
+    return found
+
+
+def _rows(file: FileTable, schema: Schema, name: str) -> list[dict[str, Any]]:
+    """The rows as a caller would send them; SchemaMismatch naming every column that is not there."""
+    there = [str(column) for column in file.table.columns]
+    needed = [one.name for one in schema.fields if not one.missing]
+    gone = [column for column in needed if column not in there]
+    if gone:
+        raise SchemaMismatch(
+            f"{name} has no column {', '.join(map(repr, gone[:10]))}.",
+            code="column-gone",
+            near=near(gone[0], there),
+            hint=f"It must have {', '.join(needed)}.",
+        )
+    return records(file.table, schema)
+
+
+def _answer_some(places: Sequence[int], sent: Sequence[Row], reader: Decoder, asks: _Asks, found: _Answered) -> None:
+    """Answer these rows; when something stands against them, their halves, down to the row that it is about."""
+    try:
+        rows = reader.decode_rows([sent[i] for i in places])
+        answers = asks(rows)
+    except UnshelveError as error:
+        if error.status != SchemaMismatch.status:
+            raise
+        if len(places) == 1:
+            found.problems[places[0]] = _problem(error)
+            return
+        middle = len(places) // 2
+        for half in (places[:middle], places[middle:]):
+            _answer_some(half, sent, reader, asks, found)
+        return
+    for position, (i, answer) in enumerate(zip(places, answers, strict=True)):
+        found.answers[i] = answer
+        found.warnings[i] = "; ".join(f"{one.field}: {one.problem}" for one in rows.warnings(position))
+
+
+def _problem(error: UnshelveError) -> str:
+    listed = error.details.get("problems")
+    if not isinstance(listed, list) or not listed:
+        return error.message
+    return "; ".join(f"{each.get('field') or 'the row'}: {each.get('problem')}" for each in listed[:5])
+
+
+def _place(kind: FileKind, i: int) -> str:
+    """Where a row stands for somebody who opens the file."""
+    return f"line {i + 2}" if kind in (FileKind.CSV, FileKind.EXCEL) else f"row {i + 1}"
+
+
+@contextmanager
+def _under_its_name(source: Path, name: str) -> Iterator[Path]:
+    """The file under the name that its sender knows, which tells its kind and stands in every message."""
+    if source.name == name:
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="unshelve-scoring-") as folder:
+        named = Path(folder) / file_name(name)
+        named.symlink_to(source.absolute())
+        yield named
+
+
+if __name__ == "__main__":
+    main()
