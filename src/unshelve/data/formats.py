@@ -7,14 +7,19 @@ import csv
 import io
 import itertools
 import re
+import struct
 import zipfile
+import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from xml.etree.ElementTree import ParseError
 
-from unshelve.errors import Refused, TooLarge, UnsupportedType
+from unshelve.errors import Refused, TooLarge, UnshelveError, UnsupportedType
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 """The largest file that is read, and what a compressed one may grow to."""
@@ -73,6 +78,22 @@ def kind_of(
     return wanted
 
 
+@contextmanager
+def refusing_damage(name: str, what: str) -> Iterator[None]:
+    """Turn what a parser raises over broken bytes into a refusal that names the file.
+
+    The parsers of other projects promise no exception of their own: openpyxl alone was seen to raise seven kinds.
+    """
+    try:
+        yield
+    except UnshelveError:
+        raise
+    except _BROKEN as error:
+        lines = str(error).splitlines()
+        said = (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+        raise Refused(f"{name} is a damaged {what}: {said}.", code="file-damaged") from None
+
+
 def check_size(name: str, size: int, most_bytes: int) -> None:
     """`TooLarge` when a file, or what it unpacks to, is beyond the limit."""
     if size > most_bytes:
@@ -129,11 +150,8 @@ def _by_content(head: bytes) -> str | None:
 
 
 def _check_workbook(path: Path, name: str, most_bytes: int) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise Refused(f"{name} is a damaged Excel workbook: {error}.", code="file-damaged") from None
+    with refusing_damage(name, "Excel workbook"), zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
     if not any(entry.filename == "xl/workbook.xml" for entry in entries):
         raise Refused(
             f"{name} is not an Excel workbook, as its name says, but another ZIP archive.",
@@ -163,6 +181,11 @@ def looks_like_json(text: str) -> bool:
     """Whether a text begins as JSON does."""
     return re.match(r"\s*[\[{]", text) is not None
 
+
+_BROKEN: Final = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError, MemoryError,
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, ParseError,
+)  # fmt: skip
 
 _KINDS: Final = {
     ".csv": FileKind.CSV,

@@ -30,8 +30,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from unshelve.data.files import records_of, sheet_of
-from unshelve.data.formats import FileKind, decode_text, kind_of, separator_of
+from unshelve.data.files import is_blank, records_of, sheet_of
+from unshelve.data.formats import FileKind, decode_text, kind_of, refusing_damage, separator_of
 from unshelve.errors import Refused
 
 # One value of an added column: a number, a text, a truth, None, or a list or dict of them.
@@ -106,19 +106,22 @@ def free_names(wanted: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
 def _write_csv(job: _Job) -> Scored:
     decoded = decode_text(job.name, job.source.read_bytes())
     separator = separator_of(decoded.text)
-    records = _csv_records(decoded.text, separator, job.name)
-    header, header_text, ending = next(records)
-    names = free_names(job.columns, header)
-    parts = [header_text, separator, _csv_line(names.values(), separator), ending or os.linesep]
     values = zip(*job.columns.values(), strict=True)
-    count = 0
-    for record, text, ending in records:
-        if not record:
+    names: dict[str, str] = {}
+    parts: list[str] = []
+    width, count = 0, -1
+    for record, text, ending in _csv_records(decoded.text, separator, job.name):
+        if is_blank(text, separator):
             parts += [text, ending]
             continue
+        if count < 0:
+            names, width = free_names(job.columns, record), len(record)
+            added: Iterable[str] = names.values()
+        else:
+            added = map(_text, next(values, ()))
+        # A row with fewer values than the header has gets its empty ones, so that the new ones stand right.
+        parts += [text, separator * max(width - len(record), 0), separator, _csv_line(added, separator), ending]
         count += 1
-        added = next(values, ())
-        parts += [text, separator, _csv_line(map(_text, added), separator), ending]
     _check_rows(job, count)
     whole = "".join(parts)
     findings = [decoded.finding] if decoded.finding else []
@@ -132,7 +135,7 @@ def _write_csv(job: _Job) -> Scored:
 
 
 def _csv_records(text: str, separator: str, name: str) -> Iterator[tuple[list[str], str, str]]:
-    """Each record of a CSV text: its values, its own text, and how its line ends. Blank lines have no values."""
+    """Each record of a CSV text, blank lines as well: its values, its own text, and how its line ends."""
     lines = list(io.StringIO(text, newline=""))
     reader = csv.reader(lines, delimiter=separator)
     begin = 0
@@ -175,7 +178,7 @@ def _write_json_lines(job: _Job) -> Scored:
 
 
 def _write_parquet(job: _Job) -> Scored:
-    with pq.ParquetFile(job.source) as file:
+    with refusing_damage(job.name, "Parquet file"), pq.ParquetFile(job.source) as file:
         table = file.read()
         group = file.metadata.row_group(0) if file.metadata.num_row_groups else None
         compression = group.column(0).compression.lower() if group is not None and group.num_columns else "snappy"
@@ -188,7 +191,7 @@ def _write_parquet(job: _Job) -> Scored:
 
 
 def _write_excel(job: _Job) -> Scored:
-    with warnings.catch_warnings(), job.source.open("rb") as file:
+    with refusing_damage(job.name, "Excel workbook"), warnings.catch_warnings(), job.source.open("rb") as file:
         warnings.simplefilter("ignore", UserWarning)
         book = openpyxl.load_workbook(file, keep_vba=Path(job.name).suffix.lower() == ".xlsm", rich_text=True)
     sheet = book[sheet_of([one.title for one in book.worksheets], job.sheet, job.name)]

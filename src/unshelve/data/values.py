@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from unshelve.data.dtypes import Column
-from unshelve.schema.schema import Field, FieldType, JsonValue
+from unshelve.schema.schema import TEXTS, Field, FieldType, JsonValue
 
 _DAY: Final = r"\d{4}-\d\d-\d\d"
 
@@ -21,7 +21,14 @@ def json_values(column: Column, one: Field) -> list[JsonValue]:
 
     A value that cannot be of the field's type stays what it is, as near as JSON can say it.
     """
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    if one.type is FieldType.FLOAT and kind == "f":
+        return [None if value != value else value for value in column.to_numpy(dtype=np.float64).tolist()]
+    if one.type is FieldType.INTEGER and kind in {"i", "u"}:
+        return list(column.to_numpy().tolist())
     absent = column.isna().to_numpy()
+    if one.type in TEXTS and isinstance(column.dtype, pd.StringDtype):
+        return [None if gone else text for gone, text in zip(absent, column.to_numpy(dtype=object), strict=True)]
     values = _moments(column) if _is_moments(column) else column.astype(object).tolist()
     turn = _TURNS[one.type]
     return [None if gone else turn(value) for gone, value in zip(absent, values, strict=True)]

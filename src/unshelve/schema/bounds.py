@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from unshelve.schema.schema import Field, FieldType, Number
@@ -32,12 +33,17 @@ def bounds(one: Field) -> tuple[Number, Number]:
 
 def dtype_bounds(one: Field) -> tuple[Number, Number]:
     """The smallest and largest number that the field's training column can hold without a change."""
-    whole = re.search(r"(u?)int(\d+)", one.dtype, re.IGNORECASE)
+    return _dtype_bounds(one.dtype, one.type)
+
+
+@lru_cache(maxsize=256)
+def _dtype_bounds(dtype: str, kind: FieldType) -> tuple[Number, Number]:
+    whole = re.search(r"(u?)int(\d+)", dtype, re.IGNORECASE)
     if whole is not None:
         bits = int(whole[2])
         return (0, 2**bits - 1) if whole[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    bits = float_bits(one.dtype)
-    if one.type is FieldType.INTEGER:
+    bits = float_bits(dtype)
+    if kind is FieldType.INTEGER:
         return (-EXACT_WHOLE[bits], EXACT_WHOLE[bits]) if bits else INT64
     largest = _LARGEST[bits or 64]
     return -largest, largest

@@ -101,6 +101,8 @@ def explain_value(value: object, one: Field) -> Problem | None:
 
 def _unknown(row: Mapping[Any, object], schema: Schema, ignored: frozenset[str]) -> list[Problem]:
     known = frozenset(schema.names) | ignored
+    if known.issuperset(row):
+        return []
     absent = [name for name in schema.names if name not in row] or schema.names
     unknown = [str(name) for name in itertools.islice((k for k in row if k not in known), MOST_PROBLEMS)]
     return [
@@ -153,12 +155,12 @@ def _float(text: str) -> float | NotANumber:
 
 
 def _real(one: Field, value: object) -> Cell:
-    return _inside(one, _number(one, value, f"must be {allowed(one)}"), value)
+    return _inside(one, _number(one, value), value)
 
 
-def _number(one: Field, value: object, said: str) -> float:
+def _number(one: Field, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _FieldError(one, said, value)
+        raise _FieldError(one, f"must be {allowed(one)}", value)
     try:
         return float(value)
     except OverflowError:
@@ -207,7 +209,6 @@ def _date(one: Field, value: object) -> Cell:
 
 
 def _timestamp(one: Field, value: object) -> Cell:
-    said = f"must be {allowed(one)}"
     finer: str | None = None
     if isinstance(value, datetime):
         found = value
@@ -215,10 +216,10 @@ def _timestamp(one: Field, value: object) -> Cell:
         try:
             found = msgspec.convert(value, datetime)
         except msgspec.ValidationError:
-            raise _FieldError(one, said, value) from None
+            raise _FieldError(one, f"must be {allowed(one)}", value) from None
         finer = _finer_than_microseconds(value) if isinstance(value, str) and "[ns" in one.dtype else None
     if (found.tzinfo is None) is not (one.zone is None):
-        raise _FieldError(one, said, value)
+        raise _FieldError(one, f"must be {allowed(one)}", value)
     within_dtype(one, found)
     return found if finer is None else finer
 
@@ -228,7 +229,7 @@ def _floats(one: Field, value: object) -> Cell:
         raise _FieldError(one, f"must be {allowed(one)}", value)
     if len(value) > one.max_length:
         raise _FieldError(one, f"has {len(value):,} numbers; at most {one.max_length:,} are allowed")
-    numbers = [_number(one, element, f"must be {allowed(one)}") for element in value]
+    numbers = [_number(one, element) for element in value]
     if not all(map(math.isfinite, numbers)):
         raise _FieldError(one, f"must be {allowed(one)}", value)
     return numbers

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import zipfile
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -19,7 +22,7 @@ from pandas.testing import assert_frame_equal
 
 from unshelve.data.files import read_file, read_table
 from unshelve.data.formats import FileKind
-from unshelve.errors import NotFound, Refused, TooLarge, UnsupportedType
+from unshelve.errors import NotFound, Refused, TooLarge, UnshelveError, UnsupportedType
 
 TABLE = pd.DataFrame({"name": ["Zürich", "Genève", None], "n": [1, 2, 3], "x": [0.1, np.nan, 1e-300]})
 
@@ -106,9 +109,9 @@ def _parquet() -> bytes:
     return data.getvalue()
 
 
-def _workbook() -> bytes:
+def _workbook(**options: Any) -> bytes:
     data = io.BytesIO()
-    TABLE.to_excel(data, index=False)
+    TABLE.to_excel(data, index=False, **options)
     return data.getvalue()
 
 
@@ -145,6 +148,7 @@ def _zip(entries: dict[str, bytes]) -> bytes:
         ("a.xlsx", _zip({"xl/workbook.xml": b"<no"}), "damaged Excel workbook"),
         ("a.xlsx", _workbook()[:2000], "damaged Excel workbook"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "an old or locked Office file"),
+        ("a.xlsx", _workbook(startrow=2), "holds no names of columns"),
         ("a.jsonl", '{"a": 1}\nnot json\n', "Line 2 of a.jsonl is not a JSON object"),
         ("a.jsonl", '[{"a": 1}]', "Line 1 of a.jsonl"),
         ("a.jsonl", '{"a": NaN}\n', "Line 1 of a.jsonl"),
@@ -208,3 +212,15 @@ def test_a_formula_without_a_stored_value_reads_as_missing(tmp_path: Path) -> No
     book.active.append([1, "=A2*2"])
     book.save(tmp_path / "a.xlsx")
     assert read_file(tmp_path / "a.xlsx").isna().to_dict("list") == {"a": [False], "b": [True]}
+
+
+@pytest.mark.parametrize(("name", "whole"), [("a.xlsx", _workbook()), ("a.parquet", _parquet())])
+def test_broken_bytes_are_refused_and_raise_nothing_else(name: str, whole: bytes, tmp_path: Path) -> None:
+    random = Random(0)
+    for _ in range(100):
+        broken = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            place = random.randrange(len(broken))
+            broken[place : place + random.randint(0, 9)] = random.randbytes(random.randint(0, 3))
+        with contextlib.suppress(UnshelveError):
+            read_file(written(tmp_path, name, bytes(broken)))

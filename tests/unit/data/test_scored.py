@@ -41,6 +41,8 @@ def scored_csv(folder: Path, content: bytes, columns: dict[str, Sequence[Any]] =
         (b"\xef\xbb\xbfa,b\n1,2\n3,4\n", b"\xef\xbb\xbfa,b,label,score\n1,2,true,0.1\n3,4,,1e-300\n"),
         (b"a,b\n\xfc,2\n3,4\n", b"a,b,label,score\n\xfc,2,true,0.1\n3,4,,1e-300\n"),
         (b"a, score\n1,2\n3,4\n", b"a, score,label,score\n1,2,true,0.1\n3,4,,1e-300\n"),
+        (b"\n  \na,b\n1,2\n \t\n3\n", b"\n  \na,b,label,score\n1,2,true,0.1\n \t\n3,,,1e-300\n"),
+        (b"a,b\r1,2\r,\r", b"a,b,label,score\r1,2,true,0.1\r,,,1e-300\r"),
         (b"label,label_2\n1,2\n3,4\n", b"label,label_2,label_3,score\n1,2,true,0.1\n3,4,,1e-300\n"),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unshelve.errors import BadRequest, SchemaMismatch, TooLarge
+from unshelve.errors import BadRequest, Refused, SchemaMismatch, TooLarge
 from unshelve.schema.decoder import Decoder, decoder
 from unshelve.schema.schema import Category, Field, FieldType, Schema
 
@@ -372,3 +373,35 @@ def test_rows_read_elsewhere_follow_the_same_rules() -> None:
         READ.decode_rows([{**GOOD, "embedding": [1.0, float("nan")]}])
     with pytest.raises(SchemaMismatch, match="half of a surrogate pair"):
         READ.decode_rows([{**GOOD, "e mail": "\ud800", "hour": 3.0}])
+
+
+def test_broken_bodies_are_refused_and_raise_nothing_else() -> None:
+    random = Random(0)
+    tokens = [
+        b'"',
+        b"\\",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b",",
+        b"NaN",
+        b"1e999",
+        b"-",
+        b"\xff",
+        b"\\u0000",
+        b"null",
+        b"0",
+    ]
+    whole = body({**GOOD, "left": "2013-06-30T17:05:00-04:00", "e mail": 'a"b'}, {**GOOD, "hour": 3.0})
+    for _ in range(3000):
+        broken = bytearray(whole)
+        for _ in range(random.randint(1, 3)):
+            place = random.randrange(len(broken))
+            broken[place : place + random.randint(0, 5)] = random.choice([*tokens, random.randbytes(1)])
+        try:
+            READ.decode(bytes(broken))
+        except Refused as error:
+            json.dumps(error.details)
+            str(error).encode()
