@@ -35,7 +35,7 @@ def command(
     with Control.open(home_for(home, [folder])) as control:
         if explain:
             reasons = explain_run(control, folder, arguments=arguments, only=only)
-            rows = [(each.task, "runs" if each.runs else "cached", each.reason) for each in reasons]
+            rows = [(each.task, each.action, each.reason) for each in reasons]
             result(
                 {"steps": [msgspec.to_builtins(each) for each in reasons]},
                 json=json,
@@ -95,7 +95,10 @@ def summary(done: RunResult) -> list[str]:
     for each in done.decisions:
         proof = f", {each.proof}" if each.proof else ""
         state = "answers" if each.released else each.state
-        lines.append(f"  {each.model} v{each.number}: {state}{proof}" + ("" if each.message == "released" else f" ({each.message})"))
+        lines.append(
+            f"  {each.model} v{each.number}: {state}{proof}"
+            + ("" if each.message == "released" else f" ({each.message})")
+        )
     for found in done.findings:
         say(str(found))
     if done.run.error:

@@ -50,7 +50,7 @@ class ReleaseChange:
 def releases(connection: Connection, solution: str | None = None) -> dict[str, Release]:
     """What answers now, by model."""
     rows = connection.execute(select(release)).mappings()
-    found = [msgspec.convert(dict(row), Release) for row in rows]
+    found = [Release(**row) for row in rows]
     return {each.model: each for each in found if solution is None or each.model.startswith(f"{solution}.")}
 
 
@@ -67,7 +67,7 @@ def history(connection: Connection, model: str, *, limit: int = 50) -> list[Rele
         .order_by(release_change.c.changed_at.desc(), release_change.c.id.desc())
         .limit(limit)
     ).mappings()
-    return [msgspec.convert(dict(row), ReleaseChange) for row in rows]
+    return [ReleaseChange(**row) for row in rows]
 
 
 def set_champion(

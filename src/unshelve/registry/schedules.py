@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from unshelve.registry.tables import schedule
@@ -28,11 +27,11 @@ def schedules(connection: Connection, solution: str | None = None) -> list[Sched
     query = select(schedule).order_by(schedule.c.next_at, schedule.c.name)
     if solution is not None:
         query = query.where(schedule.c.solution == solution)
-    return [msgspec.convert(dict(row), Schedule) for row in connection.execute(query).mappings()]
+    return [Schedule(**row) for row in connection.execute(query).mappings()]
 
 
 def put_schedules(connection: Connection, solution: str, wanted: Mapping[str, tuple[str, datetime]]) -> None:
-    """Make a solution's schedules those in `wanted`: name -> (expression, first time). Unchanged ones keep their time."""
+    """Make a solution's schedules those in `wanted`: name -> (expression, first time)."""
     known = {each.name: each for each in schedules(connection, solution)}
     for name in known.keys() - wanted.keys():
         connection.execute(schedule.delete().where(schedule.c.solution == solution, schedule.c.name == name))

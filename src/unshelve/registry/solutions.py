@@ -75,5 +75,5 @@ def solutions(connection: Connection) -> list[KnownSolution]:
 
 def _known(row: RowMapping) -> KnownSolution:
     values = dict(row)
-    values["findings"] = msgspec.json.decode(values["findings"])
-    return msgspec.convert(values, KnownSolution)
+    values["findings"] = tuple(msgspec.json.decode(values["findings"]))
+    return KnownSolution(**values)

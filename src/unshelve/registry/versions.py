@@ -167,7 +167,7 @@ def attest(connection: Connection, attested: Attestation) -> None:
 def attestations_of(connection: Connection, manifests: Sequence[str]) -> dict[tuple[str, str], Attestation]:
     """Attestations by (manifest, kind)."""
     rows = connection.execute(select(attestation).where(attestation.c.manifest.in_(manifests))).mappings()
-    found = [msgspec.convert(dict(row), Attestation) for row in rows]
+    found = [Attestation(**row) for row in rows]
     return {(each.manifest, each.kind): each for each in found}
 
 
@@ -188,4 +188,4 @@ def unknown_model(connection: Connection, model: str) -> NotFound:
 def _version(row: RowMapping) -> Version:
     values = dict(row)
     values["summary"] = msgspec.json.decode(values["summary"])
-    return msgspec.convert(values, Version)
+    return Version(**values)

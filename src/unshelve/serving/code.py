@@ -1,15 +1,17 @@
 """The code of a version, loaded beside other versions' in one process.
 
 Two versions of a solution have modules of the same names. Each version therefore gets its own: its modules are
-built from the bytes in its package, kept out of `sys.modules`, and its `import` statements look among its own
-modules first, also those inside functions that run later.
+built from the bytes in its package, known to Python under a name that no other version has, and its `import`
+statements look among its own modules first, also those inside functions that run later.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib.util
+import itertools
 import linecache
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -19,6 +21,7 @@ from typing import Any
 from unshelve.errors import Damaged, UserCodeFailed
 
 ENTRY_MODULE = "solution"
+_NUMBERS = itertools.count(1)
 
 
 class VersionCode:
@@ -26,6 +29,7 @@ class VersionCode:
 
     def __init__(self, name: str, files: Mapping[str, bytes]) -> None:
         self._name = name
+        self._prefix = f"unshelve_version_{next(_NUMBERS)}"
         self._sources = {_module_name(path): (path, source) for path, source in files.items() if path.endswith(".py")}
         self._packages = {parent for module in self._sources for parent in _parents(module)}
         self._packages |= {module for module, (path, _) in self._sources.items() if path.endswith("__init__.py")}
@@ -47,12 +51,14 @@ class VersionCode:
             return known
         if name not in self._sources and name not in self._packages:
             raise Damaged(f"{self._name} has no module {name!r} in its package.")
-        module = ModuleType(name)
+        module = ModuleType(f"{self._prefix}.{name}")
         module.__dict__["__builtins__"] = self._builtins
         if name in self._packages:
             module.__path__ = []
-        module.__package__ = name if name in self._packages else name.rpartition(".")[0]
+        package = name if name in self._packages else name.rpartition(".")[0]
+        module.__package__ = f"{self._prefix}.{package}" if package else self._prefix
         self._modules[name] = module
+        sys.modules[module.__name__] = module  # dataclasses and typing look their class's module up there
         if name in self._sources:
             self._execute(module, *self._sources[name])
         return module
@@ -73,7 +79,8 @@ class VersionCode:
             linecache.cache[label] = (len(text), None, text.splitlines(keepends=True), label)
             exec(compile(source, label, "exec"), module.__dict__)  # noqa: S102  the version's own, verified code
         except Exception as error:
-            del self._modules[module.__name__]
+            del self._modules[module.__name__.removeprefix(f"{self._prefix}.")]
+            del sys.modules[module.__name__]
             raise UserCodeFailed(
                 f"The code of {self._name} failed when {path} was loaded: {type(error).__name__}: {error}",
                 code="version-code-failed",
@@ -89,7 +96,7 @@ class VersionCode:
     ) -> ModuleType:
         full = name
         if level:
-            package = str((globals_ or {}).get("__package__") or "")
+            package = str((globals_ or {}).get("__package__") or "").removeprefix(self._prefix).removeprefix(".")
             base = package.split(".")[: len(package.split(".")) - level + 1]
             full = ".".join([*base, name]) if name else ".".join(base)
         if full not in self._sources and full not in self._packages:

@@ -32,6 +32,7 @@ from unshelve.serving.loaded import load_model
 from unshelve.serving.row_path import run_path
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.keeping import row_hashes
+from unshelve.solution.plain import as_json
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.splitting import split_from
 
@@ -115,7 +116,7 @@ def evaluation(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], co
         ]
         found["pictures"] = pictures(held.truth, held.predicted)
         found["importance"] = importance(inputs, parameters, context, held)
-    return Outputs({"evaluation": found, "predictions": answers_frame(held.answers)})
+    return Outputs({"evaluation": as_json(found), "predictions": answers_frame(held.answers)})
 
 
 def pictures(truth: Truth, predicted: Predicted) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def gates(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context
     mark = mark_of(context.functions[parameters["model"]])
     wanted: list[Any] = [gate for gate in (mark.gates if mark else ()) if not isinstance(gate, MaxLatency | Proven)]
     verdicts = judge_all(wanted, evidence, choice=parameters.get("choose"))
-    return {"verdicts": [msgspec.to_builtins(each) for each in verdicts], "champion": parameters.get("champion")}
+    return {"verdicts": [as_json(each) for each in verdicts]}
 
 
 def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Held) -> Champion | None:
@@ -234,7 +235,9 @@ def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters
         predicted = _predicted(task, signature, raw.labels, raw.scores)
         values[str(candidate)] = value_of(str(wanted), truth_of(task, y), predicted)
     chosen = choose(values, higher_is_better=MEASURES[str(wanted)].higher_is_better)
-    return Outputs({"estimator": made[chosen], "candidates": {"metric": wanted, "values": values, "chosen": chosen}})
+    return Outputs(
+        {"estimator": made[chosen], "candidates": as_json({"metric": wanted, "values": values, "chosen": chosen})}
+    )
 
 
 def answers_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -263,7 +266,7 @@ def answers_from(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def appraise_values(values: Any, unit: str | None) -> dict[str, Any]:
     """The mean worth of an answer with its interval, as JSON."""
-    summary: dict[str, Any] = msgspec.to_builtins(appraise(values, unit=unit or ""))
+    summary: dict[str, Any] = as_json(appraise(values, unit=unit or ""))
     return summary
 
 

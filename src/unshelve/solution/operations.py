@@ -6,11 +6,9 @@ task's value. The table at the end is what the worker pool is given.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 
@@ -21,8 +19,9 @@ from unshelve.pipeline.outputs import Context, Operation, Outputs
 from unshelve.serving.answer import as_value
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing
-from unshelve.solution.binding import aligned, resolve_all, row_numbers
+from unshelve.solution.binding import aligned, hidden_columns, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
+from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_asked_for, columns_that_matter, sample_rows
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.splitting import split_from
@@ -166,7 +165,7 @@ def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Conte
             "series": {str(name): made[name].astype(float).tolist() for name in made.columns},
         }
     if isinstance(made, dict):
-        return _plain(made)
+        return as_json(made)
     if hasattr(made, "figure"):
         return made.figure
     return made
@@ -249,8 +248,6 @@ def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hidden_or_unknown(error: KeyError, name: str, inputs: Inputs, parameters: Parameters) -> Exception:
-    from unshelve.solution.binding import hidden_columns
-
     asked = error.args[0] if error.args else ""
     for bind in parameters["bind"].values():
         hidden = hidden_columns(bind.get("hide", ()), inputs, parameters.get("known_later", ()))
@@ -263,22 +260,6 @@ def _hidden_or_unknown(error: KeyError, name: str, inputs: Inputs, parameters: P
                     details={"step": name, "column": column},
                 )
     return error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, pd.Series | np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple | pd.Index):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return msgspec.to_builtins(value)
-    return value
 
 
 OPERATIONS: Mapping[str, Operation] = {

@@ -25,6 +25,7 @@ from unshelve.serving.row_path import run_steps
 from unshelve.solution import judging
 from unshelve.solution.binding import hidden_columns, row_numbers
 from unshelve.solution.keeping import row_hashes
+from unshelve.solution.plain import as_json
 from unshelve.solution.probing import SAME, check_row_wise, columns_that_matter, sample_rows
 from unshelve.solution.rowpaths import row_path
 
@@ -72,7 +73,10 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
     described = learned.to_json()
     described["order"] = [*columns(train)]
     described["polars"] = is_polars(train)
-    outputs: dict[str, Any] = {"schema": described, "reference": reference(to_pandas(train), learned)}
+    outputs: dict[str, Any] = {
+        "schema": as_json(described),
+        "reference": as_json(reference(to_pandas(train), learned)),
+    }
     outputs["fillers"] = fillers if fillers is not None else {}
     return Outputs(outputs)
 

@@ -134,7 +134,7 @@ def _decide_one(
     progress: Progress,
 ) -> tuple[Decision, Manifest]:
     version, manifest, new = _register(control, run_id, candidate)
-    if not new and version.state != "candidate":
+    if not new and version.state == "accepted":
         return _known(control, version), manifest
     failed = [each for each in verdicts if each["outcome"] != "passed"]
     if failed:
@@ -148,9 +148,8 @@ def _decide_one(
     _attest(control, version, "gates", {"verdicts": verdicts}, _worst(failed) if failed else "passed")
     if proof.outcome == "not-proven" or failed:
         _state(control, version, "refused")
-        said = [] if proof.difference is None else [f"not proven: {proof.difference.message}"]
-        said.extend(f"{each['name']}: {each['message']}" for each in failed)
-        return _decision(version, new, "refused", False, "; ".join(said), proof.outcome, verdicts), manifest
+        message = "; ".join(f"{each['name']}: {each['message']}" for each in failed)
+        return _decision(version, new, "refused", False, message, proof.outcome, verdicts), manifest
     _state(control, version, "accepted")
     now = control.clock.now()
     with control.database.write() as connection:

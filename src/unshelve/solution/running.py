@@ -13,8 +13,8 @@ from unshelve.errors import Conflict, NotFound, SolutionInvalid, UnshelveError
 from unshelve.pipeline.outcome import Listener, RunRequest
 from unshelve.pipeline.processes import Processes
 from unshelve.pipeline.run import execute
-from unshelve.pipeline.worker_process import Program
 from unshelve.pipeline.step import Kind
+from unshelve.pipeline.worker_process import Program
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import Run, RunState, StepState, end, get_run, queue, resume_point
 from unshelve.registry.solutions import get_solution, put_solution

@@ -193,9 +193,10 @@ def own_field(name: str, described: Mapping[str, Any]) -> Field:
 
     kind = FieldType(described["type"])
     choices = tuple(Category(value=value, share=0.0) for value in described["choices"])
+    optional = bool(described["optional"])
     dtypes = {
-        FieldType.BOOLEAN: "bool",
-        FieldType.INTEGER: "int64",
+        FieldType.BOOLEAN: "boolean" if optional else "bool",
+        FieldType.INTEGER: "Int64" if optional else "int64",
         FieldType.FLOAT: "float64",
         FieldType.DATE: "object",
         FieldType.TIMESTAMP: "datetime64[us]",
@@ -204,7 +205,7 @@ def own_field(name: str, described: Mapping[str, Any]) -> Field:
         name=name,
         type=kind,
         dtype=dtypes.get(kind, "str"),
-        missing=bool(described["optional"]),
+        missing=optional,
         categories=choices,
         default=described["default"],
     )

@@ -28,6 +28,7 @@ from unshelve.solution.request_path import (
     references,
     row_inputs,
 )
+from unshelve.solution.revision import revision
 
 DEFAULT_SPLIT: Final[Mapping[str, object]] = {"type": "AtRandom", "test": 0.25, "seed": 0, "stratify": True}
 
@@ -84,6 +85,8 @@ class Wiring:
         for used in (*((step.name,) if function else ()), *also):
             code.update(self.declaration.step(used).code)
             libraries.update(self.declaration.step(used).libraries)
+        if operation not in OWN:
+            code["unshelve's own work"] = revision()
         self.tasks[name] = Task(
             name=name,
             operation=operation,
