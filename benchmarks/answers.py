@@ -119,7 +119,7 @@ def show(servers: list[Server], results: dict[tuple[str, int], list[load.Load]])
             statistics.median(getattr(window, part) for window in windows)
             for part in ("p50", "p99", "cpu_microseconds")
         )
-        print(f"{name:14}{count:6}{statistics.median(rates):12,.0f}{spread:>16}{p50:9.2f}{p99:9.2f}{cpu:9,.0f}")
+        print(f"{name:24}{count:6}{statistics.median(rates):12,.0f}{spread:>16}{p50:9.2f}{p99:9.2f}{cpu:9,.0f}")
     for count in sorted({count for _, count in results}):
         pairs = zip(results[servers[0].name, count], results[servers[1].name, count], strict=True)
         ratio = statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
