@@ -13,7 +13,7 @@ from starlette.responses import Response
 from unshelve.registry.solutions import solutions
 from unshelve.schema.schema import Schema
 from unshelve.security.permissions import Action
-from unshelve.web.api import changing, inviting, reading
+from unshelve.web.api import changing, inviting, reading, secrets
 from unshelve.web.api.openapi import document
 from unshelve.web.asked import Asked
 from unshelve.web.pages import asking, entering, house, models, people, predictions, runs, version
@@ -518,6 +518,31 @@ _API: Final = (
         name="api-user-enable",
         takes=Takes.JSON,
         summary="Let a person in again",
+    ),
+    Route(
+        method="GET",
+        path="/api/secrets",
+        action=Action.MANAGE_SECRETS,
+        handler=secrets.secret_list,
+        name="api-secrets",
+        summary="The names of the secrets that are kept",
+    ),
+    Route(
+        method="POST",
+        path="/api/secrets/{secret}",
+        action=Action.MANAGE_SECRETS,
+        handler=secrets.keep,
+        name="api-keep-secret",
+        takes=Takes.JSON,
+        summary="Keep a secret",
+    ),
+    Route(
+        method="DELETE",
+        path="/api/secrets/{secret}",
+        action=Action.MANAGE_SECRETS,
+        handler=secrets.forget,
+        name="api-forget-secret",
+        summary="Forget a secret",
     ),
     Route(
         method="GET",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from unshelve.security.links import INVITATION_LIFETIME, create_link
 from unshelve.security.users import User
 from unshelve.web.api.changing import order_of
 from unshelve.web.api.reading import answered, user_shape
-from unshelve.web.api.shapes import InvitationShape, RoleOrder, UserOrder
+from unshelve.web.api.shapes import InvitationShape, LinkOrder, RoleOrder, UserOrder
 from unshelve.web.asked import Asked
 from unshelve.web.pages.people import role_of, sign_in_link
 
@@ -25,13 +26,14 @@ def invite(asked: Asked) -> Response:
     order = order_of(asked, UserOrder)
     with asked.site.database.write() as connection:
         user = users.create_user(connection, order.name, role_of(order.role), actor=asked.who, now=asked.now)
-        return _invitation(asked, connection, user)
+        return _invitation(asked, connection, user, INVITATION_LIFETIME)
 
 
 def link(asked: Asked) -> Response:
     """Another link for a person; earlier ones stop working."""
+    lifetime = timedelta(minutes=order_of(asked, LinkOrder).minutes)
     with asked.site.database.write() as connection:
-        return _invitation(asked, connection, _named(asked, connection))
+        return _invitation(asked, connection, _named(asked, connection), lifetime)
 
 
 def set_role(asked: Asked) -> Response:
@@ -80,13 +82,13 @@ def _changed(asked: Asked, change: Callable[[Connection, User], None]) -> Respon
         return answered(user_shape(users.get_user(connection, user.id)))
 
 
-def _invitation(asked: Asked, connection: Connection, user: User) -> Response:
-    secret = create_link(connection, user, actor=asked.who, now=asked.now, lifetime=INVITATION_LIFETIME)
+def _invitation(asked: Asked, connection: Connection, user: User, lifetime: timedelta) -> Response:
+    secret = create_link(connection, user, actor=asked.who, now=asked.now, lifetime=lifetime)
     shape = InvitationShape(
         id=user.id,
         name=user.name,
         role=user.role.value,
         link=sign_in_link(asked, secret),
-        expires=asked.now + INVITATION_LIFETIME,
+        expires=asked.now + lifetime,
     )
     return answered(shape, http.HTTPStatus.CREATED)

@@ -164,6 +164,9 @@ _SHAPES: Final[Mapping[str, type[shapes.Struct] | None]] = {
     "api-keys": shapes.KeyShape,
     "api-make-key": shapes.NewKeyShape,
     "api-revoke-key": None,
+    "api-secrets": shapes.SecretShape,
+    "api-keep-secret": shapes.SecretShape,
+    "api-forget-secret": None,
     "api-users": shapes.UserShape,
     "api-invite": shapes.InvitationShape,
     "api-user-link": shapes.InvitationShape,
@@ -177,6 +180,7 @@ _STATUSES: Final = {
     "api-stop-run": "202",
     "api-make-key": "201",
     "api-revoke-key": "204",
+    "api-forget-secret": "204",
     "api-invite": "201",
     "api-user-link": "201",
 }
@@ -187,6 +191,7 @@ _LISTS: Final = {
     "api-models": "models",
     "api-predictions": "predictions",
     "api-keys": "keys",
+    "api-secrets": "secrets",
     "api-users": "users",
     "api-audit": "entries",
 }
@@ -197,5 +202,7 @@ _BODIES: Final[Mapping[str, type[shapes.Struct]]] = {
     "api-retire": shapes.Reason,
     "api-make-key": shapes.KeyOrder,
     "api-invite": shapes.UserOrder,
+    "api-user-link": shapes.LinkOrder,
     "api-user-role": shapes.RoleOrder,
+    "api-keep-secret": shapes.SecretOrder,
 }

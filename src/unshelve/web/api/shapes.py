@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -246,6 +246,12 @@ class UserOrder(Struct, frozen=True, kw_only=True):
     role: str = "viewer"
 
 
+class LinkOrder(Struct, frozen=True, kw_only=True):
+    """How long a sign-in link is to work."""
+
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=3 * 24 * 60)] = 3 * 24 * 60
+
+
 class RoleOrder(Struct, frozen=True, kw_only=True):
     """Which role a person is to have."""
 
@@ -260,6 +266,18 @@ class InvitationShape(Struct, frozen=True, kw_only=True):
     role: str
     link: str
     expires: datetime
+
+
+class SecretOrder(Struct, frozen=True, kw_only=True):
+    """A secret to be kept."""
+
+    value: str
+
+
+class SecretShape(Struct, frozen=True, kw_only=True):
+    """A secret that is kept, without its value."""
+
+    name: str
 
 
 class AuditShape(Struct, frozen=True, kw_only=True):
