@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from unshelve.errors import Damaged, NotFound
 from unshelve.models.package import Manifest, manifest_from
@@ -12,6 +14,7 @@ from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
+from unshelve.settings import read_settings
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
@@ -40,7 +43,7 @@ class LiveReleases:
         with self._database.read() as connection:
             versions = versions_of(connection, model)
         raise NotFound(
-            f"{model} has {len(versions)} {'version' if len(versions) == 1 else 'versions'}, and none of them is released.",
+            f"{model} has {len(versions)} version{'s' * (len(versions) != 1)}, and none of them is released.",
             code="no-release",
             hint="The model's page says what stood against them.",
         )
@@ -118,4 +121,6 @@ class LiveReleases:
 
 def live_releases(home: Home, database: Database) -> LiveReleases:
     """The releases of a home, as an answer process is told to make them."""
-    return LiveReleases(database, FolderBlobs(home.blobs), Verifier.load(home.keys))
+    settings = read_settings(home.settings_file, os.environ)
+    blobs = Path(settings.blobs) if settings.blobs else home.blobs
+    return LiveReleases(database, FolderBlobs(blobs), Verifier.load(home.keys))

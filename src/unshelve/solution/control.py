@@ -17,10 +17,14 @@ from types import TracebackType
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import NotFound
 from unshelve.pipeline.pool import PoolLimits, WorkerPool
+from unshelve.predictions.log import Flush, LogSettings
 from unshelve.registry.runs import interrupt_open_runs
 from unshelve.security.actors import Actor
+from unshelve.security.secrets import remember_all
 from unshelve.security.signing import Signer, Verifier
+from unshelve.serving.limits import Limits
 from unshelve.serving.process import AnswerProcesses, AnswerSettings
+from unshelve.settings import Settings, read_settings
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home, HomeLock
@@ -42,7 +46,7 @@ class Control:
     blobs: FolderBlobs
     signer: Signer
     clock: Clock
-    workers: int
+    settings: Settings
     address: str | None = None
     """Where this home's answer processes listen, once they do: "http://127.0.0.1:8000"."""
     pool: WorkerPool
@@ -52,26 +56,34 @@ class Control:
     _lock: HomeLock
 
     @classmethod
-    def open(cls, path: Path, *, clock: Clock | None = None, workers: int | None = None) -> Control:
+    def open(cls, path: Path, *, clock: Clock | None = None) -> Control:
         """Take a home, making it if it is not there. HomeInUse when another process has it."""
         home = Home.create_or_open(path)
         lock = home.lock()
         try:
-            database = Database.open(home.database_file)
+            settings = read_settings(home.settings_file, os.environ)
+            database = Database.open(settings.database or home.database_file)
             migrate(database)
             told = clock or SystemClock()
             with database.write() as connection:
                 interrupt_open_runs(connection, now=told.now())
-            count = workers or max(1, min(4, os.cpu_count() or 1))
+            limits = PoolLimits(
+                workers=settings.workers or os.cpu_count() or 1, idle_seconds=settings.worker_idle_seconds
+            )
+            blobs = Path(settings.blobs) if settings.blobs else home.blobs
+            remember_all(home.secrets)
             return cls(
                 home=home,
                 database=database,
-                blobs=FolderBlobs(home.blobs),
+                blobs=FolderBlobs(blobs, durable=settings.durable_blobs),
                 signer=Signer.load_or_create(home.keys),
                 clock=told,
-                workers=count,
+                settings=settings,
                 pool=WorkerPool(
-                    str(home.blobs), limits=PoolLimits(workers=count), clock=told, environment=WORKER_ENVIRONMENT
+                    str(blobs),
+                    limits=limits,
+                    clock=told,
+                    environment={**WORKER_ENVIRONMENT, "UNSHELVE_HOME": str(home.root)},
                 ),
                 _lock=lock,
             )
@@ -110,12 +122,14 @@ def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", pro
     """How the answer processes of a home are run."""
     return AnswerSettings(
         home=control.home.root,
-        database=str(control.home.database_file),
+        database=str(control.database.path),
         control=control.home.root / "run" / "control.sock",
         releases="unshelve.serving.releases:live_releases",
         host=host,
         port=port,
         processes=processes,
+        log=LogSettings(flush=Flush(control.settings.flush)),
+        limits=Limits(body_bytes=control.settings.body_bytes),
     )
 
 

@@ -17,7 +17,7 @@ from unshelve.solution.versioning import (
 
 def keep_results(control: Control, declaration: Declaration, plan: Training, outcome: RunOutcome) -> None:
     """Write a run's metrics and charts down where pages find them."""
-    metrics = []
+    metrics: list[RunMetric] = []
     for tasks in plan.models:
         step = outcome.steps.get(tasks.evaluation)
         if step is None or "evaluation" not in step.outputs:

@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,10 @@ from unshelve.security.actors import LOCAL, Actor
 from unshelve.security.audit import renew_head
 from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.delegation import Delegation
+from unshelve.security.keys import remove_prover_keys
 from unshelve.security.last_use import LastUse
 from unshelve.security.links import start_link
+from unshelve.security.sessions import SessionRules, sweep
 from unshelve.security.sign_in import SignIn
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.process import AnswerProcesses
@@ -38,7 +41,7 @@ from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.web.app import build
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
-from unshelve.web.site import JsonObject, Site
+from unshelve.web.site import JsonObject, Site, WebSettings
 
 _LOGGER: Final = logging.getLogger("unshelve.control")
 _SCHEDULE_SECONDS: Final = 15.0
@@ -152,7 +155,14 @@ def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Deleg
         blobs=control.blobs,
         predictions=PredictionLog(control.database, control.home.predictions, files),
         doorkeeper=Doorkeeper(control.database, delegation),
-        sign_in=SignIn(control.database, control.clock),
+        sign_in=SignIn(
+            control.database,
+            control.clock,
+            SessionRules(
+                idle=timedelta(hours=control.settings.session_idle_hours),
+                absolute=timedelta(days=control.settings.session_days),
+            ),
+        ),
         last_use=LastUse(),
         templates=environment(),
         clock=control.clock,
@@ -162,6 +172,7 @@ def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Deleg
         score=score,
         runs=runner,
         live=live,
+        settings=WebSettings(most_file_bytes=control.settings.file_bytes),
     )
 
 
@@ -218,6 +229,9 @@ def _tidy(control: Control, site: Site) -> None:
         clock=control.clock,
     ).seal()
     site.last_use.write(control.database)
+    with control.database.write() as connection:
+        sweep(connection, now=control.clock.now())
+        remove_prover_keys(connection, now=control.clock.now())
     with control.database.read() as connection:
         renew_head(connection, control.home.keys, control.signer)
 
