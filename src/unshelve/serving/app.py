@@ -20,6 +20,7 @@ from unshelve.clock import Clock, SystemClock, milliseconds
 from unshelve.errors import MethodNotAllowed, UnshelveError, UnsupportedType
 from unshelve.predictions.log import LogWriter
 from unshelve.schema.rows import Rows
+from unshelve.security.actors import ActorKind
 from unshelve.security.permissions import Action, require
 from unshelve.serving.doors import Doors
 from unshelve.serving.lane import Answers
@@ -119,7 +120,8 @@ class AnswerApp:
             body = await read_body(scope["headers"], receive, self._parts.limits)
             unread = False
             made = await self._answer(predictor, body, asking)
-            await self._parts.log.append(made.records)
+            if asking.logged:
+                await self._parts.log.append(made.records)
         except ClientGone:
             return
         except UnshelveError as error:
@@ -147,7 +149,8 @@ class AnswerApp:
             predictor = await parts.releases.release_for(route.model)
         else:
             predictor = await parts.releases.version(route.model, route.version)
-        return predictor, Asking(actor.id, route.kind, milliseconds(parts.clock.now()))
+        moment = milliseconds(parts.clock.now())
+        return predictor, Asking(actor.id, route.kind, moment, logged=actor.kind is not ActorKind.PROVER)
 
     async def _answer(self, predictor: Predictor, body: bytes, asking: Asking) -> Reply:
         started = time.perf_counter()

@@ -23,6 +23,8 @@ class Asking:
     route: str
     moment: int
     """Whole milliseconds since 1970."""
+    logged: bool = True
+    """False for the Proof: its answers stand in its certificate, and nobody used the model."""
 
 
 @dataclass(frozen=True, slots=True)

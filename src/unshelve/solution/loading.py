@@ -82,7 +82,7 @@ def declare(folder: Path) -> Declaration:
             code="no-steps",
             hint="Put @source, @transform, @model … from unshelve on its functions.",
         )
-    title, description = _doc(module.__doc__, folder.resolve().name)
+    title, description = _headline(module.__doc__, folder.resolve().name)
     source = (folder / SOLUTION_FILE).read_text(encoding="utf-8")
     names = {step.name for step in steps}
     steps = tuple(
@@ -237,6 +237,15 @@ def _doc(text: str | None, name: str) -> tuple[str, str]:
     cleaned = inspect.cleandoc(text) if text else ""
     first, _, rest = cleaned.partition("\n")
     return (first.strip().removesuffix(".") or name, " ".join(rest.split()))
+
+
+def _headline(text: str | None, name: str) -> tuple[str, str]:
+    """The title and one sentence of a solution: "Late flights: will a flight be late?" is both in one line."""
+    first, rest = _doc(text, name.replace("_", " ").capitalize())
+    title, colon, question = first.partition(": ")
+    if colon and len(title) <= 40:
+        return title, question[:1].upper() + question[1:]
+    return first, rest.partition(". ")[0]
 
 
 def _solution_name(folder: Path) -> str:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from unshelve.data.check import check_table
+from unshelve.data.check import check_dtypes, check_table
 from unshelve.data.frames import records
 from unshelve.data.profile import learn
 from unshelve.data.tables import Table, columns, first_difference, is_polars, only, take, to_pandas, without
@@ -64,7 +64,7 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
             f"No column of {path.entry} changes what {path.output} gives: there is nothing to ask for.",
             code="nothing-to-ask",
         )
-    learned = learn(to_pandas(only(train, list(used))))
+    learned = learn(only(train, list(used)))
     owned = parameters.get("owned")
     if owned:
         learned = owned_schema(str(owned), learned, to_pandas(train), parameters["model"])
@@ -113,7 +113,7 @@ def owned_schema(text: str, learned: Schema, train: pd.DataFrame, model: str) ->
             code="owned-schema-mismatch",
             hint=f"Mend the file, or delete it and run `unshelve schema {model}` to write it anew.",
         )
-    findings = check_table(train, owned)
+    findings = (*check_table(train, owned), *check_dtypes(train, owned))
     if findings:
         raise SchemaMismatch(
             f"The training rows do not fit schema/{model}.toml: {findings[0]}.",
