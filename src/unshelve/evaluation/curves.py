@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unshelve.errors import Refused
+from unshelve.evaluation.randomness import generator
 from unshelve.evaluation.truth import Flags, Floats, Integers, Predicted, Truth
 
 MOST_POINTS = 200
@@ -143,7 +144,7 @@ def residuals(truth: Truth, predicted: Predicted, *, seed: int = 0) -> Residuals
     """
     said, true = predicted.labels, truth.values
     off = true - said
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(off))[:MOST_POINTS])
+    drawn = np.sort(generator(seed, "sample").permutation(len(off))[:MOST_POINTS])
     return Residuals(
         sample=tuple(zip(said[drawn].tolist(), true[drawn].tolist(), strict=True)),
         histogram=histogram(off),

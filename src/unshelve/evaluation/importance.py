@@ -11,6 +11,7 @@ import pandas as pd
 from unshelve.errors import Refused
 from unshelve.evaluation.measures import MEASURES
 from unshelve.evaluation.metrics import value_of
+from unshelve.evaluation.randomness import generator
 from unshelve.evaluation.truth import Predicted, Truth
 
 MOST_ROWS = 2_000
@@ -55,8 +56,8 @@ def permutation_importance(
     """
     if len(table) != len(truth):
         raise Refused(f"The table has {len(table):,} rows, the truth {len(truth):,}.", code="lengths-differ")
-    generator = np.random.default_rng(seed)
-    drawn = np.sort(generator.permutation(len(table))[:MOST_ROWS])
+    luck = generator(seed, "importance")
+    drawn = np.sort(luck.permutation(len(table))[:MOST_ROWS])
     rows, truth = table.iloc[drawn].reset_index(drop=True), truth.rows(drawn)
     whole = value_of(metric, truth, predict(rows.copy()))
     if not np.isfinite(whole):
@@ -67,7 +68,7 @@ def permutation_importance(
         losses = []
         for _ in range(REPEATS):
             shuffled = rows.copy()
-            shuffled[column] = rows[column].take(generator.permutation(len(rows))).array
+            shuffled[column] = rows[column].take(luck.permutation(len(rows))).array
             losses.append(sign * (whole - value_of(metric, truth, predict(shuffled))))
         found.append(_importance(str(column), metric, losses))
     return tuple(sorted(found, key=lambda importance: -importance.mean))

@@ -100,8 +100,8 @@ def gain_of(
     n = len(truth)
     if resamples is None:
         resamples = int(np.clip(40_000_000 / n, 400, PAIRED_RESAMPLES))
-    sign = 1.0 if MEASURES[name].higher_is_better else -1.0
     mine, theirs = _one(name, truth, predicted), _one(name, truth, other)
+    sign = 1.0 if MEASURES[name].higher_is_better else -1.0
     differences = np.array([sign * (mine(w) - theirs(w)) for w in weights(n, resamples, seed)])
     low, high = interval(differences, level)
     value, against = mine(None), theirs(None)

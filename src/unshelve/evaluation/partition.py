@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from unshelve.errors import Refused
+from unshelve.evaluation.randomness import generator
 from unshelve.evaluation.splits import TEST_SHARE, AtRandom, ByGroup, ByTime, Split
 from unshelve.evaluation.truth import Flags, Integers, Values, is_class_like
 
@@ -121,7 +122,7 @@ def _at_random(split: AtRandom, rows: _Rows) -> Integers:
 
     Number i depends on the seed and i alone, so that rows appended later leave nearly all others on their side.
     """
-    luck = np.random.default_rng(split.seed).random(rows.n)
+    luck = generator(split.seed, "split").random(rows.n)
     strata = np.zeros(rows.n, dtype=np.int64)
     if split.stratify and rows.classes is not None:
         strata = rows.classes

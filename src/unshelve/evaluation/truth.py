@@ -169,9 +169,9 @@ def _column(values: Values, what: str) -> Values:
 
 
 def _typed(column: Values) -> Values:
-    """The same values in a numpy type of their own, where an object column holds only one kind."""
+    """The same values in the type of what they are: objects of one kind as that kind, text as objects of any length."""
     if column.dtype.kind != "O":
-        return column
+        return column.astype(object) if column.dtype.kind == "U" else column
     kind = pd.api.types.infer_dtype(column, skipna=False)
     if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal"):
         return column.astype({"boolean": np.bool_, "integer": np.int64}.get(kind, np.float64))

@@ -258,6 +258,8 @@ def test_a_metric_that_does_not_fit_is_refused_with_the_nearest() -> None:
     truth, predicted = two_classes(20)
     with pytest.raises(NotFound, match="Did you mean roc_auc"):
         value_of("roc_acu", truth, predicted)
+    with pytest.raises(NotFound, match="Did you mean recall"):
+        gain_of("recal", truth, predicted, predicted)
     with pytest.raises(NotFound, match="'rmse' cannot be measured here"):
         gain_of("rmse", truth, predicted, predicted)
 

@@ -40,6 +40,8 @@ def test_the_task_follows_from_the_target_and_the_estimator(target: Any, is_clas
 
 def test_classes_that_only_the_estimator_knows_are_added() -> None:
     assert infer_task(np.array(["a", "b"]), is_classifier=True, classes=["a", "b", "c"]) == THREE
+    longer = infer_task(np.array(["a", "b"]), is_classifier=True, classes=["a", "another", "b"])
+    assert longer.classes == ("a", "another", "b")
 
 
 @pytest.mark.parametrize(
