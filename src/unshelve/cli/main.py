@@ -2,112 +2,114 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
+import traceback
 from importlib import import_module
+from typing import Annotated
 
-import click
 import typer
 
 from unshelve import __version__
-from unshelve.cli.output import Output, report
+from unshelve.cli.output import Output, report, say
 from unshelve.errors import UnshelveError
 
 VERBS: dict[str, tuple[str, str]] = {
-    "up": ("unshelve.cli.up", "A solution folder to a running, signed-in solution: run, gate, prove, release, serve."),
+    "up": ("unshelve.cli.up", "Run, prove, release and serve solution folders."),
     "new": ("unshelve.cli.new", "A small solution to start from."),
-    "check": ("unshelve.cli.check", "What can be found in a solution before anything runs."),
+    "check": ("unshelve.cli.check", "What is wrong with a solution, before anything runs."),
     "run": ("unshelve.cli.run", "The pipeline, from the sources to the release."),
-    "schema": ("unshelve.cli.schema", "The Schema of a model as a file that you own."),
+    "serve": ("unshelve.cli.serve", "What a home knows already, without running first."),
     "predict": ("unshelve.cli.predict", "Score a CSV, Parquet, Excel or JSON-lines file."),
-    "models": ("unshelve.cli.models", "Models and endpoints, and which version of each answers."),
-    "runs": ("unshelve.cli.runs", "What has run."),
+    "schema": ("unshelve.cli.schema", "The Schema of a model as a file that you own."),
+    "models": ("unshelve.cli.models", "Models and endpoints, and which version answers."),
+    "runs": ("unshelve.cli.runs", "What has run, and why each step ran."),
     "promote": ("unshelve.cli.promote", "Let an accepted version answer."),
-    "rollback": ("unshelve.cli.rollback", "Let the version before the present one answer again."),
+    "rollback": ("unshelve.cli.rollback", "Let the version before it answer again."),
     "retire": ("unshelve.cli.retire", "Let no version of a model answer any more."),
     "key": ("unshelve.cli.key", "API keys: create, list, revoke."),
-    "user": ("unshelve.cli.user", "Users: invite, list, change the role of, remove."),
+    "user": ("unshelve.cli.user", "People: invite, link, list, role, remove, restore."),
+    "login": ("unshelve.cli.login", "A link that signs in, once."),
+    "secret": ("unshelve.cli.secret", "Secrets that sources need: set, list, remove."),
     "audit": ("unshelve.cli.audit", "Who changed what, and whether the chain is whole."),
     "fsck": ("unshelve.cli.fsck", "Check all that is stored."),
 }
-"""Verb -> its module, which has a function `command`, and one line of help."""
-
-
-class Verbs(click.Group):
-    """The verbs, each imported only when it is used or its own help is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module = import_module(VERBS[cmd_name][0])
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        if hasattr(module, "commands"):
-            for name, function in module.commands.items():
-                app.command(name)(function)
-            app.callback()(_nothing)
-        else:
-            app.command(cmd_name)(module.command)
-        found = typer.main.get_command(app)
-        found.name = cmd_name
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in VERBS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in VERBS:
-            import difflib
-
-            near = difflib.get_close_matches(name, VERBS, n=2)
-            said = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"There is no command {name!r}.{said}")
-        return super().resolve_command(ctx, args)
-
-
-def _nothing() -> None:
-    """See the commands below."""
-
-
-def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    if value:
-        click.echo(f"unshelve {__version__}")
-        ctx.exit()
-
-
-APP = Verbs(
-    name="unshelve",
-    help="From a data scientist's functions to a running, signed-in, monitored AI solution.",
-    params=[
-        click.Option(
-            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say the version."
-        )
-    ],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    no_args_is_help=True,
-)
+"""Verb -> its module, which has a function `command` or a table COMMANDS, and one line of help."""
 
 
 def main() -> None:
     """Run the command; exits 0 when done, 1 when refused or failed for a stated reason, 2 for wrong usage."""
-    output = Output.JSON if "--json" in sys.argv[1:] else Output.PEOPLE
+    arguments = sys.argv[1:]
+    output = Output.JSON if "--json" in arguments else Output.PEOPLE
+    verb = next((each for each in arguments if not each.startswith("-")), "")
+    if verb and verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=2)
+        said = f" Did you mean {' or '.join(near)}?" if near else ""
+        say(f"unshelve: there is no command {verb!r}.{said} `unshelve --help` lists them.")
+        raise SystemExit(2)
     try:
-        code = APP.main(standalone_mode=False)
+        application(verb)()
     except UnshelveError as error:
         report(error, output)
         raise SystemExit(1) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(2) from None
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+    except Exception as error:  # noqa: BLE001  the edge of the command line: said in full, and exit 1
+        mistake = UnshelveError(
+            f"A mistake in unshelve: {type(error).__name__}: {error}",
+            code="unexpected",
+            details={"traceback": traceback.format_exc()},
+        )
+        report(mistake, output)
         raise SystemExit(1) from None
-    raise SystemExit(code if isinstance(code, int) else 0)
+    except KeyboardInterrupt:
+        say("Stopped.")
+        raise SystemExit(1) from None
+
+
+def application(verb: str) -> typer.Typer:
+    """The command line with one verb loaded and the others named: help need not import them all."""
+    app = typer.Typer(
+        name="unshelve",
+        help="From a data scientist's functions to a running, signed-in, monitored AI solution.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    )
+    app.callback()(_options)
+    for name, (module, about) in VERBS.items():
+        if name != verb:
+            app.command(name, help=about)(_not_loaded)
+            continue
+        loaded = import_module(module)
+        commands = getattr(loaded, "COMMANDS", None)
+        if commands is None:
+            app.command(name)(loaded.command)
+        else:
+            group = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+            for sub, function in commands.items():
+                group.command(sub)(function)
+            app.add_typer(group, name=name)
+    return app
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=lambda wanted: _say_version(wanted), help="The version."),
+    ] = False,
+) -> None:
+    """From a data scientist's functions to a running, signed-in, monitored AI solution."""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unshelve {__version__}")
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    """Stands for a verb that was not asked for."""
 
 
 if __name__ == "__main__":

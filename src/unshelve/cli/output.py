@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,9 @@ HomeOption = Annotated[
     Path | None, typer.Option("--home", envvar="UNSHELVE_HOME", help="Where everything is kept.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of standard output.")]
+
+ModelArgument = Annotated[str, typer.Argument(metavar="SOLUTION.MODEL", help="A model or endpoint, by its full name.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, in one sentence; it is kept with the decision.")]
 
 
 class Output(Enum):
@@ -79,6 +83,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
         return "  ".join(padded).rstrip()
 
     return [line(list(heads)), *(line(row) for row in listed)]
+
+
+def moment(text: str | None) -> str:
+    """A time as the API says it, as people read it, in the zone of this machine."""
+    return "" if text is None else datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _is_number(text: str) -> bool:

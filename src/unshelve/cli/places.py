@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from unshelve.errors import NotFound
 from unshelve.solution.control import solution_folder
+from unshelve.storage.home import Home
 
 
 def home_for(home: Path | None, paths: list[Path] | None = None) -> Path:
@@ -22,13 +22,6 @@ def home_for(home: Path | None, paths: list[Path] | None = None) -> Path:
     return Path(data) / "unshelve"
 
 
-def existing_home(home: Path | None) -> Path:
-    """The home that a command reads; NotFound when nothing was kept there yet."""
-    found = home_for(home)
-    if not (found / "unshelve.db").is_file():
-        raise NotFound(
-            f"There is no home in {found}.",
-            code="home-not-found",
-            hint="Name it with --home or UNSHELVE_HOME, or make one: unshelve up FOLDER.",
-        )
-    return found
+def existing_home(home: Path | None) -> Home:
+    """The home that a command reads; NotFound when there is none."""
+    return Home.open(home_for(home))

@@ -15,6 +15,7 @@ from unshelve.errors import Refused
 from unshelve.registry.runs import RunState, usual_seconds
 from unshelve.security.actors import LOCAL
 from unshelve.solution.control import Cause, Control, solution_folder
+from unshelve.solution.declaring import declaration_of
 from unshelve.solution.explaining import explain_run
 from unshelve.solution.running import RunResult, run_solution
 
@@ -32,7 +33,10 @@ def command(
     """Run a solution: what has not changed is not run again; what passes its gates and its Proof is released."""
     folder = solution_folder(path)
     arguments = parse_settings(settings or [])
-    with Control.open(home_for(home, [folder])) as control:
+    place = home_for(home, [folder])
+    if not place.exists():
+        declaration_of(folder)  # what cannot be read leaves no home behind
+    with Control.open(place) as control:
         if explain:
             reasons = explain_run(control, folder, arguments=arguments, only=only)
             rows = [(each.task, each.action, each.reason) for each in reasons]
@@ -44,7 +48,7 @@ def command(
             return
         with control.database.read() as connection:
             usual = usual_seconds(connection, folder.name)
-        with RunProgress(usual, quiet=json) as shown:
+        with RunProgress(usual) as shown:
             done = run_solution(
                 control,
                 folder,

@@ -48,6 +48,11 @@ class RunResult:
 def read_solution(control: Control, folder: Path) -> tuple[Declaration, tuple[Finding, ...]]:
     """Read a solution folder, keep what it declares, and say what was found in it."""
     declaration = declaration_of(folder)
+    return declaration, keep_solution(control, folder, declaration)
+
+
+def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
+    """Keep what a solution declares, and say what was found in it. Conflict when its name is another folder's."""
     findings = check(declaration)
     with control.database.read() as connection:
         try:
@@ -71,7 +76,7 @@ def read_solution(control: Control, folder: Path) -> tuple[Declaration, tuple[Fi
             findings=[each.to_json() for each in findings],
             now=control.clock.now().isoformat(),
         )
-    return declaration, findings
+    return findings
 
 
 def queue_run(

@@ -34,11 +34,10 @@ from unshelve.security.paths import file_name
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.predictor import Predictor
 from unshelve.serving.proof import flat
-from unshelve.serving.releases import LiveReleases, live_releases
+from unshelve.serving.releases import LiveReleases
 from unshelve.serving.request_table import schema_from
 from unshelve.solution.scoring import Said, Scored, ScoreOrders
-from unshelve.storage.blobs import FolderBlobs
-from unshelve.storage.database import Database
+from unshelve.solution.stored import Stored, stored
 from unshelve.storage.home import Home
 
 BATCH: Final = 500
@@ -69,13 +68,11 @@ def main() -> None:
 
 def score(orders: ScoreOrders, progress: Callable[[int, int], None]) -> Scored:
     """Answer the rows of the file and write it anew with what was answered."""
-    home = Home.open(Path(orders.home))
-    database = Database.open(home.database_file, read_only=True)
-    try:
-        releases = live_releases(home, database)
-        version = _version(database, releases, orders)
-        reader = decoder(_schema(releases, version, FolderBlobs(home.blobs)))
-        asks = _asks(orders, home, releases, version)
+    with stored(Home.open(Path(orders.home))) as opened:
+        releases = LiveReleases(opened.database, opened.blobs, opened.verifier)
+        version = _version(opened, releases, orders)
+        reader = decoder(_schema(opened, version))
+        asks = _asks(orders, opened, releases, version)
         with _under_its_name(Path(orders.source), orders.name) as source:
             file = read_table(source, texts=[one.name for one in reader.schema.fields if one.type in TEXTS])
             answered = _answer(_rows(file, reader.schema, orders.name), reader, asks, progress)
@@ -86,8 +83,6 @@ def score(orders: ScoreOrders, progress: Callable[[int, int], None]) -> Scored:
                     details={"problems": problems[:MOST_PROBLEMS]},
                 )
             written = write_scored(source, Path(orders.target), answered.columns(version))
-    finally:
-        database.close()
     return Scored(
         rows=len(answered.problems),
         refused=len(problems),
@@ -131,9 +126,9 @@ class _Answered:
         return found
 
 
-def _version(database: Database, releases: LiveReleases, orders: ScoreOrders) -> Version:
+def _version(opened: Stored, releases: LiveReleases, orders: ScoreOrders) -> Version:
     """The version that is to answer; NotFound, saying what there is, when there is none."""
-    with database.read() as connection:
+    with opened.database.read() as connection:
         number = orders.version or champion_of(connection, orders.model)
         if number is not None:
             return get_version(connection, orders.model, number)
@@ -141,15 +136,15 @@ def _version(database: Database, releases: LiveReleases, orders: ScoreOrders) ->
     raise AssertionError("a model without a champion is refused by its releases")
 
 
-def _schema(releases: LiveReleases, version: Version, blobs: FolderBlobs) -> Schema:
-    manifest = releases.manifest(version)
-    return schema_from(msgspec.json.decode(blobs.get(manifest.files["schema.json"].digest)))
+def _schema(opened: Stored, version: Version) -> Schema:
+    file = opened.manifest(version).files["schema.json"]
+    return schema_from(msgspec.json.decode(opened.blobs.get(file.digest)))
 
 
-def _asks(orders: ScoreOrders, home: Home, releases: LiveReleases, version: Version) -> _Asks:
+def _asks(orders: ScoreOrders, opened: Stored, releases: LiveReleases, version: Version) -> _Asks:
     if orders.address is None:
         return _Here(releases.version(version.model, version.number))
-    return _There(orders, orders.address, Delegation.load_or_create(home.keys), orders.actor or LOCAL)
+    return _There(orders, orders.address, Delegation.load_or_create(opened.home.keys), orders.actor or LOCAL)
 
 
 @dataclass(frozen=True, slots=True)

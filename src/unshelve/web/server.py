@@ -33,9 +33,8 @@ from unshelve.security.sessions import SessionRules, sweep
 from unshelve.security.sign_in import SignIn
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.process import AnswerProcesses
-from unshelve.solution.control import Cause, Control, answer_settings
+from unshelve.solution.control import Control, answer_settings
 from unshelve.solution.runner import Finished, Runner
-from unshelve.solution.running import read_solution
 from unshelve.solution.scheduling import due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.web.app import build
@@ -104,8 +103,7 @@ async def serve(
     background: list[asyncio.Task[None]] = []
     try:
         await answers.start()
-        shown = "127.0.0.1" if serving.host in ("0.0.0.0", "::") else serving.host  # noqa: S104  only compared with
-        control.address = f"http://{shown}:{answers.port}"
+        control.address = f"http://{_reachable(serving.host)}:{answers.port}"
         runner.begin()
         background = [
             asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
@@ -126,6 +124,13 @@ async def serve(
         pages.should_exit = True
         await page_task
         await asyncio.to_thread(_tidy, control, site)
+
+
+def _reachable(host: str) -> str:
+    """The host of an address at which this machine reaches what listens on `host`."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  only compared with
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Delegation) -> Site:
@@ -234,10 +239,3 @@ def _tidy(control: Control, site: Site) -> None:
         remove_prover_keys(connection, now=control.clock.now())
     with control.database.read() as connection:
         renew_head(connection, control.home.keys, control.signer)
-
-
-def start_solutions(control: Control, runner: Runner, folders: Sequence[Path], actor: Actor) -> None:
-    """Read each solution and queue its first run."""
-    for folder in folders:
-        declaration, _ = read_solution(control, folder)
-        runner.enqueue(folder, declaration.name, Cause(actor, "unshelve up"))

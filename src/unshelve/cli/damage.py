@@ -1,0 +1,207 @@
+"""What is stored and is not what was written: every blob, version, attestation, audit entry and sealed file.
+
+Each damage is a Damaged error: what it is, what it means, and what to do. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
+from unshelve.models.package import Manifest
+from unshelve.predictions import checking
+from unshelve.predictions.tables import SEGMENT
+from unshelve.registry import results, runs
+from unshelve.registry.releases import releases
+from unshelve.registry.versions import Attestation, Version, attestations_of, newest_versions, versions_of
+from unshelve.security import audit
+from unshelve.security.tables import AUDIT
+from unshelve.solution.stored import Stored
+
+BACKUP: Final = "Bring it back from a backup of the home."
+_MOST_MISSING: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an examination: its name, how much there was of it, and what was wrong with it."""
+
+    name: str
+    count: int
+    damages: tuple[Damaged, ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the examination knows so far: blobs that are damaged or needed."""
+
+    bad: dict[str, Path] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+    """Digest -> the version and file that need it."""
+
+
+def examine(stored: Stored) -> Iterator[Part]:
+    """Every part of what is stored, as soon as it has been read. Cost: reads everything once."""
+    found = _Found()
+    with stored.database.read() as connection:
+        yield _part("database", lambda: _database(connection))
+        yield _blobs(stored, found)
+        yield _versions(stored, connection, found)
+        yield Part("damaged blobs", len(found.bad), tuple(_explained(found)))
+        yield _results(stored, connection, found)
+        yield _audit(stored, connection)
+        yield _predictions(stored, connection)
+
+
+def audit_damage(stored: Stored, connection: Connection) -> Damaged | None:
+    """What is wrong with the audit chain; None when it is whole and holds the entry that was signed last."""
+    try:
+        audit.verify(connection, head=audit.read_head(stored.home.keys, stored.verifier))
+    except (Damaged, Untrusted) as error:
+        hint = "Somebody changed the database by hand, or it is older than keys/audit-head: compare it with a backup."
+        return Damaged(error.message, code=error.subject_code, hint=hint)
+    return None
+
+
+def _part(name: str, look: Callable[[], tuple[int, list[Damaged]]]) -> Part:
+    count, damages = look()
+    return Part(name, count, tuple(damages))
+
+
+def _database(connection: Connection) -> tuple[int, list[Damaged]]:
+    said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    wrong = [text for text in said if text != "ok"]
+    return int(pages), [
+        Damaged(f"The database is damaged: {text}.", code="database-damaged", hint=BACKUP) for text in wrong
+    ]
+
+
+def _blobs(stored: Stored, found: _Found) -> Part:
+    strange = []
+    for each in stored.blobs.verify():
+        digest = each.path.parent.name + each.path.name
+        if each.problem.startswith("a file"):
+            hint = f"Nothing uses it: delete {each.path}, or move it away."
+            strange.append(Damaged(f"{each.path} is {each.problem}.", code="strange-file", hint=hint))
+        else:
+            found.bad[digest] = each.path
+    return Part("blobs", sum(1 for _ in stored.blobs.digests()), tuple(strange))
+
+
+def _explained(found: _Found) -> Iterator[Damaged]:
+    """What each damaged blob means: a version that cannot answer, or a result that is made again."""
+    for digest, path in found.bad.items():
+        use = found.used.get(digest)
+        if use is None:
+            message = f"The bytes {digest[:12]}… are not what was written; they are a result that can be made again."
+            hint = f"Delete {path}: the next run makes it again."
+        else:
+            message = f"The bytes {digest[:12]}… are not what was written; they are {use}."
+            hint = f"{BACKUP} Without one, delete {path} and run the solution again."
+        yield Damaged(message, code="blob-damaged", hint=hint, details={"digest": digest, "path": str(path)})
+
+
+def _versions(stored: Stored, connection: Connection, found: _Found) -> Part:
+    answering = {(model, one.champion) for model, one in releases(connection).items()}
+    damages: list[Damaged] = []
+    count = 0
+    for newest in newest_versions(connection):
+        versions = versions_of(connection, newest.model, limit=newest.number)
+        attested = attestations_of(connection, [one.manifest for one in versions])
+        for version in versions:
+            count += 1
+            name = f"{version.model} v{version.number}"
+            hint = _way_out(version, answers=(version.model, version.number) in answering)
+            own = [one for (manifest, _), one in attested.items() if manifest == version.manifest]
+            wrong = _wrong_with(stored, version, own, found)
+            damages += [Damaged(f"{name}: {message}", code="version-damaged", hint=hint) for message in wrong]
+    return Part("versions", count, tuple(damages))
+
+
+def _wrong_with(stored: Stored, version: Version, attested: list[Attestation], found: _Found) -> Iterator[str]:
+    name = f"{version.model} v{version.number}"
+    try:
+        manifest = stored.manifest(version)
+    except UnshelveError as error:
+        yield f"its manifest does not hold. {error.message}"
+    else:
+        found.used[version.manifest] = f"the manifest of {name}"
+        yield from _wrong_with_files(stored, version, manifest, found)
+    for one in attested:
+        found.used[one.blob] = f"the {one.kind} of {name}"
+        try:
+            stored.verifier.verify(stored.blobs.get(one.blob), one.signature)
+        except (NotFound, Untrusted) as error:
+            yield f"its {one.kind} does not hold. {error.message}"
+        except Damaged:
+            continue  # told with the damaged blobs
+
+
+def _wrong_with_files(stored: Stored, version: Version, manifest: Manifest, found: _Found) -> Iterator[str]:
+    if manifest.model != version.model:
+        yield f"its manifest is that of {manifest.model}."
+    there = stored.blobs.has_many(file.digest for file in manifest.files.values())
+    for path, file in manifest.files.items():
+        found.used.setdefault(file.digest, f"{path} of {version.model} v{version.number}")
+        if file.digest not in there:
+            yield f"its file {path} is gone."
+
+
+def _way_out(version: Version, *, answers: bool) -> str:
+    if answers:
+        return f"It answers now: `unshelve rollback {version.model}`, or run the solution again. {BACKUP}"
+    return f"It does not answer just now and must not be promoted. {BACKUP}"
+
+
+def _results(stored: Stored, connection: Connection, found: _Found) -> Part:
+    """Results whose bytes are gone: the next run makes them again, so they are told and are no damage by themselves."""
+    digests = {*results.stored_digests(connection)}
+    gone = sorted(digests - stored.blobs.has_many(digests) - set(found.used))
+    shown = [
+        Damaged(f"The bytes {digest[:12]}… of a stored result are gone.", code="result-gone", hint=_AGAIN)
+        for digest in gone[:_MOST_MISSING]
+    ]
+    if len(gone) > _MOST_MISSING:
+        more = len(gone) - _MOST_MISSING
+        shown.append(Damaged(f"The bytes of {more} more results are gone.", code="result-gone", hint=_AGAIN))
+    recorded = {*runs.stored_digests(connection)} - digests
+    lost = len(recorded - stored.blobs.has_many(recorded))
+    if lost:
+        hint = "Pages of earlier runs show less; nothing else needs them."
+        shown.append(Damaged(f"{lost} outputs or logs of earlier runs are gone.", code="run-record-gone", hint=hint))
+    return Part("results", len(digests), tuple(shown))
+
+
+def _audit(stored: Stored, connection: Connection) -> Part:
+    newest = audit.newest(connection)
+    damage = audit_damage(stored, connection)
+    return Part("audit entries", newest.number if newest else 0, () if damage is None else (damage,))
+
+
+def _predictions(stored: Stored, connection: Connection) -> Part:
+    damages = [
+        Damaged(error.message, code=error.subject_code, hint=BACKUP)
+        for error in checking.damages(connection, stored.home.predictions)
+    ]
+    audited = _audited_segments(connection)
+    segments = dict(connection.execute(select(SEGMENT.c.id, SEGMENT.c.digest)).tuples().all())
+    for segment, digest in segments.items():
+        if audited.get(segment) != digest:
+            message = f"The audit does not say that segment {segment} was sealed into these files."
+            damages.append(Damaged(message, code="segment-not-audited", hint=BACKUP))
+    return Part("sealed prediction segments", len(segments), tuple(damages))
+
+
+def _audited_segments(connection: Connection) -> Mapping[str, object]:
+    rows = connection.execute(select(AUDIT.c.subject, AUDIT.c.details).where(AUDIT.c.action == "seal predictions"))
+    return {subject.removeprefix("segment "): msgspec.json.decode(details).get("digest") for subject, details in rows}
+
+
+_AGAIN: Final = "The next run makes it again."

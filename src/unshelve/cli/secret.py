@@ -1,0 +1,41 @@
+"""`unshelve secret`: values that sources need and nobody should see."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from unshelve.cli.connect import connect, part
+from unshelve.cli.output import HomeOption, JsonOption, result
+from unshelve.cli.places import existing_home
+
+NameArgument = Annotated[str, typer.Argument(help="Capital letters, digits and _, as the solution asks for it.")]
+
+
+def keep(name: NameArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Keep a secret. It is asked for, or read from standard input; never given on the command line."""
+    place = existing_home(home)
+    value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
+    with connect(place.root) as api:
+        kept = api.post(f"/api/secrets/{part(name)}", {"value": value})
+    result(kept, json=json, lines=[f"Kept. A solution reads it by secret({name!r})."])
+
+
+def list_secrets(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the names of the secrets that are kept; values are not shown anywhere."""
+    with connect(existing_home(home).root) as api:
+        found = api.get("/api/secrets")
+    result(found, json=json, lines=[each["name"] for each in found["secrets"]] or ["No secret is kept."])
+
+
+def remove(name: NameArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Forget a secret."""
+    with connect(existing_home(home).root) as api:
+        api.delete(f"/api/secrets/{part(name)}")
+    result({"name": name, "removed": True}, json=json, lines=["Forgotten."])
+
+
+COMMANDS = {"set": keep, "list": list_secrets, "remove": remove}
