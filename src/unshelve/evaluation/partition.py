@@ -20,6 +20,9 @@ from unshelve.evaluation.truth import Flags, Integers, Values, is_class_like
 MIN_ROWS = 10
 """Fewer rows than this are not divided: whatever came of it would say nothing."""
 
+FEW_CLASSES = 20
+"""Whole numbers with at most so many distinct values are stratified as classes are; an amount takes no harm from it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
@@ -98,6 +101,7 @@ def _classes(target: Values, n: int) -> Integers | None:
         raise Refused(f"The target has {len(column):,} values for {n:,} rows.", code="lengths-differ")
     class_like = is_class_like(column)  # refuses missing values
     codes, distinct = pd.factorize(column)
+    class_like = class_like or (column.dtype.kind in "iu" and len(distinct) <= FEW_CLASSES)
     if len(distinct) == 1:
         raise Refused(
             f"The target is {distinct.tolist()[0]!r} in every row: there is nothing to learn.",
@@ -210,7 +214,9 @@ def _moment(text: str, times: pd.Series[Any]) -> float | pd.Timestamp:
             code="not-a-moment",
             hint="Leave the offset out.",
         )
-    return moment.tz_localize(zone) if moment.tzinfo is None else moment
+    if moment.tzinfo is not None:
+        return moment
+    return moment.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")  # the first of two, the next of none
 
 
 def _by_group(split: ByGroup, rows: _Rows) -> Integers:

@@ -53,6 +53,11 @@ def test_a_stratified_split_gives_every_class_its_share_in_both_parts() -> None:
     assert pd.Series(target[parts.test]).value_counts().to_dict() == {"a": 20, "b": 4, "c": 1}
 
 
+def test_classes_written_as_whole_numbers_are_stratified_too() -> None:
+    target = np.repeat([0, 1, 2], [80, 16, 4])
+    assert np.bincount(target[divided(at_random(), target=target, n=100).test]).tolist() == [20, 4, 1]
+
+
 def test_a_class_with_a_single_row_is_learned_from() -> None:
     target = np.array(["a"] * 19 + ["b"] * 20 + ["only"])
     assert 39 in divided(at_random(0.9), target=target, n=40).train
@@ -103,6 +108,14 @@ def test_a_first_moment_is_the_first_of_the_test_rows_for_all_kinds_of_time(time
 def test_a_moment_with_an_offset_is_compared_in_its_own_zone() -> None:
     table = pd.DataFrame({"t": pd.date_range("2013-01-01", periods=12, freq="h", tz="America/New_York")})
     assert divided(by_time("t", test_from="2013-01-01T11:00:00+00:00"), table).test.tolist() == list(range(6, 12))
+
+
+@pytest.mark.parametrize("moment", ["2013-11-03T01:30:00", "2013-03-10T02:30:00"], ids=["twice", "never"])
+def test_a_moment_that_the_clocks_show_twice_or_never_has_a_place(moment: str) -> None:
+    start = pd.Timestamp(moment, tz="UTC") - pd.Timedelta(hours=6)
+    table = pd.DataFrame({"t": pd.date_range(start, periods=30, freq="h").tz_convert("America/New_York")})
+    parts = divided(by_time("t", test_from=moment), table)
+    assert len(parts.train) + len(parts.test) == 30
 
 
 def test_numbers_are_times_too_and_rows_from_until_on_are_in_no_part() -> None:
