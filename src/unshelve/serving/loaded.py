@@ -27,6 +27,10 @@ from unshelve.storage.blobs import BlobStore
 
 SLOW_SECONDS = 0.0005
 """A version that takes longer for one row is answered by a thread of its own."""
+WARM_ROWS = 16
+"""Held-out rows that a version answers when it is loaded."""
+MOST_TOGETHER = 64
+"""Rows of different requests that one call may answer, where that was seen to make no difference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from unshelve.data.check import check_dtypes, check_table
 from unshelve.data.frames import records
 from unshelve.data.profile import learn
 from unshelve.data.tables import Table, columns, first_difference, is_polars, only, take, to_pandas, without
-from unshelve.errors import SchemaMismatch, SolutionInvalid, UserCodeFailed
+from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError, UserCodeFailed
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.schema.decoder import decoder
 from unshelve.schema.schema import FieldType, Schema
@@ -69,16 +69,35 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
     if owned:
         learned = owned_schema(str(owned), learned, to_pandas(train), parameters["model"])
     unused = [name for name in columns(train) if name not in set(learned.names)]
-    fillers = to_pandas(only(take(train, np.zeros(1, dtype=np.int64)), unused)) if unused else None
+    constants, fillers = _fillers(train, unused)
     described = learned.to_json()
     described["order"] = [*columns(train)]
     described["polars"] = is_polars(train)
+    described["constants"] = constants
     outputs: dict[str, Any] = {
         "schema": as_json(described),
         "reference": as_json(reference(to_pandas(train), learned)),
     }
     outputs["fillers"] = fillers if fillers is not None else {}
     return Outputs(outputs)
+
+
+def _fillers(train: Table, unused: list[str]) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """One training row of the columns that no answer depends on: as fields with constants, which a request's table is
+    built with at once, and, for columns that no Schema can describe, as a table."""
+    first = only(take(train, np.zeros(1, dtype=np.int64)), unused) if unused else None
+    if first is None:
+        return {"fields": [], "row": {}}, None
+    plain: dict[str, Any] = {"fields": [], "row": {}}
+    odd = []
+    for name in unused:
+        try:
+            learned = learn(only(first, [name]))
+            plain["row"].update(records(only(first, [name]), learned)[0])
+            plain["fields"].extend(learned.to_json()["fields"])
+        except UnshelveError:
+            odd.append(name)
+    return plain, to_pandas(only(first, odd)) if odd else None
 
 
 def _with_missed(used: tuple[str, ...], sample: Table, run: Callable[[Table], Any]) -> tuple[str, ...]:
