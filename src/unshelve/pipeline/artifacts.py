@@ -44,7 +44,11 @@ CodeOf = Callable[[frozenset[tuple[str, str]]], str | None]
 
 def write_artifact(value: object, blobs: BlobStore, *, code_of: CodeOf | None = None) -> Artifact:
     """Stores a value. Raises Refused for one that cannot be stored or that holds a secret."""
-    encoded = encode(value)
+    return store_encoded(encode(value), blobs, code_of=code_of)
+
+
+def store_encoded(encoded: Encoded, blobs: BlobStore, *, code_of: CodeOf | None = None) -> Artifact:
+    """Stores the bytes of a value."""
     code = code_of(encoded.names) if code_of is not None and encoded.names else None
     return Artifact(
         digest=blobs.put(encoded.data),
@@ -59,7 +63,13 @@ def read_artifact(
     artifact: Artifact, blobs: BlobStore, *, trusted: Callable[[str], bool], find_class: FindClass | None = None
 ) -> object:
     """The value of an artifact. `trusted` is asked before a pickle is loaded; see security.loader."""
-    data = blobs.get(artifact.digest)
+    return decode(artifact, blobs.get(artifact.digest), trusted=trusted, find_class=find_class)
+
+
+def decode(
+    artifact: Artifact, data: bytes, *, trusted: Callable[[str], bool], find_class: FindClass | None = None
+) -> object:
+    """The value of an artifact whose bytes are these."""
     if artifact.kind is ArtifactKind.OBJECT:
         return load(data, digest=artifact.digest, trusted=trusted, find_class=find_class)
     return _READERS[artifact.kind](data)
@@ -72,18 +82,6 @@ def encode(value: object) -> Encoded:
     if writer is None:
         writer = next((_WRITERS[name] for name in map(_name_of, kind.__mro__) if name in _INHERITED), _write_object)
     return writer(value)
-
-
-def describe(value: object) -> str:
-    """What a value is, in a few words, for error reports: "1,200 x 7 table"."""
-    shape = getattr(value, "shape", None)
-    name = type(value).__name__
-    if isinstance(shape, tuple) and all(isinstance(one, int) for one in shape):
-        size = " x ".join(f"{one:,}" for one in shape) or "single"
-        return f"{size} {_WORDS.get(name, name)}"
-    if isinstance(value, str | bytes | list | tuple | dict | set | frozenset):
-        return f"{name} of {len(value):,}"
-    return name
 
 
 def _name_of(kind: type) -> tuple[str, str]:
@@ -291,8 +289,6 @@ def _read_bytes(data: bytes) -> object:
 
 
 _NPY_KINDS: Final = frozenset("biufcmMSUV")
-_WORDS: Final[Mapping[str, str]] = {"DataFrame": "table", "Series": "series", "ndarray": "array", "Table": "table"}
-
 _WRITERS: Final[Mapping[tuple[str, str], Callable[[Any], Encoded]]] = {
     **{("builtins", name): _write_json for name in ("NoneType", "bool", "int", "float", "str", "list", "dict")},
     ("builtins", "bytes"): _write_bytes,

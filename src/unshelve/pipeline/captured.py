@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 from unshelve.security.secrets import redact
 
@@ -92,18 +92,27 @@ class _Bytes(io.RawIOBase):
         return len(whole)
 
 
-@contextmanager
-def captured(text: CapturedText) -> Iterator[None]:
-    """Sends what is printed and warned inside the block to `text`."""
-    before: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
-    sys.stdout = sys.stderr = text
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _shown_in(text)
-            yield
-    finally:
-        sys.stdout, sys.stderr = before
-        text.finish()
+class Captured:
+    """Sends what is printed and warned inside a `with` block to a `CapturedText`."""
+
+    def __init__(self, text: CapturedText) -> None:
+        self._text = text
+        self._show = _shown_in(text)
+
+    def __enter__(self) -> None:
+        self._before = (sys.stdout, sys.stderr)
+        sys.stdout = sys.stderr = self._text
+        # Entering makes each warning be shown once more, also one that an earlier step has shown.
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.showwarning = self._show
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._warnings.__exit__(kind, error, trace)
+        sys.stdout, sys.stderr = self._before
+        self._text.finish()
 
 
 def _shown_in(text: CapturedText) -> Callable[..., None]:

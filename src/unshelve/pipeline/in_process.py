@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unshelve.clock import Clock, SystemClock
-from unshelve.pipeline.captured import CapturedText, captured
+from unshelve.pipeline.captured import Captured, CapturedText
 from unshelve.pipeline.executor import Ended, Order, Progressed, Report, Started
 from unshelve.pipeline.outputs import call_function
 from unshelve.pipeline.performing import Functions, Operations, Performer
@@ -34,6 +34,7 @@ class InProcess:
         self._clock = clock or SystemClock()
         self._written: list[bytes] = []
         self._text = CapturedText(self._written.append)
+        self._captured = Captured(self._text)
         self._order: Order | None = None
 
     @property
@@ -53,7 +54,7 @@ class InProcess:
         self._written.clear()
         self._text.begin()
         began = self._clock.monotonic()
-        with captured(self._text):
+        with self._captured:
             outputs, error = self._performer.perform(
                 order, lambda done, of: moves.append(Progressed(order.number, done, of))
             )

@@ -44,6 +44,19 @@ class Artifact:
         """What the keys of later steps hold: equal identities are equal values."""
         return f"{self.kind}:{self.digest}:{self.code}" if self.code else f"{self.kind}:{self.digest}"
 
+    @property
+    def words(self) -> str:
+        """What the value is, in a few words: "1,200 x 7 table"."""
+        told = self.summary
+        if "rows" in told:
+            width = f" x {told['width']:,}" if "width" in told else ""
+            return f"{told['rows']:,}{width} {'series' if self.kind is ArtifactKind.SERIES else 'table'}"
+        if self.kind is ArtifactKind.ARRAY and isinstance(told.get("shape"), list | tuple):
+            size = " x ".join(f"{one:,}" for one in told["shape"]) or "single"  # type: ignore[attr-defined]  # a list
+            return f"{size} array"
+        length = f" of {told['length']:,}" if "length" in told else ""
+        return f"{told.get('type', self.kind.value)}{length}"
+
     def to_json(self) -> dict[str, object]:
         """The artifact as JSON values."""
         value: dict[str, object] = {

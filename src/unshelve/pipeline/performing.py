@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from unshelve.errors import NotFound, Refused, SolutionInvalid, UserCodeFailed
 from unshelve.ids import digest_json
-from unshelve.pipeline.artifacts import describe, read_artifact, write_artifact
+from unshelve.pipeline.artifacts import decode, encode, store_encoded
 from unshelve.pipeline.boundary import report_of
 from unshelve.pipeline.code import Project
 from unshelve.pipeline.executor import Order
@@ -29,6 +29,9 @@ Work = tuple[Mapping[str, Artifact], StepError | None]
 _TABLES_BYTES: Final = 256_000_000
 """How much of the tables that tasks read is kept for the next task of the same worker."""
 
+_SMALL_BYTES: Final = 16_384
+_MOST_SMALL: Final = 1_000
+
 
 class Performer:
     """Carries out tasks with one solution's functions."""
@@ -39,24 +42,22 @@ class Performer:
         self._operations = operations
         self._blobs = blobs
         self._tables = _Tables(blobs)
+        self._small: dict[str, bytes] = {}
         self._project: Project | None = None
 
     def perform(self, order: Order, progress: Progress) -> Work:
         """Does the work of an order. Whatever goes wrong with it is its error; only a KeyboardInterrupt comes out."""
-        task = order.task
-        shapes: dict[str, str] = {}
         try:
-            values = {name: self._read(artifact) for name, artifact in order.inputs.items()}
-            shapes = {name: describe(value) for name, value in values.items()}
-            value = self._call(order, values, progress)
-            return self._store(task, value), None
+            return self._store(order.task, self._call(order, progress)), None
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the edge around user code; it is reported, not hidden
-            return {}, report_of(error, step=task.title, folder=self._folder, inputs=shapes)
+            inputs = {name: artifact.words for name, artifact in order.inputs.items()}
+            return {}, report_of(error, step=order.task.title, folder=self._folder, inputs=inputs)
 
-    def _call(self, order: Order, values: dict[str, object], progress: Progress) -> object:
+    def _call(self, order: Order, progress: Progress) -> object:
         task = order.task
+        values = {name: self._read(artifact) for name, artifact in order.inputs.items()}
         operation = self._operations.get(task.operation)
         if operation is None:
             raise SolutionInvalid(f"Step {task.title} asks for {task.operation}, which is no operation.")
@@ -68,8 +69,7 @@ class Performer:
             identities={name: artifact.identity for name, artifact in order.inputs.items()},
             progress=progress,
         )
-        # A step may change what it is given, and the task's own parameters must stay what they are.
-        return operation(self._function(task), values, deepcopy(dict(task.parameters)), context)
+        return operation(self._function(task), values, _own_copy(task.parameters), context)
 
     def _function(self, task: Task) -> Callable[..., object]:
         if task.function is None:
@@ -86,8 +86,11 @@ class Performer:
     def _read(self, artifact: Artifact) -> object:
         if artifact.kind in _TABLE_KINDS:
             return self._tables.read(artifact)
+        data = self._small.get(artifact.digest)
+        if data is None:
+            data = self._blobs.get(artifact.digest)
         # Control names only what this server's own runs made, and that is what is trusted.
-        return read_artifact(artifact, self._blobs, trusted=lambda digest: digest == artifact.digest)
+        return decode(artifact, data, trusted=lambda digest: digest == artifact.digest)
 
     def _store(self, task: Task, value: object) -> dict[str, Artifact]:
         values = value.values if isinstance(value, Outputs) else {WHOLE: value}
@@ -101,13 +104,22 @@ class Performer:
                     hint="Does it end without a return statement?",
                 )
             try:
-                stored[name] = write_artifact(one, self._blobs, code_of=self._code_of)
+                encoded = encode(one)
+                stored[name] = store_encoded(encoded, self._blobs, code_of=self._code_of)
             except Refused as error:
                 whole = f"{name} of step {task.title}" if name else f"what step {task.title} returned"
                 raise UserCodeFailed(
                     f"Cannot keep {whole}: {error.message}", code=error.subject_code, hint=error.hint
                 ) from error
+            self._remember(stored[name].digest, encoded.data)
         return stored
+
+    def _remember(self, digest: str, data: bytes) -> None:
+        """Keeps the bytes of a small value, which the next task is likely to ask for."""
+        if len(data) <= _SMALL_BYTES:
+            if len(self._small) >= _MOST_SMALL:
+                self._small.clear()
+            self._small[digest] = data
 
     def _code_of(self, names: frozenset[tuple[str, str]]) -> str | None:
         """The digest of the solution's own code behind the classes of a pickle."""
@@ -152,6 +164,15 @@ class _Tables:
         while self._bytes > _TABLES_BYTES:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.nbytes
+
+
+def _own_copy(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters for one call: a step may change what it is given, and the task's must stay what they are."""
+    copied = dict(parameters)
+    for name, value in copied.items():
+        if isinstance(value, list | dict):
+            copied[name] = deepcopy(value)
+    return copied
 
 
 def _no_function(*_: object, **__: object) -> object:

@@ -19,6 +19,7 @@ from unshelve.storage.database import Database
 
 _LONGEST_WAIT_SECONDS: Final = 0.05
 _MOST_WAITING: Final = 100
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class Recorder:
@@ -30,69 +31,67 @@ class Recorder:
         self._clock = clock
         self._listener = listener
         self._rows: list[dict[str, object]] = []
-        self._results: list[StoredResult] = []
-        self._events: list[RunEvent] = []
+        self._results: list[tuple[Key, str, str]] = []
+        self._ended: list[StepOutcome] = []
         self._position = 0
-        self._since: float | None = None
-        self._seconds = 0.0
+        self._due = 0.0
 
     def add(self, step: StepOutcome, key: Key | None = None) -> None:
         """Takes an ended task; `key` is given when its result is to be stored."""
-        outputs = msgspec.json.encode(step.outputs).decode() if step.outputs else None
-        self._rows.append(_row(step, self._position, outputs))
+        now = self._clock.monotonic()
+        if not self._rows:
+            self._due = now + _LONGEST_WAIT_SECONDS
+        outputs = _ENCODER.encode(step.outputs).decode() if step.outputs else None
+        self._rows.append(_row(self._request.run_id, step, self._position, outputs))
         self._position += 1
-        now = self._clock.now()
-        if key is not None:
-            self._results.append(
-                StoredResult(key.digest, step.task, outputs or "{}", key.parts, self._request.run_id, time_text(now))
-            )
-            self._seconds += step.seconds or 0.0
         if self._listener is not None:
-            self._events.append(
-                RunEvent(run_id=self._request.run_id, kind=RunEventKind.ENDED, at=now, task=step.task, outcome=step)
-            )
-        if self._since is None:
-            self._since = self._clock.monotonic()
+            self._ended.append(step)
+        if key is not None:
+            self._results.append((key, step.task, outputs or "{}"))
+            # Work that took long is not left waiting: what it took is taken off the time that is left.
+            self._due -= step.seconds or 0.0
+            if len(self._results) >= _MOST_WAITING:
+                self._due = now
 
     def tell(self, kind: RunEventKind, *, task: str = "", done: int = 0, of: int = 0, text: str = "") -> None:
         """Tells the listener at once what is not recorded: that a task began, or how far it is."""
         if self._listener is not None:
+            at = self._clock.now()
             self._listener(
-                RunEvent(
-                    run_id=self._request.run_id, kind=kind, at=self._clock.now(), task=task, done=done, of=of, text=text
-                )
+                RunEvent(run_id=self._request.run_id, kind=kind, at=at, task=task, done=done, of=of, text=text)
             )
 
     def due_in(self) -> float | None:
         """How soon what waits must be written; None when nothing waits."""
-        if self._since is None:
-            return None
-        if self._seconds >= _LONGEST_WAIT_SECONDS or len(self._results) >= _MOST_WAITING:
-            return 0.0
-        return max(0.0, self._since + _LONGEST_WAIT_SECONDS - self._clock.monotonic())
+        return max(0.0, self._due - self._clock.monotonic()) if self._rows else None
 
     def flush_if_due(self) -> None:
         """Writes what waits if it waited long enough."""
-        if self.due_in() == 0.0:
+        if self._rows and self._clock.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
         """Writes what waits, results before steps in one transaction, and then announces it."""
-        if self._since is None:
+        if not self._rows:
             return
+        now = self._clock.now()
+        made_at, run_id = time_text(now), self._request.run_id
+        results = [
+            StoredResult(key.digest, task, outputs, key.parts, run_id, made_at) for key, task, outputs in self._results
+        ]
         with self._database.write() as connection:
-            keep_results(connection, self._request.solution, self._results)
-            record(connection, self._request.run_id, self._rows)
-        events, self._events = self._events, []
-        self._rows, self._results, self._since, self._seconds = [], [], None, 0.0
+            keep_results(connection, self._request.solution, results)
+            record(connection, self._rows)
+        self._rows, self._results = [], []
+        ended, self._ended = self._ended, []
         if self._listener is not None:
-            for event in events:
-                self._listener(event)
+            for step in ended:
+                self._listener(RunEvent(run_id=run_id, kind=RunEventKind.ENDED, at=now, task=step.task, outcome=step))
 
 
-def _row(step: StepOutcome, position: int, outputs: str | None) -> dict[str, object]:
-    error = step.error
+def _row(run_id: str, step: StepOutcome, position: int, outputs: str | None) -> dict[str, object]:
     return {
+        "run_id": run_id,
         "task": step.task,
         "position": position,
         "state": step.state.value,
@@ -104,5 +103,5 @@ def _row(step: StepOutcome, position: int, outputs: str | None) -> dict[str, obj
         "peak_bytes": step.peak_bytes,
         "attempts": step.attempts,
         "log": step.log,
-        "error": None if error is None else msgspec.json.encode(error).decode(),
+        "error": None if step.error is None else _ENCODER.encode(step.error).decode(),
     }

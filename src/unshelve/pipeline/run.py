@@ -107,6 +107,7 @@ class _Execution:
         self.delayed: list[tuple[float, int, _Job]] = []
         self.running: dict[int, _Job] = {}
         self.orders = 0
+        self.began = engine.clock.now()
 
     def run(self) -> RunOutcome:
         began = self.clock.monotonic()
@@ -172,7 +173,8 @@ class _Execution:
                 self._refuse(name, parameter, owner, output)
                 return
             inputs[parameter] = artifact
-        decision = decide(task, inputs, self.request, self.memory, self.clock.now())
+        now = self.began if task.fresh_seconds is None else self.clock.now()
+        decision = decide(task, inputs, self.request, self.memory, now)
         if decision.action is Action.REUSE and decision.known is not None:
             outcome = StepOutcome(
                 task=name,

@@ -24,7 +24,7 @@ from typing import Final
 
 from unshelve.clock import SystemClock
 from unshelve.pipeline.boundary import report_of
-from unshelve.pipeline.captured import CapturedText, captured
+from unshelve.pipeline.captured import Captured, CapturedText
 from unshelve.pipeline.channel import Inbox, LoadFailed, Message, Ready, Setup, send
 from unshelve.pipeline.executor import Ended, Order, Progressed, Started
 from unshelve.pipeline.performing import Performer
@@ -47,7 +47,7 @@ def main(argument: str) -> None:
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, messages), name="unshelve-control", daemon=True).start()
     text = CapturedText(lambda data: os.write(_OUT, data))
-    with captured(text):
+    with Captured(text):
         performer = _loaded(messages.get(), connection)
         while performer is not None:
             message = messages.get()

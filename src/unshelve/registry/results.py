@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from unshelve.registry.bulk import put_rows
 from unshelve.registry.runs import digests_in
 from unshelve.registry.tables import result
 
@@ -59,14 +59,19 @@ def newest_of_task(connection: Connection, solution: str, task: str) -> StoredRe
 
 def keep_results(connection: Connection, solution: str, results: Sequence[StoredResult]) -> None:
     """Stores results; one under a known key takes the place of what was there."""
-    if not results:
-        return
-    table = postgresql.insert(result) if connection.dialect.name == "postgresql" else sqlite.insert(result)
-    replaced = {name: table.excluded[name] for name in ("outputs", "parts", "run_id", "made_at")}
-    connection.execute(
-        table.on_conflict_do_update(index_elements=["key"], set_=replaced),
-        [{**row._asdict(), "solution": solution} for row in results],
-    )
+    rows = [
+        {
+            "key": row.key,
+            "solution": solution,
+            "task": row.task,
+            "outputs": row.outputs,
+            "parts": row.parts,
+            "run_id": row.run_id,
+            "made_at": row.made_at,
+        }
+        for row in results
+    ]
+    put_rows(connection, result, rows, replace=("outputs", "parts", "run_id", "made_at"))
 
 
 def forget_results(connection: Connection, solution: str, *, task: str | None = None) -> int:

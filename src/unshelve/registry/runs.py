@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from unshelve.clock import milliseconds
 from unshelve.errors import NotFound
 from unshelve.ids import canonical_json, new_id
+from unshelve.registry.bulk import add_rows
 from unshelve.registry.tables import run, run_step
 
 RESUMABLE_FOR: Final = timedelta(days=1)
@@ -136,16 +136,15 @@ def start(
         raise _unknown(run_id)
 
 
-def record(connection: Connection, run_id: str, steps: Sequence[Mapping[str, object]]) -> None:
+def record(connection: Connection, steps: Sequence[Mapping[str, object]]) -> None:
     """Adds rows of ended tasks, as `step_row` makes them. A task that is recorded already is left as it is."""
-    if steps:
-        table = postgresql.insert(run_step) if connection.dialect.name == "postgresql" else sqlite.insert(run_step)
-        connection.execute(table.on_conflict_do_nothing(), [{"run_id": run_id, **step} for step in steps])
+    add_rows(connection, run_step, steps)
 
 
-def step_row(step: RunStep, position: int) -> dict[str, object]:
-    """A step as its row in the table, without the run. `position` counts the ended tasks of the run."""
+def step_row(run_id: str, step: RunStep, position: int) -> dict[str, object]:
+    """A step of a run as its row in the table. `position` counts the ended tasks of the run."""
     return {
+        "run_id": run_id,
         "task": step.task,
         "position": position,
         "state": step.state.value,
@@ -277,7 +276,8 @@ def digests_in(outputs: str) -> Iterable[str]:
 
 def time_text(moment: datetime) -> str:
     """A moment as the tables hold it: UTC with microseconds, so that texts sort as times do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    whole = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return whole.isoformat(timespec="microseconds")
 
 
 def _time(text: str | None) -> datetime | None:

@@ -18,7 +18,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from unshelve.errors import Refused, Untrusted
-from unshelve.pipeline.artifacts import describe, encode, read_artifact, write_artifact
+from unshelve.pipeline.artifacts import encode, read_artifact, write_artifact
 from unshelve.pipeline.kinds import Artifact, ArtifactKind, artifact_from_json
 from unshelve.storage.blobs import FolderBlobs
 
@@ -180,16 +180,19 @@ def test_a_secret_is_never_stored(blobs: FolderBlobs, monkeypatch: pytest.Monkey
     ("value", "words"),
     [
         (pd.DataFrame({"a": range(1200)}), "1,200 x 1 table"),
-        (np.zeros(3), "3 array"),
+        (pd.DataFrame({"a": [[]]}), "1 x 1 table"),
+        (np.zeros((3, 1000)), "3 x 1,000 array"),
+        (np.array(1.0), "single array"),
         (pd.Series([1]), "1 series"),
-        ("abc", "str of 3"),
+        ("abc", "str"),
+        (list(range(1000)), "list of 1,000"),
         (None, "NoneType"),
-        (LogisticRegression(), "LogisticRegression"),
-        (np.float64(1), "single float64"),
+        (LogisticRegression(), "sklearn.linear_model._logistic.LogisticRegression"),
+        (np.float64(1), "float64"),
     ],
 )
-def test_a_value_is_described_in_a_few_words(value: object, words: str) -> None:
-    assert describe(value) == words
+def test_a_value_is_described_in_a_few_words(value: object, words: str, blobs: FolderBlobs) -> None:
+    assert write_artifact(value, blobs).words == words
 
 
 @pytest.fixture(scope="module")

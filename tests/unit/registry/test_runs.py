@@ -97,8 +97,8 @@ def test_steps_are_read_back_in_the_order_in_which_they_ended(database: Database
     run = queued(database, start=True)
     cached = RunStep(task="a", state=StepState.CACHED, reason="unchanged")
     with database.write() as connection:
-        runs.record(connection, run.id, [runs.step_row(STEP, 0), runs.step_row(cached, 1)])
-        runs.record(connection, run.id, [runs.step_row(STEP, 0)])
+        runs.record(connection, [runs.step_row(run.id, STEP, 0), runs.step_row(run.id, cached, 1)])
+        runs.record(connection, [runs.step_row(run.id, STEP, 0)])
     with database.read() as connection:
         assert runs.steps_of(connection, run.id) == [STEP, cached]
         assert runs.step_of(connection, run.id, "features") == STEP
@@ -152,7 +152,7 @@ def test_the_usual_time_of_a_task_is_that_of_its_last_run(database: Database) ->
         run = queued(database, at=NOON + timedelta(minutes=minute), start=True)
         ran = RunStep(task="a", state=StepState.RAN, reason="", seconds=seconds)
         with database.write() as connection:
-            runs.record(connection, run.id, [runs.step_row(ran, 0), runs.step_row(STEP, 1)])
+            runs.record(connection, [runs.step_row(run.id, ran, 0), runs.step_row(run.id, STEP, 1)])
     with database.read() as connection:
         assert runs.usual_seconds(connection, "flights") == {"a": 2.0}
 
