@@ -9,8 +9,8 @@ import typer
 
 from unshelve.cli.output import JsonOption, result
 from unshelve.solution.check import check
-from unshelve.solution.control import solution_folder
 from unshelve.solution.declaring import declaration_of
+from unshelve.solution.files import solution_folder
 
 
 def command(

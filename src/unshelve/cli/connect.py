@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -23,12 +24,7 @@ from unshelve.clock import SystemClock
 from unshelve.errors import HomeInUse, UnshelveError
 from unshelve.security.actors import LOCAL
 from unshelve.security.delegation import Delegation
-from unshelve.solution.control import Control
-from unshelve.solution.runner import Runner
 from unshelve.storage.home import Home
-from unshelve.web.app import build
-from unshelve.web.live import LiveRuns
-from unshelve.web.server import site_for
 
 USUAL_ADDRESS: Final = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS: Final = 60.0
@@ -82,17 +78,18 @@ class Api:
 def connect(path: Path) -> Iterator[Api]:
     """The API of a home, served or not. Raises NotFound where there is no home, HomeInUse where nobody answers."""
     home = Home.open(path)
+    address = address_of(home) or USUAL_ADDRESS
     try:
-        control = Control.open(home.root)
+        home.lock().release()
     except HomeInUse as held:
-        with _over_socket(home, held) as api:
+        with _over_socket(home, address, held) as api:
             yield api
         return
-    with control:
-        site = site_for(control, Runner(control, lambda _event: None), LiveRuns(), Delegation.load_or_create(home.keys))
+    # Imported here because it brings the whole server, which a verb that asks a served home does not need.
+    within = import_module("unshelve.cli.within")
+    with within.application(home) as app:
         # What goes wrong is answered like any other request, not raised through the client.
-        transport = httpx.ASGITransport(build(site), raise_app_exceptions=False)
-        with Api(home, transport, address_of(home) or USUAL_ADDRESS) as api:
+        with Api(home, httpx.ASGITransport(app, raise_app_exceptions=False), address) as api:
             yield api
 
 
@@ -102,10 +99,10 @@ def part(text: str) -> str:
 
 
 @contextmanager
-def _over_socket(home: Home, held: HomeInUse) -> Iterator[Api]:
+def _over_socket(home: Home, address: str, held: HomeInUse) -> Iterator[Api]:
     socket = home.root / "run" / "control.sock"
     try:
-        with Api(home, httpx.AsyncHTTPTransport(uds=str(socket)), address_of(home) or USUAL_ADDRESS) as api:
+        with Api(home, httpx.AsyncHTTPTransport(uds=str(socket)), address) as api:
             yield api
     except httpx.TransportError as error:
         raise HomeInUse(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from unshelve.solution.control import solution_folder
+from unshelve.solution.files import solution_folder
 from unshelve.storage.home import Home
 
 

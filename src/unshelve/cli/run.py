@@ -14,9 +14,10 @@ from unshelve.cli.progress import RunProgress
 from unshelve.errors import Refused
 from unshelve.registry.runs import RunState, usual_seconds
 from unshelve.security.actors import LOCAL
-from unshelve.solution.control import Cause, Control, solution_folder
+from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaring import declaration_of
 from unshelve.solution.explaining import explain_run
+from unshelve.solution.files import solution_folder
 from unshelve.solution.running import RunResult, run_solution
 
 

@@ -17,9 +17,10 @@ from unshelve.registry.releases import releases
 from unshelve.registry.runs import Run, usual_seconds
 from unshelve.security.actors import LOCAL
 from unshelve.solution.check import check
-from unshelve.solution.control import Cause, Control, solution_folder
+from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of
+from unshelve.solution.files import solution_folder
 from unshelve.solution.findings import refuse
 from unshelve.solution.runner import Runner
 from unshelve.solution.running import RunResult, keep_solution

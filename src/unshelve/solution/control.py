@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 
 from unshelve.clock import Clock, SystemClock
-from unshelve.errors import NotFound
 from unshelve.pipeline.pool import PoolLimits, WorkerPool
 from unshelve.predictions.log import Flush, LogSettings
 from unshelve.registry.runs import interrupt_open_runs
@@ -160,16 +159,6 @@ class _BriefAnswers:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-def solution_folder(path: Path) -> Path:
-    """The folder of a solution that a person named: itself, or the folder of the solution.py that was named."""
-    folder = path.parent if path.name == "solution.py" else path
-    if not folder.is_dir():
-        raise NotFound(
-            f"There is no folder {folder}.", code="solution-folder-not-found", hint="`unshelve new NAME` makes one."
-        )
-    return folder.resolve()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unshelve.errors import NotFound
 from unshelve.ids import digest, digest_json
 
 SOLUTION_FILE = "solution.py"
@@ -18,3 +19,13 @@ def code_files(folder: Path) -> tuple[dict[str, bytes], str]:
         if SKIPPED_FOLDERS.isdisjoint(parts) and not any(part.startswith("test") for part in parts):
             found["/".join(parts)] = path.read_bytes()
     return found, digest_json({path: digest(data) for path, data in found.items()})
+
+
+def solution_folder(path: Path) -> Path:
+    """The folder of a solution that a person named: itself, or the folder of the solution.py that was named."""
+    folder = path.parent if path.name == "solution.py" else path
+    if not folder.is_dir():
+        raise NotFound(
+            f"There is no folder {folder}.", code="solution-folder-not-found", hint="`unshelve new NAME` makes one."
+        )
+    return folder.resolve()

@@ -6,6 +6,7 @@ Run as `python -m unshelve.solution.scoring_process`; `scoring.py` starts it and
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from unshelve.registry.versions import Version, get_version
 from unshelve.schema.decoder import Decoder, decoder
 from unshelve.schema.near import near
 from unshelve.schema.rows import Rows
-from unshelve.schema.schema import TEXTS, Schema
+from unshelve.schema.schema import NUMBERS, TEXTS, Schema
 from unshelve.security.actors import LOCAL, Actor
 from unshelve.security.delegation import Delegation
 from unshelve.security.paths import file_name
@@ -44,6 +45,8 @@ BATCH: Final = 500
 """Rows that are asked at a time."""
 MOST_PROBLEMS: Final = 20
 """Problems that are told; all of them are in the file."""
+
+_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,300}(\.\d*)?([eE][+-]?\d{1,3})?\s*")
 
 Row = Mapping[str, Any]
 
@@ -195,7 +198,19 @@ def _rows(file: FileTable, schema: Schema, name: str) -> list[dict[str, Any]]:
             near=near(gone[0], there),
             hint=f"It must have {', '.join(needed)}.",
         )
-    return records(file.table, schema)
+    rows = records(file.table, schema)
+    if file.kind is FileKind.CSV:
+        _read_numbers(rows, [one.name for one in schema.fields if one.type in NUMBERS])
+    return rows
+
+
+def _read_numbers(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """One cell that is no number makes a CSV column one of texts: the others are numbers all the same."""
+    for row in rows:
+        for name in names:
+            value = row.get(name)
+            if isinstance(value, str) and _NUMBER.fullmatch(value):
+                row[name] = float(value) if set(value) & set(".eE") else int(value)
 
 
 def _answer_some(places: Sequence[int], sent: Sequence[Row], reader: Decoder, asks: _Asks, found: _Answered) -> None:
