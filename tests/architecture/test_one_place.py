@@ -72,6 +72,7 @@ RULES = {
         ),
         {
             "security.fetch": "the one place",
+            "cli.connect": "asks control at its own socket in the home, or the application in this process",
             "serving.asker": "asks this server's own answer processes, at an address that the server itself gave them",
         },
     ),

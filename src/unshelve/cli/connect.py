@@ -40,7 +40,7 @@ class Api:
         self._delegation = Delegation.load_or_create(home.keys)
         self._runner = asyncio.Runner()
         # The address is what links are made with.
-        self._client = httpx.AsyncClient(transport=transport, base_url=address, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.AsyncClient(transport=transport, base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False)
 
     def get(self, path: str, **query: object) -> Json:
         """What a GET answers."""
@@ -87,10 +87,12 @@ def connect(path: Path) -> Iterator[Api]:
         return
     # Imported here because it brings the whole server, which a verb that asks a served home does not need.
     within = import_module("unshelve.cli.within")
-    with within.application(home) as app:
+    with (
+        within.application(home) as app,
         # What goes wrong is answered like any other request, not raised through the client.
-        with Api(home, httpx.ASGITransport(app, raise_app_exceptions=False), address) as api:
-            yield api
+        Api(home, httpx.ASGITransport(app, raise_app_exceptions=False), address) as api,
+    ):
+        yield api
 
 
 def part(text: str) -> str:

@@ -1,0 +1,85 @@
+"""The demo: brings the flights solution up from its data. With --check it asks once, prints the answer and stops."""
+
+from __future__ import annotations
+
+import argparse
+import http.cookiejar
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "flights"
+WAIT_SECONDS = 600
+FLIGHT = {
+    "departs": "2013-12-23T19:10:00",
+    "carrier": "EV",
+    "origin": "EWR",
+    "dest": "DCA",
+    "tailnum": "N14228",
+    "temp": 41.0,
+    "humid": 92.0,
+    "wind_speed": 17.3,
+    "wind_gust": 25.3,
+    "precip": 0.1,
+    "pressure": 1008.4,
+    "visib": 3.0,
+}
+
+
+def main() -> int:
+    """Run the demo; 0 when all was right."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--port", type=int, default=8000)
+    given = parser.parse_args()
+    command = [sys.executable, "-m", "unshelve.cli.main", "up", str(FOLDER), "--port", str(given.port)]
+    if not given.check:
+        return subprocess.call(command)
+    start = time.monotonic()
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True) as up:
+        try:
+            said = json.loads(up.stdout.readline() if up.stdout else "{}")
+            if not said.get("ready"):
+                print(f"It did not become ready: {said}", file=sys.stderr)
+                return 1
+            print(f"Ready at {said['url']} after {time.monotonic() - start:.1f} s")
+            right = ask(said["url"], said["sign_in"])
+        finally:
+            up.terminate()
+            code = up.wait(timeout=60)
+    print(f"Stopped after {time.monotonic() - start:.1f} s with {code}")
+    return 0 if right and code == 0 else 1
+
+
+def ask(url: str, link: str) -> bool:
+    """Sign in by the link as a browser does, make an API key, and ask all three for one flight."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    browser.open(link).read()
+    page = browser.open(urllib.request.Request(link, data=b"", headers={"origin": url})).read().decode()
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    if token is None:
+        print("Signing in failed.", file=sys.stderr)
+        return False
+    made = urllib.request.Request(
+        f"{url}/api/keys",
+        data=json.dumps({"name": "demo", "role": "user"}).encode(),
+        headers={"content-type": "application/json", "origin": url, "x-csrf-token": token[1]},
+    )
+    key = json.load(browser.open(made))["key"]
+    for model in ("flights.lateness", "flights.delay", "flights.advice"):
+        asked = urllib.request.Request(
+            f"{url}/api/models/{model}/predict",
+            data=json.dumps({"rows": [FLIGHT]}).encode(),
+            headers={"content-type": "application/json", "authorization": f"Bearer {key}"},
+        )
+        answer = json.load(urllib.request.urlopen(asked))
+        print(f"{model}: {json.dumps(answer['answers'][0])}")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
