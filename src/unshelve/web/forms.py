@@ -264,7 +264,8 @@ def _problems(error: SchemaMismatch) -> Sequence[Mapping[str, object]]:
 
 def _said(field: Field, problem: Mapping[str, object]) -> str:
     told = str(problem.get("problem", "cannot be used")).rstrip(".")
-    told = f"{told[:1].upper()}{told[1:]}."
+    given = problem.get("given")
+    told = f"{given} was given; it {told}." if given is not None else f"{told[:1].upper()}{told[1:]}."
     near = problem.get("near")
     if isinstance(near, list | tuple) and near:
         told += f" Near: {sentence([str(one) for one in near], 'or')}."
@@ -296,27 +297,29 @@ def _as_integer(_field: Field, text: str) -> JsonValue:
 
 def _as_float(_field: Field, text: str) -> JsonValue:
     plain = _plain_number(text)
+    if re.fullmatch(r"[+-]?\d{1,15}", plain):
+        return int(plain)
     return float(plain) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", plain) else text
 
 
 def _as_floats(field: Field, text: str) -> JsonValue:
     parts = [part for part in re.split(r"[;\s,]+", text.strip().strip("[]")) if part]
     numbers = [_as_float(field, part) for part in parts]
-    if all(isinstance(number, float) for number in numbers):
-        return [number for number in numbers if isinstance(number, float)]
+    if all(isinstance(number, int | float) for number in numbers):
+        return [float(number) for number in numbers if isinstance(number, int | float)]
     return parts
 
 
 def _as_moment(field: Field, text: str) -> JsonValue:
     text = text.strip()
-    if field.zone is None:
-        return text
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return text
     if at.tzinfo is not None:
         return text
+    if field.zone is None:
+        return at.isoformat()  # a browser leaves the seconds out, and the decoder wants them
     return at.replace(tzinfo=_zone(field.zone)).isoformat()
 
 

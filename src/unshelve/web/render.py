@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -55,6 +55,7 @@ def environment() -> Environment:
         "size": wording.size,
         "short": wording.short,
         "words": wording.words,
+        "prose": prose,
     }
     return made
 
@@ -121,6 +122,14 @@ def twin(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [twin(item) for item in value]
     return str(value)
+
+
+def prose(text: str) -> Markup:
+    """A sentence with what stands between backticks as code; everything else is escaped."""
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("".join(part if place % 2 == 0 else f"<code>{part}</code>" for place, part in enumerate(parts)))  # noqa: S704
 
 
 def _sprite() -> Markup:

@@ -50,12 +50,17 @@ def voice_of(name: str, target: str | None, manifest: Manifest, evaluation: Eval
     unit = (evaluation.signature.unit if evaluation else None) or ""
     return Voice(
         name=name,
-        positive=words(target).lower() if target else "",
+        positive=positive_word(target),
         unit=unit,
         yes=classes[-1] if len(classes) == 2 else True,
         threshold=_threshold(manifest, evaluation),
         evaluation=evaluation,
     )
+
+
+def positive_word(target: str | None) -> str:
+    """The word for what a target says when it is so: `is_late` and `late` are "late"."""
+    return words(target).lower().removeprefix("is ") if target else ""
 
 
 def short(answer: Mapping[str, Any], voice: Voice) -> str:

@@ -53,8 +53,8 @@ class Runs(Protocol):
 class WebSettings:
     """What is set about the pages. Sizes are in bytes."""
 
-    most_form_bytes: int = 2 * 2**20
-    most_file_bytes: int = 256 * 2**20
+    most_form_bytes: int = 2_000_000
+    most_file_bytes: int = 250_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

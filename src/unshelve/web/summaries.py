@@ -9,7 +9,7 @@ from typing import Any
 from unshelve.registry.versions import Attestation, Version
 from unshelve.web import states
 from unshelve.web.states import State
-from unshelve.web.wording import interval, measure, words
+from unshelve.web.wording import interval, score, words
 
 _UNNAMED = frozenset({"", "share", "nats", "target"})
 
@@ -36,7 +36,7 @@ def headline(version: Version | None) -> Headline:
     return Headline(
         name=words(str(found["name"])),
         value=found["value"],
-        text=measure(found["value"], shown_unit(found.get("unit"))),
+        text=score(found["value"], shown_unit(found.get("unit"))),
         note=" · ".join(note for note in notes if note),
     )
 
@@ -54,4 +54,4 @@ def shown_unit(unit: str | None) -> str:
 
 
 def _baseline(found: Any) -> str:  # JSON of a summary
-    return f"baseline {measure(found['value'])}" if isinstance(found, Mapping) else ""
+    return f"baseline {score(found['value'])}" if isinstance(found, Mapping) else ""

@@ -46,6 +46,13 @@ def measure(value: float | None, unit: str | None = None) -> str:
     return _unit(_signed(_digits(float(value))), unit)
 
 
+def score(value: float | None, unit: str | None = None) -> str:
+    """A measure of a model: three decimals where it is at most 1, so that columns of them line up; else `measure`."""
+    if value is None or not math.isfinite(value) or unit or abs(value) > 1:
+        return measure(value, unit)
+    return _signed(f"{value:.3f}")
+
+
 def exact(value: object) -> str:
     """A value as it was given, shortest form that reads back the same; a missing one is a dash."""
     if value is None:
@@ -63,7 +70,7 @@ def interval(low: float | None, high: float | None) -> str:
     """An interval: `0.731 to 0.741`, or nothing where there is none."""
     if low is None or high is None:
         return ""
-    return f"{measure(low)} to {measure(high)}"
+    return f"{score(low)} to {score(high)}"
 
 
 def duration(seconds: float | None) -> str:
@@ -170,8 +177,9 @@ def _digits(value: float) -> str:
         return f"{value:.1e}"
     if value == round(value):
         return f"{value:,.0f}"
-    if value == round(value, 1) and size_of >= 1:
-        return f"{value:,.1f}"
+    for decimals, below in ((1, 1000), (2, 10)):
+        if value == round(value, decimals) and 1 <= size_of < below:
+            return f"{value:.{decimals}f}"
     if size_of >= 1000:
         return f"{value:,.0f}"
     if size_of >= 100:

@@ -94,7 +94,8 @@ def lines(
 def history(champions: Sequence[Champion], now: datetime, *, measure_name: str, caption: str = "") -> Figure:
     """Which version was champion from when on, at the height of its headline measure, across the page."""
     known = [one.value for one in champions if one.value is not None]
-    steps = ticks(min(known), max(known), 3) if known else [0.0, 1.0]
+    air = 0.02 * max(map(abs, known), default=1.0) if len(set(known)) < 2 else 0.0
+    steps = ticks(min(known) - air, max(known) + air, 3) if known else [0.0, 1.0]
     left = room(steps) + 2
     first = min((one.at for one in champions), default=now)
     across = Scale(first.timestamp(), now.timestamp(), left + 6, WIDE - 30)

@@ -14,6 +14,11 @@ from unshelve.web.wording import MINUS, MONTHS, day
 MOST_POINTS: Final = 400
 """More points than a card has pixels are not seen; they only make the page heavy."""
 
+_SAME: Final = 1e-9
+"""Values closer than this share of their size are one value on a chart."""
+
+_TINY: Final = 1e-150
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -34,12 +39,13 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers that cover low..high: the first is at or below `low`, the last at or above `high`."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return [0.0, 1.0]
-    if high <= low:
-        margin = abs(low) * 0.1 or 0.5
+    if high - low <= max(abs(low), abs(high)) * _SAME or high - low < _TINY:
+        margin = max(abs(low) * 0.1, 0.5) if abs(low) < _TINY else abs(low) * 0.1
         low, high = low - margin, high + margin
     step = _round_step((high - low) / max(about, 1))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+    digits = 12 - math.floor(math.log10(step))
+    return [round(index * step, digits) + 0.0 for index in range(first, last + 1)]
 
 
 def labels(values: Sequence[float], unit: str = "") -> list[str]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from unshelve.web.charts import svg
 from unshelve.web.charts.scale import Scale, thin
-from unshelve.web.wording import measure
+from unshelve.web.wording import exact, measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +66,14 @@ def score_bar(score: float, *, threshold: float | None = None, word: str = "") -
     ]
     if threshold is not None and 0 < threshold < 1:
         at = along(threshold)
-        said = f"{word} from {measure(round(threshold * 100, 1))}".strip()
+        said = f"{word} from {exact(round(threshold * 100, 1))}".strip()
         half = svg.width(said) / 2
         parts.append(svg.line(at, 18, at, 44, "mark"))
         parts.append(svg.text(min(max(at, half + 24), 320 - half), 58, said, "two", "middle"))
     parts += [svg.text(10, 58, "0"), svg.text(350, 58, "100", None, "end")]
     parts.append(svg.element("circle", class_="dot full", cx=x, cy=31, r=7))
     parts.append(svg.text(min(max(x, 14), 346), 14, hundred, "one", "middle"))
-    label = f"Score {hundred} of 100" + (f"; {word} from {measure(threshold * 100)}" if threshold is not None else "")
+    label = f"Score {hundred} of 100" + (f"; {word} from {exact(round(threshold * 100, 1))}" if threshold is not None else "")
     return svg.drawing(360, 64, label, svg.join(parts))
 
 

@@ -20,6 +20,7 @@ _ROW: Final = 66.0
 _BOX: Final = 44.0
 _NARROW: Final = 140.0
 _BROAD: Final = 208.0
+_GAP: Final = 22.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,10 @@ def _picture(nodes: Sequence[Node], label: str) -> Markup:
 
 def _frame(nodes: Sequence[Node], layout: Layout) -> _Frame:
     longest = max(max(len(node.name) * 7.3, svg.width(f"{node.kind} · {node.state.word}")) for node in nodes)
-    box = min(max(_NARROW, 50 + longest), _BROAD)
+    fitting = (WIDE - 8 - (layout.layers - 1) * _GAP) / max(layout.layers, 1)
+    box = max(_NARROW, min(50 + longest, _BROAD, fitting))
     spare = WIDE - 8 - layout.layers * box
-    gap = min(max(spare / max(layout.layers - 1, 1), 34.0), 84.0)
+    gap = min(max(spare / max(layout.layers - 1, 1), _GAP), 84.0)
     used = layout.layers * box + (layout.layers - 1) * gap
     return _Frame(
         box=box,

@@ -347,9 +347,15 @@ def _added(step: StepInfo, found: Released | None) -> tuple[str, ...]:
         names: Sequence[str] = [name for name, _ in step.answer_fields]
     else:
         task = found.evaluation.task if found.evaluation else ""
-        scores = ["score"] if found.evaluation and found.evaluation.signature.scores else []
+        scores = _score_names(found.evaluation)
         names = ["value"] if task == "regression" else ["label", *scores]
     return tuple(f"{step.name}_{name}" for name in (*names, "version", "answer_id"))
+
+
+def _score_names(evaluation: Evaluation | None) -> list[str]:
+    if evaluation is None or not evaluation.signature.scores:
+        return []
+    return list(map(str, evaluation.signature.classes)) if evaluation.task == "multiclass" else ["score"]
 
 
 def _sample(asked: Asked, full_name: str) -> str:

@@ -14,7 +14,7 @@ from unshelve.web.evidence import Evaluation
 from unshelve.web.states import State
 from unshelve.web.summaries import shown_unit
 from unshelve.web.views.model import Cell, MeasureRow
-from unshelve.web.wording import NOTHING, interval, measure, size, words
+from unshelve.web.wording import NOTHING, interval, score, size, words
 
 
 def measures(
@@ -52,12 +52,12 @@ def _measure_row(name: str, shown: Sequence[Version], evaluations: Mapping[int, 
         name=words(name),
         below=f"{'higher' if better else 'lower'} is better{', ' + unit if unit else ''}",
         cells=tuple(
-            Cell(text=measure(one.value), below=interval(one.low, one.high), best=one.value == best)
+            Cell(text=score(one.value), below=interval(one.low, one.high), best=one.value == best)
             if one
             else Cell(text=NOTHING)
             for one in found
         ),
-        baseline=measure(newest.baseline(name)) if newest.baseline(name) is not None else "",
+        baseline=score(newest.baseline(name)) if newest.baseline(name) is not None else "",
         forest=small.forest(
             [small.Estimate(value=one.value, low=one.low, high=one.high) if one else None for one in found]
         ),
@@ -79,7 +79,7 @@ def _own_rows(shown: Sequence[Version], own: Mapping[str, Sequence[RunMetric]]) 
                 name=words(name),
                 below=f"your own{', in ' + unit if unit else ''}",
                 cells=tuple(
-                    Cell(text=measure(one.value), below=interval(one.low, one.high)) if one else Cell(text=NOTHING)
+                    Cell(text=score(one.value), below=interval(one.low, one.high)) if one else Cell(text=NOTHING)
                     for one in found
                 ),
                 baseline="",

@@ -17,7 +17,7 @@ from unshelve.registry.versions import Attestation, Version, attestations_of, ge
 from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
 from unshelve.storage.blobs import BlobStore
-from unshelve.web import states
+from unshelve.web import sayings, states
 from unshelve.web.asked import Asked
 from unshelve.web.charts import lines
 from unshelve.web.charts.figure import Figure
@@ -34,7 +34,7 @@ from unshelve.web.solution_facts import SolutionFacts, facts_of_model
 from unshelve.web.summaries import headline
 from unshelve.web.views.model import DecideForm, ModelView, VersionHead
 from unshelve.web.views.parts import Alert, ProofSummary
-from unshelve.web.wording import plural, words
+from unshelve.web.wording import plural
 
 _SIDE_BY_SIDE: Final = 4
 _LONGEST_REASON: Final = 1_000
@@ -203,7 +203,7 @@ def _pictures(
 def positive_word(facts: SolutionFacts, step: StepInfo) -> str:
     """The word for what a model's score speaks of: the name of its target."""
     target = facts.target_of(step.name)
-    return words(target.name).lower() if target else "positive"
+    return sayings.positive_word(target.name) if target else "positive"
 
 
 def _subject(shown: Sequence[Version], champion: int | None) -> Version | None:
@@ -256,7 +256,7 @@ def _history(seen: _Seen, now: datetime) -> Figure | None:
     name = headline(next((one for one in seen.known if one.number == present), None)).name
     back = sum(1 for one in seen.changes if one.verb == "rollback")
     answered = plural(len({one.number for one in champions}), "champion")
-    caption = f"{answered}; {plural(back, 'roll back', 'roll backs')}."
+    caption = f"{answered}; {plural(back, 'roll back', 'roll backs')}." if back else f"{answered}."
     return lines.history(champions, now, measure_name=name or "The headline measure", caption=caption)
 
 

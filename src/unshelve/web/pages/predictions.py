@@ -86,6 +86,11 @@ def names_of_actors(connection: Connection) -> dict[str, str]:
     return found | {key.id: f"key {key.name}" for key in keys(connection)}
 
 
+def who_asked(record: Record, actors: Mapping[str, str]) -> str:
+    """The name of whoever asked. The Proof's keys are forgotten after it, so what it asked has no name any more."""
+    return actors.get(record.actor) or ("the Proof" if record.route == "version" else record.actor)
+
+
 def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("id", "warnings")}
 
@@ -131,7 +136,7 @@ def _row(record: Record, voice: Voice, actors: Mapping[str, str]) -> PredictionR
         model=record.model,
         version=record.version,
         said=short(msgspec.json.decode(record.answer), voice),
-        by=actors.get(record.actor, record.actor),
+        by=who_asked(record, actors),
         route=_ROUTES.get(record.route, record.route),
         took=duration(record.seconds),
     )
@@ -190,7 +195,7 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
     if known is None:
         raise NotFound(f"{record.model} v{record.version} is not there any more.", code="model-version-not-found")
     at = datetime.fromtimestamp(record.time / 1000, UTC)
-    by = actors.get(record.actor, record.actor)
+    by = who_asked(record, actors)
     answer: dict[str, Any] = msgspec.json.decode(record.answer)
     card = replace(answer_card(step, known, answer, duration(record.seconds)), at=at, by=by, receipt="")
     row: dict[str, Any] = msgspec.json.decode(record.row)

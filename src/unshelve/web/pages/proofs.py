@@ -119,4 +119,5 @@ def _way(name: str, counts: Mapping[str, int], rows: int) -> VerdictRow:
 
 def _gate_name(name: str) -> str:
     """A gate's own name with its metric in words: `roc_auc at least 0.7` is `ROC AUC at least 0.7`."""
-    return " ".join(words(part) if "_" in part else part for part in name.split())
+    said = " ".join(words(part) if "_" in part else part for part in name.split())
+    return said[:1].upper() + said[1:]

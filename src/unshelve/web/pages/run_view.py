@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -28,7 +29,7 @@ from unshelve.web.pages.steps import OPEN, token_of
 from unshelve.web.summaries import shown_unit
 from unshelve.web.views.parts import Alert, Chart
 from unshelve.web.views.run import FailureView, MetricRow, Progress, RunView, StepRow
-from unshelve.web.wording import NOTHING, ago, count, duration, exact, interval, measure, moment, plural, size, words
+from unshelve.web.wording import NOTHING, ago, count, duration, exact, interval, moment, plural, score, size, words
 
 _MOST_LOG: Final = 3_000
 _MOST_LOGS: Final = 12_000
@@ -132,7 +133,7 @@ def _gantt(
     spans = []
     for task in tasks:
         name = str(task["name"])
-        href, title = f"#{name}", str(task.get("title") or name)
+        href, title = f"#{name}", _title(task)
         if name in ended:
             step = ended[name]
             start = (step.started_at - begun).total_seconds() if step.started_at else None
@@ -153,7 +154,18 @@ def _gantt(
     age = (now - begun).total_seconds() if run.ended_at is None else None
     cached = sum(1 for step in ended.values() if step.state is StepState.CACHED)
     caption = f"{plural(cached, 'task')} came from the store and took no time." if cached else ""
+    first = min((span.start for span in spans if span.start), default=0.0)
+    if first >= 1 and not cached:
+        caption = f"The first task began after {duration(first)}: reading the solution, planning, starting workers."
     return gantt(spans, run=f"run {run.number}", now=age, caption=caption)
+
+
+def _title(task: Task) -> str:
+    """A task's label; of several over different rows the part is named: `features · train`."""
+    name = str(task["name"])
+    part = re.search(r"\[(?:.*\.)?(\w+)\]$", name)
+    title = str(task.get("title") or name)
+    return f"{title} · {part[1]}" if part else title
 
 
 def _how_far(task: LiveTask) -> str:
@@ -178,7 +190,7 @@ def _steps(
             StepRow(
                 name=name,
                 anchor=anchor,
-                title=str(task.get("title") or name),
+                title=_title(task),
                 kind=str(task["kind"]),
                 state=states.step(_state(name, step, going_on, live)),
                 reason=step.reason if step else _how_far(going_on[name]) if name in going_on else "",
@@ -224,7 +236,7 @@ def _metric(one: RunMetric) -> MetricRow:
     return MetricRow(
         model=one.model.partition(".")[2] or one.model,
         name=words(one.name),
-        value=measure(one.value, shown_unit(one.unit)),
+        value=score(one.value, shown_unit(one.unit)),
         between=interval(one.low, one.high),
         rows=count(one.rows),
         own=one.own,

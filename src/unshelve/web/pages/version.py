@@ -24,7 +24,7 @@ from unshelve.web.render import page
 from unshelve.web.solution_facts import SolutionFacts, facts_of_model
 from unshelve.web.summaries import shown_unit
 from unshelve.web.views.model import ManifestFile, VersionView
-from unshelve.web.wording import NOTHING, count, exact, interval, measure, moment, short, size, words
+from unshelve.web.wording import NOTHING, count, exact, interval, moment, score, short, size, words
 
 _MOST_FILES: Final = 60
 
@@ -101,7 +101,7 @@ def _metrics(evaluation: Evaluation | None) -> tuple[tuple[str, str, str], ...]:
     if evaluation is None:
         return ()
     return tuple(
-        (words(one.name), measure(one.value, shown_unit(one.unit)), interval(one.low, one.high))
+        (words(one.name), score(one.value, shown_unit(one.unit)), interval(one.low, one.high))
         for one in evaluation.metrics
     )
 
