@@ -10,7 +10,7 @@ from enum import StrEnum
 from unshelve.errors import NotFound, UserCodeFailed
 from unshelve.pipeline.kinds import Artifact
 from unshelve.pipeline.outputs import WHOLE
-from unshelve.registry.runs import RunState, StepState
+from unshelve.registry.states import RunState, StepState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

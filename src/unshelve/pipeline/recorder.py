@@ -14,7 +14,8 @@ from unshelve.clock import Clock
 from unshelve.pipeline.cache import Key
 from unshelve.pipeline.outcome import Listener, RunEvent, RunEventKind, RunRequest, StepOutcome
 from unshelve.registry.results import StoredResult, keep_results
-from unshelve.registry.runs import StepState, record, time_text
+from unshelve.registry.runs import record, time_text
+from unshelve.registry.states import StepState
 from unshelve.storage.database import Database
 
 _LONGEST_WAIT_SECONDS: Final = 0.05

@@ -30,7 +30,7 @@ from unshelve.pipeline.outcome import (
 from unshelve.pipeline.plan import Action, Decision, Explanation, after_running, decide, explain_all
 from unshelve.pipeline.recorder import Recorder
 from unshelve.registry import runs
-from unshelve.registry.runs import RunState, StepState
+from unshelve.registry.states import RunState, StepState
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 

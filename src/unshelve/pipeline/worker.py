@@ -28,6 +28,7 @@ from unshelve.pipeline.captured import Captured, CapturedText
 from unshelve.pipeline.channel import Inbox, LoadFailed, Message, Ready, Setup, send
 from unshelve.pipeline.executor import Ended, Order, Progressed, Started
 from unshelve.pipeline.performing import Performer
+from unshelve.security.secrets import remember_all
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 
 _OUT: Final = 1
@@ -46,6 +47,9 @@ def main(argument: str) -> None:
     connection = socket.socket(fileno=int(argument))
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, messages), name="unshelve-control", daemon=True).start()
+    home = os.environ.get("UNSHELVE_HOME")
+    if home:
+        remember_all(Path(home) / "keys" / "secrets")
     text = CapturedText(lambda data: os.write(_OUT, data))
     with Captured(text):
         performer = _loaded(messages.get(), connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -19,31 +18,12 @@ from unshelve.clock import milliseconds
 from unshelve.errors import NotFound
 from unshelve.ids import canonical_json, new_id
 from unshelve.registry.bulk import add_rows
+from unshelve.registry.states import RunState as RunState
+from unshelve.registry.states import StepState as StepState
 from unshelve.registry.tables import run, run_step
 
 RESUMABLE_FOR: Final = timedelta(days=1)
 """How long a broken run's sources count for the run that resumes it."""
-
-
-class RunState(StrEnum):
-    """Where a run stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"  # by a person
-    INTERRUPTED = "interrupted"  # its process ended; running again resumes it
-
-
-class StepState(StrEnum):
-    """What became of a task in a run."""
-
-    RAN = "ran"
-    CACHED = "cached"
-    FAILED = "failed"
-    SKIPPED = "skipped"  # something that it needs failed
-    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
