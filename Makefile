@@ -27,7 +27,7 @@ floors: $(VENV)/.test
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test tools
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist worksteal  # one hash seed: both workers collect in one order
 
 # --- others -----------------------------------------------------------------------------------------------------
 

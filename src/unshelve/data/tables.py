@@ -116,7 +116,8 @@ def like(table: pd.DataFrame, example_is_polars: bool) -> Table:
 
 
 def to_pandas(table: Table) -> pd.DataFrame:
-    return table.to_pandas() if is_polars(table) else table
+    frame: pd.DataFrame = table.to_pandas() if is_polars(table) else table
+    return frame
 
 
 def clean(value: Any) -> Any:
@@ -146,7 +147,9 @@ def as_frame(value: Any) -> pd.DataFrame:
     if isinstance(value, pd.DataFrame):
         return value
     if is_polars(value):
-        return pd.DataFrame({c.name: c.to_numpy() for c in (value.get_columns() if hasattr(value, "get_columns") else [value])})
+        return pd.DataFrame(
+            {c.name: c.to_numpy() for c in (value.get_columns() if hasattr(value, "get_columns") else [value])}
+        )
     if isinstance(value, pd.Series):
         return value.to_frame(str(value.name) if value.name is not None else "value")
     if hasattr(value, "toarray"):
@@ -179,7 +182,9 @@ def first_difference(left: Any, right: Any, *, relative: float = 0.0) -> tuple[i
     return found
 
 
-def differing(one: pd.Series[Any], two: pd.Series[Any], *, relative: float = 0.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def differing(
+    one: pd.Series[Any], two: pd.Series[Any], *, relative: float = 0.0
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Where two columns differ, as booleans of shape (n,). Numbers may differ by `relative` of the larger."""
     missing_one, missing_two = one.isna().to_numpy(), two.isna().to_numpy()
     numeric = pd.api.types.is_numeric_dtype(one.dtype) and pd.api.types.is_numeric_dtype(two.dtype)

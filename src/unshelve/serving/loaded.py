@@ -80,7 +80,7 @@ class LoadedModel:
             raise UserCodeFailed(
                 f"The code of {self.model} v{self.version} failed on these rows: {type(error).__name__}: {error}",
                 code="answer-failed",
-                hint="Its transforms could not handle a value that its Schema allows; the owner can see the run's page.",
+                hint="Its transforms could not handle a value that its Schema allows.",
             ) from error
 
     def transformed(self, rows: Rows) -> Any:

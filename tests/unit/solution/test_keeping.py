@@ -29,9 +29,7 @@ ROWS = pd.DataFrame({"a": [3, 1, 1, None, 2], "b": ["x", "y", "y", "z", "w"]})
         (lambda t: (t["a"] > 1).to_numpy(), [0, 4]),
     ],
 )
-def test_kept_rows_are_known_by_their_numbers(
-    keep: Callable[[pd.DataFrame], object], rows: list[int]
-) -> None:
+def test_kept_rows_are_known_by_their_numbers(keep: Callable[[pd.DataFrame], object], rows: list[int]) -> None:
     assert kept_rows("some", ROWS, keep(ROWS)).tolist() == rows
 
 
@@ -45,15 +43,13 @@ def test_kept_rows_are_known_by_their_numbers(
         (lambda t: pd.concat([t, t]), "keep-changed-values"),
     ],
 )
-def test_a_keep_that_does_more_than_drop_rows_is_refused(
-    keep: Callable[[pd.DataFrame], object], code: str
-) -> None:
+def test_a_keep_that_does_more_than_drop_rows_is_refused(keep: Callable[[pd.DataFrame], object], code: str) -> None:
     with pytest.raises(UserCodeFailed) as refused:
         kept_rows("some", ROWS, keep(ROWS))
     assert refused.value.subject_code == code
 
 
 def test_equal_rows_have_equal_numbers_and_a_float_is_the_integer_it_was() -> None:
-    whole = pd.DataFrame({"a": [1, 2], "t": pd.to_datetime(["2024-01-01", None]), "c": pd.Categorical(["u", "v"])})
+    whole = pd.DataFrame({"a": [1, 2], "t": pd.to_datetime(["2024-01-01", "NaT"]), "c": pd.Categorical(["u", "v"])})
     assert np.array_equal(row_hashes(whole), row_hashes(whole.astype({"a": "float64"})))
     assert len(set(row_hashes(whole))) == 2
