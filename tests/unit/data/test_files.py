@@ -155,7 +155,7 @@ def _zip(entries: dict[str, bytes]) -> bytes:
         ("a.jsonl", '{"a": ' + "[" * 100_000, "Line 1 of a.jsonl"),
         ("a.jsonl", "\n\n", "has no columns"),
     ],
-    ids=lambda value: repr(value)[:50],
+    ids=lambda value: repr(value)[:50] if isinstance(value, str) else "bytes",
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_refused_with_what_it_is(
     name: str, content: bytes | str, said: str | None, tmp_path: Path
