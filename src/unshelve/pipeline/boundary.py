@@ -17,16 +17,22 @@ _LONGEST_MESSAGE: Final = 1_000
 _LONGEST_TRACEBACK: Final = 20_000
 
 
-def report_of(error: BaseException, *, step: str, folder: Path, inputs: Mapping[str, str]) -> StepError:
-    """The report of an exception that came out of a step. `inputs` says what each input was."""
+def report_of(
+    error: BaseException, *, step: str, folder: Path, inputs: Mapping[str, str], subject: str | None = None
+) -> StepError:
+    """The report of an exception that came out of a step. `inputs` says what each input was.
+
+    `subject` begins the sentence where it is not the step that failed.
+    """
+    who = subject or f"Step {step}"
     place = _place(error, folder)
     if isinstance(error, UnshelveError):
         message, code = str(error), error.subject_code
     elif isinstance(error, SystemExit):
-        message, code = f"Step {step} ended its process: exit({error.code!r}).", "step-exited"
+        message, code = f"{who} ended its process: exit({error.code!r}).", "step-exited"
     else:
         said = str(error).strip()
-        message = f"Step {step} raised {type(error).__name__}{': ' if said else '.'}{said}"
+        message = f"{who} raised {type(error).__name__}{': ' if said else '.'}{said}"
         code = "user-code-failed"
     return StepError(
         step=step,

@@ -9,7 +9,9 @@ from typing import Final
 import unshelve.errors
 
 _OURS: Final = str(Path(unshelve.errors.__file__).parent)
-_BEGIN: Final = re.compile(rb"^(Timeout \(|Fatal Python error: |Current thread 0x|Thread 0x)", re.MULTILINE)
+_BEGIN: Final = re.compile(
+    rb"^(Timeout \(\d+:\d\d:\d\d(\.\d+)?\)!$|Fatal Python error: |(Current t|T)hread 0x[0-9a-f]{16} )", re.MULTILINE
+)
 _FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)')
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from unshelve.clock import Clock, SystemClock
+from unshelve.errors import Unavailable
 from unshelve.pipeline.worker_process import Program, WorkerProcess
 
 _FOLDER_STORE: Final = "unshelve.pipeline.worker:folder_store"
@@ -49,7 +50,7 @@ class WorkerPool:
         self._closed = False
 
     def lease(self, program: Program, *, timeout_seconds: float = 0.0) -> WorkerProcess | None:
-        """A worker for a program; None when all are busy for so long."""
+        """A worker for a program; None when all are busy for so long. Raises Unavailable after `close`."""
         deadline = self._clock.monotonic() + timeout_seconds
         with self._changed:
             while True:
@@ -105,7 +106,7 @@ class WorkerPool:
     def _take(self, program: Program) -> WorkerProcess | None:
         """An idle worker of the program, else a new one in the place of none or of an idle one of another program."""
         if self._closed:
-            return None
+            raise Unavailable("The workers have been ended.", code="workers-ended")
         for place in reversed(range(len(self._idle))):
             worker, _ = self._idle[place]
             if worker.program == program:

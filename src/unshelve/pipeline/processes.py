@@ -136,6 +136,8 @@ class Processes:
             return message
         if isinstance(message, Ended):
             log = job.worker.log()
+            if job.order.task.timeout_seconds is not None:
+                log, _ = cut_stack(log)  # written at the limit, when the task ended in the moment of grace after it
             self._forget(job.worker)
             self._pool.give_back(job.worker)
             return msgspec.structs.replace(message, log=log)
@@ -146,7 +148,9 @@ class Processes:
     def _gone(self, job: _Job) -> Ended:
         code = job.worker.exit_code()
         title = job.order.task.title
-        if code >= 0:
+        if job.began is None:
+            message = f"The worker ended while it loaded the solution ({code})."
+        elif code >= 0:
             message = f"Step {title} ended its process (exit code {code})."
         else:
             number = -code

@@ -18,6 +18,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from unshelve.pipeline.captured import Captured, CapturedText
 from unshelve.pipeline.channel import Inbox, LoadFailed, Message, Ready, Setup, send
 from unshelve.pipeline.executor import Ended, Order, Progressed, Started
 from unshelve.pipeline.performing import Performer
+from unshelve.pipeline.randomness import Chance
 from unshelve.security.secrets import remember_all
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 
@@ -52,11 +54,11 @@ def main(argument: str) -> None:
         remember_all(Path(home) / "keys" / "secrets")
     text = CapturedText(lambda data: os.write(_OUT, data))
     with Captured(text):
-        performer = _loaded(messages.get(), connection)
-        while performer is not None:
+        worker = _loaded(messages.get(), connection, text)
+        while worker is not None:
             message = messages.get()
             if isinstance(message, Order):
-                _carry_out(message, performer, connection, text)
+                worker.carry_out(message)
 
 
 def _listen(connection: socket.socket, messages: queue.SimpleQueue[Message]) -> None:
@@ -71,43 +73,62 @@ def _listen(connection: socket.socket, messages: queue.SimpleQueue[Message]) -> 
     os._exit(0)
 
 
-def _loaded(message: Message, connection: socket.socket) -> Performer | None:
+def _loaded(message: Message, connection: socket.socket, text: CapturedText) -> _Worker | None:
+    """The worker with its solution, or None when it could not be loaded, which control is told."""
     if not isinstance(message, Setup):
         raise TypeError(f"the first message was {type(message).__name__}")
     folder = Path(message.folder)
     try:
         os.chdir(folder)
         operations = _named(message.operations)
-        functions = _called(message.loader)(folder)
         store = _called(message.store_opener)(message.store)
+        chance = Chance()
+        functions = _called(message.loader)(folder)
+        chance.loaded()
         performer = Performer(folder, functions, operations, store)  # type: ignore[arg-type]  # plugs, by their names
     except BaseException as error:  # noqa: BLE001 - the edge around user code; it is reported, not hidden
-        said = report_of(error, step="the solution", folder=folder, inputs={})
+        text.finish()
+        said = report_of(error, subject="Loading the solution", step="", folder=folder, inputs={})
         send(connection, LoadFailed(said))
         return None
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stdout)
     send(connection, Ready())
-    return performer
+    return _Worker(folder, performer, chance, connection, text)
 
 
-def _carry_out(order: Order, performer: Performer, connection: socket.socket, text: CapturedText) -> None:
-    clock = SystemClock()
-    text.begin()
-    limit = order.task.timeout_seconds
-    if limit is not None:
-        # Control ends this process at the limit; what it was doing then is written for the report.
-        faulthandler.dump_traceback_later(limit, file=_OUT)
-    _forget_peak()
-    send(connection, Started(order.number))
-    began = clock.monotonic()
-    with warnings.catch_warnings():  # a warning that an earlier task showed is shown again
-        outputs, error = performer.perform(order, lambda done, of: send(connection, Progressed(order.number, done, of)))
-    seconds = clock.monotonic() - began
-    if limit is not None:
-        faulthandler.cancel_dump_traceback_later()
-    text.finish()
-    send(connection, Ended(order.number, outputs, error, seconds, _peak(), b""))
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A worker that has loaded its solution."""
+
+    folder: Path
+    performer: Performer
+    chance: Chance
+    connection: socket.socket
+    text: CapturedText
+
+    def carry_out(self, order: Order) -> None:
+        """Carries out a task and tells control. What an earlier task left behind in the process does not matter."""
+        clock = SystemClock()
+        self.text.begin()
+        os.chdir(self.folder)
+        self.chance.begin(order.task.name)
+        limit = order.task.timeout_seconds
+        if limit is not None:
+            # Control ends this process at the limit; what it was doing then is written for the report.
+            faulthandler.dump_traceback_later(limit, file=_OUT)
+        _forget_peak()
+        send(self.connection, Started(order.number))
+        began = clock.monotonic()
+        with warnings.catch_warnings():  # a warning that an earlier task showed is shown again
+            outputs, error = self.performer.perform(
+                order, lambda done, of: send(self.connection, Progressed(order.number, done, of))
+            )
+        seconds = clock.monotonic() - began
+        if limit is not None:
+            faulthandler.cancel_dump_traceback_later()
+        self.text.finish()
+        send(self.connection, Ended(order.number, outputs, error, seconds, _peak(), b""))
 
 
 def _forget_peak() -> None:

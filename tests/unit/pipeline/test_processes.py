@@ -17,6 +17,7 @@ import pytest
 
 from pipeline_shop import Shop, call
 from unshelve.clock import SystemClock
+from unshelve.errors import Unavailable
 from unshelve.pipeline.artifacts import read_artifact
 from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.outcome import RunEventKind, RunOutcome, StepError
@@ -159,7 +160,7 @@ def test_a_solution_that_cannot_be_loaded_fails_its_tasks(shop: Shop, processes:
     outcome = shop.run([call("one"), call("add", "one"), call("pid")], executor=processes)
     assert (
         error(outcome, "one").message
-        == "Step the solution raised ModuleNotFoundError: No module named 'no_such_module'"
+        == "Loading the solution raised ModuleNotFoundError: No module named 'no_such_module'"
     )
     assert error(outcome, "one").place == "solution.py:1"
     assert {name: step.state.value for name, step in outcome.steps.items()} == {
@@ -208,6 +209,62 @@ def test_a_worker_of_another_revision_is_not_used_again(shop: Shop, pool: Worker
     (shop.folder / "solution.py").write_text("def one():\n    return 20\n", encoding="utf-8")
     assert [value(shop, outcome, "one") for outcome in (first, run("1"), run("2"))] == [10, 10, 20]
     assert len(pool.pids()) == 2
+
+
+def test_chance_begins_at_the_same_place_for_each_step(shop: Shop, processes: Processes, pool: WorkerPool) -> None:
+    text = "import random\nimport numpy as np\n\ndef draw():\n    return [random.random(), np.random.random()]\n"
+    (shop.folder / "solution.py").write_text(text, encoding="utf-8")
+    tasks = [Task(name=name, function="draw", cacheable=False) for name in "xy"]
+    first, second = (shop.run(tasks, executor=processes) for _ in range(2))
+    assert value(shop, first, "x") == value(shop, second, "x") != value(shop, first, "y")
+    (shop.folder / "solution.py").write_text(f"{text}\nnp.random.seed(42)\n", encoding="utf-8")
+    executor = Processes(pool, program(shop, "seeded"))
+    seeded = shop.run(tasks, executor=executor)
+    executor.close()
+    assert value(shop, seeded, "x")[1] == value(shop, seeded, "y")[1] == pytest.approx(0.3745401188473625, abs=0)
+    assert value(shop, seeded, "x")[0] == value(shop, first, "x")[0]
+
+
+def test_what_a_step_leaves_behind_does_not_reach_the_next(shop: Shop, processes: Processes) -> None:
+    text = "import os\n\ndef stray():\n    os.chdir('/')\n    return 1\n"
+    (shop.folder / "solution.py").write_text(text, encoding="utf-8")
+    shop.run([call("stray")], executor=processes)
+    assert value(shop, shop.run([call("where")], executor=processes), "where") == str(shop.folder)
+
+
+def test_an_edited_method_of_a_pickled_object_runs_what_uses_it(shop: Shop, pool: WorkerPool) -> None:
+    text = "import sys\nsys.path.insert(0, '.')\nfrom scaler import Scaler\n\ndef fit():\n    return Scaler()\n\n"
+    (shop.folder / "solution.py").write_text(f"{text}def use(fit):\n    return fit.apply(3)\n", encoding="utf-8")
+    outcomes = []
+    for factor in (2, 5):
+        body = f"class Scaler:\n    def apply(self, x):\n        return x * {factor}\n"
+        (shop.folder / "scaler.py").write_text(body, encoding="utf-8")
+        executor = Processes(pool, program(shop, str(factor)))
+        code = {"class Scaler in scaler.py": str(factor)}
+        outcomes.append(shop.run([call("fit", code=code), call("use", "fit")], executor=executor))
+        executor.close()
+    assert [value(shop, outcome, "use") for outcome in outcomes] == [6, 15]
+    assert outcomes[0].artifact("fit").digest == outcomes[1].artifact("fit").digest
+    assert outcomes[1].steps["use"].reason == "input fit changed"
+
+
+def test_a_solution_that_exits_while_it_is_loaded_is_reported(shop: Shop, processes: Processes) -> None:
+    path = shop.folder / "solution.py"
+    path.write_text("import sys\nsys.exit(3)\n", encoding="utf-8")
+    assert error(shop.run([call("one")], executor=processes), "one").message == (
+        "Loading the solution ended its process: exit(3)."
+    )
+    path.write_text("import os\nprint('half-way')\nos._exit(3)\n", encoding="utf-8")
+    outcome = shop.run([call("one")], executor=processes)
+    assert error(outcome, "one").message == "The worker ended while it loaded the solution (3)."
+    log = outcome.steps["one"].log
+    assert log is not None and shop.blobs.get(log) == b"half-way\n"
+
+
+def test_a_closed_pool_gives_no_worker(shop: Shop, pool: WorkerPool) -> None:
+    pool.close()
+    with pytest.raises(Unavailable):
+        shop.run([call("one")], executor=Processes(pool, program(shop)))
 
 
 def test_idle_workers_end(shop: Shop) -> None:
