@@ -201,8 +201,6 @@ def _hint(field: Field, control: Control) -> str:
         told.append(
             f"{count(field.length)} numbers, with commas between" if field.length else "Numbers with commas between"
         )
-    if field.missing:
-        told.append("May be left empty")
     return " · ".join(one for one in told if one)
 
 

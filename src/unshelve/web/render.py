@@ -126,9 +126,9 @@ def twin(value: object) -> object:
 
 def prose(text: str) -> Markup:
     """A sentence with what stands between backticks as code; everything else is escaped."""
-    parts = str(escape(text)).split("`")
+    parts = str(escape(text)).replace(" %", "&nbsp;%").split("`")
     if len(parts) % 2 == 0:
-        return escape(text)
+        return Markup("`".join(parts))  # noqa: S704  escaped above
     return Markup("".join(part if place % 2 == 0 else f"<code>{part}</code>" for place, part in enumerate(parts)))  # noqa: S704
 
 

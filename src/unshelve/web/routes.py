@@ -226,6 +226,9 @@ _SOLUTIONS: Final = (
     ),
     Route(method="GET", path="/runs/{run}/tasks/{task}/log", action=Action.SEE, handler=runs.log, name="log"),
     Route(method="GET", path="/runs/{run}/charts/{name}.svg", action=Action.SEE, handler=house.picture, name="picture"),
+    Route(
+        method="GET", path="/runs/{run}/charts/{name}", action=Action.SEE, handler=house.chart, name="chart", twin=True
+    ),
 )
 
 _MODELS: Final = (

@@ -53,7 +53,7 @@ def voice_of(name: str, target: str | None, manifest: Manifest, evaluation: Eval
         positive=positive_word(target),
         unit=unit,
         yes=classes[-1] if len(classes) == 2 else True,
-        threshold=_threshold(manifest, evaluation),
+        threshold=threshold_of(manifest, evaluation),
         evaluation=evaluation,
     )
 
@@ -161,7 +161,8 @@ def _nearest(bins: object, key: str, value: float) -> Mapping[str, Any] | None:
     return min(enough, key=lambda one: abs(float(one[key]) - value), default=None)
 
 
-def _threshold(manifest: Manifest, evaluation: Evaluation | None) -> float | None:
+def threshold_of(manifest: Manifest, evaluation: Evaluation | None) -> float | None:
+    """From which score on a version says yes, where that can be told."""
     if evaluation is None or evaluation.task != "binary" or evaluation.signature.scores != "probability":
         return None
     if manifest.answer is None:

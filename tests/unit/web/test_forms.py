@@ -59,7 +59,7 @@ def test_a_blank_form_shows_defaults_and_most_usual_values() -> None:
         "f.cars": "",
         "f.express": "false",
     }
-    assert [field.hint for field in form.optional] == ["May be left empty"]
+    assert [field.name for field in form.optional] == ["f.remark"]
 
 
 def test_what_was_filled_in_is_the_row_that_filled_it() -> None:

@@ -86,10 +86,11 @@ def calibration(bins: Sequence[Bin], *, positive: str, title: str = "Calibration
     """The share that was positive against the score that was given, with the number of rows below."""
     parts = _square("score it gave")
     parts.append(svg.path([(_ACROSS(0), _UP(0)), (_ACROSS(1), _UP(1))], class_="line quiet"))
-    parts.append(svg.text(298, 34, "perfect", None, "end"))
+    parts.append(svg.text(266, 36, "perfect", None, "end"))
     bins = [one for one in bins if one.rows > 0]
-    most = max((one.rows for one in bins), default=1)
-    for one in bins:
+    most, fewest = max((one.rows for one in bins), default=1), min((one.rows for one in bins), default=1)
+    uneven = most > fewest * 1.3
+    for one in bins if uneven else ():
         high = 34 * one.rows / most
         parts.append(
             svg.titled("rect", f"{count(one.rows)} rows scored near {measure(one.score)}", class_="bar soft",
@@ -105,7 +106,7 @@ def calibration(bins: Sequence[Bin], *, positive: str, title: str = "Calibration
     told = "; ".join(f"{measure(one.score)} was {share(one.seen, 0)}" for one in bins)
     return Figure(
         title=title,
-        description=f"Share that was {positive}, against the score it gave; bars: how many rows",
+        description=f"Share that was {positive}, against the score it gave{'; bars: how many rows' if uneven else ''}",
         caption=caption or _read_calibration(bins, positive),
         svg=svg.drawing(CARD, HEIGHT, f"Calibration: {told or 'no rows'}", svg.join(parts)),
         numbers=numbers(
@@ -140,7 +141,7 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], *, captio
     """What was called what: a row for each class that is true, shaded by its share of the row."""
     size = len(classes)
     left = 12 + min(max((svg.width(name) for name in classes), default=20.0), 110)
-    side = min((CARD - left - 4) / max(size, 1), 64.0)
+    side = min((CARD - left - 4) / max(size, 1), 88.0)
     parts: list[Markup] = []
     for i, row in enumerate(counts):
         total = sum(row) or 1
@@ -153,7 +154,7 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], *, captio
                 svg.titled("rect", told, class_="cell", x=x, y=y, width=side, height=side, rx=3,
                            fill_opacity=f"{0.05 + 0.9 * part:.2f}")
             )  # fmt: skip
-            if side > 34:
+            if side > 30:
                 shown = "on" if part > 0.5 else "say"
                 parts.append(svg.text(x + side / 2, y + side / 2 + 4, count(number), shown, "middle"))
     for j, name in enumerate(classes):
@@ -213,4 +214,4 @@ def _read_calibration(bins: Sequence[Bin], positive: str) -> str:
         return ""
     one = max(bins, key=lambda item: item.rows * (0.2 + item.score))
     hundred = math.floor(one.seen * 100 + 0.5)
-    return f"A score near {measure(one.score)} means: {hundred} of 100 such rows were {positive}."
+    return f"A score near {exact(round(one.score, 2))} means: {hundred} of 100 such rows were {positive}."

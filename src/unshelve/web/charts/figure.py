@@ -36,7 +36,8 @@ class Figure:
     numbers: Numbers
     caption: str = ""
     wide: bool = False
-    id: str = ""
+    href: str = ""
+    """The chart's own page, from which its numbers are fetched when they are asked for; empty where they come along."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def score_bar(score: float, *, threshold: float | None = None, word: str = "") -
     parts += [svg.text(10, 58, "0"), svg.text(350, 58, "100", None, "end")]
     parts.append(svg.element("circle", class_="dot full", cx=x, cy=31, r=7))
     parts.append(svg.text(min(max(x, 14), 346), 14, hundred, "one", "middle"))
-    label = f"Score {hundred} of 100" + (f"; {word} from {exact(round(threshold * 100, 1))}" if threshold is not None else "")
+    decides = f"; {word} from {exact(round(threshold * 100, 1))}" if threshold is not None else ""
+    label = f"Score {hundred} of 100{decides}"
     return svg.drawing(360, 64, label, svg.join(parts))
 
 

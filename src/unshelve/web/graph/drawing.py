@@ -72,7 +72,7 @@ def _picture(nodes: Sequence[Node], label: str) -> Markup:
     wires = _wires(layout, frame)
     parts = [svg.element("g", svg.join(wires.values()), class_="wires")]
     for node in nodes:
-        own = [wire for pair, wire in wires.items() if node.name in pair]
+        own = [svg.element("use", href=f"#w{place}") for place, pair in enumerate(wires) if node.name in pair]
         parts.append(_box(node, layout, frame, own))
     hint = "Point at a step, or go there with Tab, to see what it did and what it feeds."
     parts.append(svg.text(4, frame.height - 8, hint, "idle"))
@@ -102,7 +102,7 @@ def _frame(nodes: Sequence[Node], layout: Layout) -> _Frame:
 
 
 def _wires(layout: Layout, frame: _Frame) -> dict[tuple[str, str], Markup]:
-    wires = {}
+    wires: dict[tuple[str, str], Markup] = {}
     for (parent, name), lanes in layout.lanes.items():
         x = frame.left + layout.layer[parent] * frame.stride + frame.box
         y = _middle(layout.row[parent])
@@ -121,7 +121,7 @@ def _wires(layout: Layout, frame: _Frame) -> dict[tuple[str, str], Markup]:
             if index < len(lanes):
                 x += frame.box
                 d += f" H{svg.number(x)}"
-        wires[parent, name] = svg.element("path", d=d)
+        wires[parent, name] = svg.element("path", id=f"w{len(wires)}", d=d)
     return wires
 
 
@@ -135,7 +135,7 @@ def _box(node: Node, layout: Layout, frame: _Frame, wires: Sequence[Markup]) -> 
     inside = svg.element("rect", class_="box", x=x, y=y, width=frame.box, height=_BOX, rx=8)
     inside += svg.element("use", class_="icon", href=f"#i-{node.state.icon}", x=x + 11, y=y + 14, width=16, height=16)
     inside += svg.text(x + 35, y + 19, _shortened(node.name, frame.box - 43), "name")
-    inside += svg.text(x + 35, y + 34, f"{node.kind} · {node.state.word}")
+    inside += svg.text(x + 35, y + 34, svg.fitting(f"{node.kind} · {node.state.word}", frame.box - 37))
     inside += svg.element("g", svg.join(wires) + told, class_="more")
     said = f"{node.name}, {node.kind}, {node.state.word}{': ' + node.detail if node.detail else ''}"
     return svg.element("a", inside, class_=f"node is-{node.state.tone}", href=node.href or "#", aria_label=said)

@@ -42,7 +42,7 @@ def place(inputs: Mapping[str, Sequence[str]]) -> Layout:
     top = min(heights.values(), default=0.0)
     heights = {item: height - top for item, height in heights.items()}
     lanes = {
-        (parent, name): tuple(heights[_lane(parent, name, at)] for at in range(layer[parent] + 1, layer[name]))
+        (parent, name): tuple(heights[_lane(parent, at)] for at in range(layer[parent] + 1, layer[name]))
         for name, given in parents.items()
         for parent in given
     }
@@ -55,8 +55,9 @@ def place(inputs: Mapping[str, Sequence[str]]) -> Layout:
     )
 
 
-def _lane(parent: str, name: str, layer: int) -> str:
-    return f"{parent}\n{name}\n{layer}"
+def _lane(parent: str, layer: int) -> str:
+    """The lane of a step's wires through a layer. They share one, or a much used step would flood the picture."""
+    return f"{parent}\n{layer}"
 
 
 def _layers(parents: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -78,19 +79,22 @@ def _with_lanes(
     parents: Mapping[str, Sequence[str]], layer: Mapping[str, int]
 ) -> tuple[list[list[str]], list[tuple[str, str]]]:
     columns: list[list[str]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
-    links: list[tuple[str, str]] = []
+    links: dict[tuple[str, str], None] = {}
+    lanes: set[str] = set()
     for name in parents:
         columns[layer[name]].append(name)
     for name, given in parents.items():
         for parent in given:
             chain = [parent]
             for at in range(layer[parent] + 1, layer[name]):
-                lane = _lane(parent, name, at)
-                columns[at].append(lane)
+                lane = _lane(parent, at)
+                if lane not in lanes:
+                    lanes.add(lane)
+                    columns[at].append(lane)
                 chain.append(lane)
             chain.append(name)
-            links.extend(itertools.pairwise(chain))
-    return columns, links
+            links.update(dict.fromkeys(itertools.pairwise(chain)))
+    return columns, list(links)
 
 
 def _order(columns: list[list[str]], links: Sequence[tuple[str, str]]) -> None:

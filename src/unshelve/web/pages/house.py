@@ -10,13 +10,18 @@ from starlette.responses import Response
 from unshelve.errors import NotFound
 from unshelve.pipeline.kinds import ArtifactKind
 from unshelve.pipeline.outputs import WHOLE
-from unshelve.registry.runs import step_of
+from unshelve.registry.charts import StoredChart
+from unshelve.registry.runs import get_run, step_of
 from unshelve.web.asked import Asked
+from unshelve.web.charts.figure import Figure
 from unshelve.web.frame import Link
 from unshelve.web.framing import THEME_COOKIE, frame_for
 from unshelve.web.going import local, to
+from unshelve.web.pages.pictures import chart_of
 from unshelve.web.render import STATIC, page
+from unshelve.web.solution_facts import facts_of
 from unshelve.web.views.gallery import gallery as samples
+from unshelve.web.views.run import ChartView
 
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -70,6 +75,27 @@ def gallery(asked: Asked) -> Response:
     """Every part once."""
     frame = frame_for(asked, "Gallery", crumbs=(Link("Gallery", "/gallery"),))
     return page(asked.site.templates, asked.request, "pages/gallery.html", samples(asked.now), frame)
+
+
+def chart(asked: Asked) -> Response:
+    """One chart of a run with its numbers; to htmx the numbers alone."""
+    run_id, name = asked.part("run"), asked.part("name")
+    with asked.site.database.read() as connection:
+        run = get_run(connection, run_id)
+        facts = facts_of(connection, run.solution)
+        artifact = step_of(connection, run_id, name).outputs.get(WHOLE)
+    title = facts.declaration.step(name).title if facts.declaration.has(name) else name
+    drawn = None
+    if artifact is not None:
+        stored = StoredChart(run_id=run_id, name=name, solution=run.solution, title=title, artifact=dict(artifact))
+        drawn = chart_of(asked.site.blobs, stored)
+    if not isinstance(drawn, Figure):
+        raise NotFound(f"Run {run_id[:40]} drew no chart {name[:80]!r} with numbers.", code="chart-not-found")
+    view = ChartView(figure=drawn)
+    crumbs = (Link("Runs", f"/solutions/{run.solution}/runs"), Link(str(run.number), f"/runs/{run.id}"), Link(name, ""))
+    frame = frame_for(asked, drawn.title, facts=facts, crumbs=crumbs, here=f"/solutions/{run.solution}")
+    numbers = "pages/numbers.html"
+    return page(asked.site.templates, asked.request, "pages/chart.html", view, frame, fragment=numbers)
 
 
 def picture(asked: Asked) -> Response:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from unshelve.errors import Refused, UnshelveError
+from unshelve.models.package import Manifest
 from unshelve.registry.metrics import RunMetric, metrics_of
 from unshelve.registry.releases import ReleaseChange, history, roll_back, set_champion
 from unshelve.registry.versions import Attestation, Version, attestations_of, get_version, versions_of
@@ -182,7 +183,7 @@ def _view(asked: Asked, seen: _Seen, problem: str) -> ModelView:
         versions=tuple(_head(one, champion) for one in seen.shown),
         measures=measures(seen.shown, packages, evaluations, seen.own, seen.attested),
         compared_on="held-out rows · 95 % intervals by bootstrap" if evaluation else "",
-        pictures=_pictures(facts, step, subject, evaluation),
+        pictures=_pictures(facts, step, subject, evaluation, packages),
         pictures_of=_pictures_of(evaluation),
         history=_history(seen, asked.now),
         decisions=tuple(change_event(one) for one in seen.changes),
@@ -193,11 +194,20 @@ def _view(asked: Asked, seen: _Seen, problem: str) -> ModelView:
 
 
 def _pictures(
-    facts: SolutionFacts, step: StepInfo, subject: Version | None, evaluation: Evaluation | None
+    facts: SolutionFacts,
+    step: StepInfo,
+    subject: Version | None,
+    evaluation: Evaluation | None,
+    packages: Mapping[int, Manifest],
 ) -> tuple[Figure, ...]:
     if subject is None or evaluation is None:
         return ()
-    return evaluation_pictures(evaluation, version=subject.number, positive=positive_word(facts, step))
+    return evaluation_pictures(
+        evaluation,
+        version=subject.number,
+        positive=positive_word(facts, step),
+        threshold=sayings.threshold_of(packages[subject.number], evaluation),
+    )
 
 
 def positive_word(facts: SolutionFacts, step: StepInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from unshelve.registry.versions import Attestation, Version
 from unshelve.web import states
@@ -11,6 +12,12 @@ from unshelve.web.evidence import GateVerdict, ProofDocument
 from unshelve.web.views.model import VerdictRow
 from unshelve.web.views.parts import GateResult, ProofSummary
 from unshelve.web.wording import count, duration, exact, instant, plural, words
+
+_MEASURES: Final = frozenset(
+    {"roc_auc", "roc_auc_ovr", "log_loss", "average_precision", "balanced_accuracy", "f1_macro", "median_ae"}
+    | {"mae", "rmse", "r2", "f1"}
+)
+"""Names of the platform's measures that are not words yet."""
 
 
 def proof_summary(
@@ -82,7 +89,12 @@ def verdict_rows(proof: ProofDocument | None) -> tuple[VerdictRow, ...]:
 def gate_results(verdicts: Sequence[GateVerdict]) -> tuple[GateResult, ...]:
     """The gates as a card lists them."""
     return tuple(
-        GateResult(name=_gate_name(one.name), state=states.gate(one.outcome), sentence=one.message) for one in verdicts
+        GateResult(
+            name=_gate_name(one.name),
+            state=states.gate(one.outcome),
+            sentence=_in_words(one.message),
+        )
+        for one in verdicts
     )
 
 
@@ -119,5 +131,10 @@ def _way(name: str, counts: Mapping[str, int], rows: int) -> VerdictRow:
 
 def _gate_name(name: str) -> str:
     """A gate's own name with its metric in words: `roc_auc at least 0.7` is `ROC AUC at least 0.7`."""
-    said = " ".join(words(part) if "_" in part else part for part in name.split())
+    said = _in_words(name)
     return said[:1].upper() + said[1:]
+
+
+def _in_words(text: str) -> str:
+    """A sentence with the names of measures in words."""
+    return " ".join(words(part) if part in _MEASURES else part for part in text.split(" "))

@@ -31,6 +31,7 @@ from unshelve.web.views.parts import Alert, Chart
 from unshelve.web.views.run import FailureView, MetricRow, Progress, RunView, StepRow
 from unshelve.web.wording import NOTHING, ago, count, duration, exact, interval, moment, plural, score, size, words
 
+_MOST_TASKS: Final = 90
 _MOST_LOG: Final = 3_000
 _MOST_LOGS: Final = 12_000
 """Letters of printed output on the page, so that it stays light; all of it has an address of its own."""
@@ -57,6 +58,7 @@ def view_of(asked: Asked, connection: Connection, run: Run) -> RunView:
     going_on = asked.site.live.going_on(run.id)
     versions = versions_of_run(connection, run.id)
     live = run.state in OPEN
+    shown = tasks if asked.request.url.path.endswith(".json") else _most_telling(tasks, ended)
     return RunView(
         id=run.id,
         solution=run.solution,
@@ -67,7 +69,8 @@ def view_of(asked: Asked, connection: Connection, run: Run) -> RunView:
         progress=_progress(run, tasks, ended, asked.now),
         alerts=_alerts(run),
         gantt=_gantt(run, tasks, ended, going_on, asked.now),
-        steps=_steps(tasks, ended, going_on, live, asked.site.blobs),
+        steps=_steps(shown, ended, going_on, live, asked.site.blobs),
+        left_out=len(tasks) - len(shown),
         failures=tuple(_failure(step) for step in ended.values() if step.state is StepState.FAILED),
         metrics=tuple(_metric(one) for one in metrics_of(connection, run.id)),
         charts=tuple(
@@ -158,6 +161,19 @@ def _gantt(
     if first >= 1 and not cached:
         caption = f"The first task began after {duration(first)}: reading the solution, planning, starting workers."
     return gantt(spans, run=f"run {run.number}", now=age, caption=caption)
+
+
+def _most_telling(tasks: Sequence[Task], ended: Mapping[str, RunStep]) -> list[Task]:
+    """At most so many tasks that the page stays light: those that were only taken from the store go first."""
+    spare = len(tasks) - _MOST_TASKS
+    shown = []
+    for task in tasks:
+        step = ended.get(str(task["name"]))
+        if spare > 0 and step is not None and step.state is StepState.CACHED:
+            spare -= 1
+        else:
+            shown.append(task)
+    return shown[:_MOST_TASKS]
 
 
 def _title(task: Task) -> str:

@@ -95,6 +95,8 @@ def _state(
         return states.step(worst.state.value), " · ".join(filter(None, (_made(known), worst.reason)))
     if run is not None and run.state in OPEN:
         return states.step("waiting"), "waits for what it takes" if mine else ""
+    if step.kind is Kind.ANSWER and not mine:
+        return states.OK.named("in the version"), step.title
     number = facts.champion(step.name) if step.kind is Kind.ENDPOINT else None
     if number is not None:
         return states.OK.named(f"v{number} answers"), step.title

@@ -12,7 +12,7 @@ from unshelve.errors import NotFound
 from unshelve.models.package import Manifest
 from unshelve.registry.runs import Run, get_run
 from unshelve.registry.versions import Version, attestations_of, get_version
-from unshelve.web import states
+from unshelve.web import sayings, states
 from unshelve.web.asked import Asked
 from unshelve.web.evidence import Evaluation, evaluation_of, gates_of, manifest_of, proof_of
 from unshelve.web.frame import Link
@@ -57,7 +57,12 @@ def version(asked: Asked) -> Response:
         gates=gate_results(gates),
         gates_title=gates_title(gates),
         metrics=_metrics(evaluation),
-        pictures=evaluation_pictures(evaluation, version=number, positive=positive_word(facts, step))
+        pictures=evaluation_pictures(
+            evaluation,
+            version=number,
+            positive=positive_word(facts, step),
+            threshold=sayings.threshold_of(manifest, evaluation),
+        )
         if evaluation
         else (),
         made_from=_made_from(manifest, evaluation, found, asked.now),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from unshelve.schema.schema import Category, Field, FieldType, Schema
@@ -60,8 +60,8 @@ def gallery(now: datetime) -> GalleryView:
                 state=states.FAILED, title="Something failed", text="Where, and what to do.", href="#", action="See it"
             ),
         ),
-        figures=_figures(),
-        wide=(_gantt(), _history(now)),
+        figures=tuple(_short(one) for one in _figures()),
+        wide=(_short(_gantt()), _short(_history(now))),
         pipeline=_pipeline(),
         form=_form(),
         answer=_answer(),
@@ -162,7 +162,7 @@ def _figures() -> tuple[Figure, ...]:
             ],
             positive="positive",
         ),
-        points.residuals([(x / 5, x / 5 + 6 * math.sin(x * 7.3)) for x in range(500)], unit="min"),
+        points.residuals([(x / 5, x / 5 + 6 * math.sin(x * 7.3)) for x in range(50)], unit="min"),
         points.intervals(
             [
                 bars.Bar(name=name, value=value, low=value - 0.02, high=value + 0.02)
@@ -174,13 +174,18 @@ def _figures() -> tuple[Figure, ...]:
             weakest="a small one",
         ),
         points.scatter(
-            [(x / 10, math.sin(x / 9) * 3) for x in range(120)],
+            [(x / 10, math.sin(x / 9) * 3) for x in range(40)],
             title="Scatter",
             description="One against the other",
             x_name="x",
             y_name="y",
         ),
     )
+
+
+def _short(figure: Figure) -> Figure:
+    """The figure with the first of its numbers: the gallery shows how they look, not what they are."""
+    return replace(figure, numbers=replace(figure.numbers, rows=figure.numbers.rows[:3]))
 
 
 def _pipeline() -> Pipeline:

@@ -56,7 +56,7 @@ class Picture:
 
     title: str
     description: str
-    href: str
+    picture: str
     caption: str = ""
 
 

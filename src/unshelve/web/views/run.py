@@ -12,6 +12,13 @@ from unshelve.web.views.parts import Alert, Chart, Pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartView:
+    """One chart with its numbers."""
+
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
     """One run in the list."""
 
@@ -108,6 +115,7 @@ class RunView:
     alerts: tuple[Alert, ...]
     gantt: Figure | None
     steps: tuple[StepRow, ...]
+    left_out: int
     failures: tuple[FailureView, ...]
     metrics: tuple[MetricRow, ...]
     charts: tuple[Chart, ...]
