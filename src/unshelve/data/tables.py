@@ -7,7 +7,7 @@ rows, hide columns, replace a column and compare. Arrow tables become pandas tab
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,16 @@ def shuffled(table: Table, name: str, order: np.ndarray[Any, np.dtype[np.int64]]
     return with_column(table, name, moved)
 
 
+def constant(table: Table, names: Iterable[str], row: Table) -> Table:
+    """The table with the values of one row (a table of one) in all rows of some columns."""
+    repeated = np.zeros(len(table), dtype=np.int64)
+    for name in names:
+        values = row[name]
+        many = values[repeated] if is_polars(table) else values.take(repeated).set_axis(table.index)
+        table = with_column(table, name, many)
+    return table
+
+
 def like(table: pd.DataFrame, example_is_polars: bool) -> Table:
     """A pandas table as the kind that the solution's functions take."""
     if not example_is_polars:
@@ -161,10 +171,13 @@ def as_frame(value: Any) -> pd.DataFrame:
     return pd.DataFrame(flat, columns=[f"column {number}" for number in range(flat.shape[1])])
 
 
-def first_difference(left: Any, right: Any, *, relative: float = 0.0) -> tuple[int, str] | None:
+def first_difference(
+    left: Any, right: Any, *, relative: float = 0.0, usual: Mapping[str, float] | None = None
+) -> tuple[int, str] | None:
     """The first (row, column) where two transforms' results differ by more than `relative`, or None.
 
-    Missing equals missing. A difference in columns or rows counts as one at row 0.
+    Missing equals missing. A difference in columns or rows counts as one at row 0. `usual` is the usual size of each
+    column's numbers: one that cancels out to almost nothing may differ by `relative` of that.
     """
     one, two = as_frame(left), as_frame(right)
     if list(one.columns) != list(two.columns):
@@ -174,7 +187,7 @@ def first_difference(left: Any, right: Any, *, relative: float = 0.0) -> tuple[i
         return min(len(one), len(two)), "the number of rows"
     found: tuple[int, str] | None = None
     for name in one.columns:
-        unequal = differing(one[name], two[name], relative=relative)
+        unequal = differing(one[name], two[name], relative=relative, usual=(usual or {}).get(str(name), 0.0))
         if unequal.any():
             row = int(np.argmax(unequal))
             if found is None or row < found[0]:
@@ -182,23 +195,62 @@ def first_difference(left: Any, right: Any, *, relative: float = 0.0) -> tuple[i
     return found
 
 
+def rows_differing(left: Any, right: Any, *, relative: float = 0.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows of two transforms' results differ, as booleans of shape (n,); all where columns or rows differ."""
+    one, two = as_frame(left), as_frame(right)
+    if list(one.columns) != list(two.columns) or len(one) != len(two):
+        return np.ones(len(one), dtype=np.bool_)
+    unequal = np.zeros(len(one), dtype=np.bool_)
+    for name in one.columns:
+        unequal |= differing(one[name], two[name], relative=relative)
+    return unequal
+
+
+def usual_sizes(value: Any) -> dict[str, float]:
+    """The median size of the numbers in each column of a transform's result; columns of other values are left out."""
+    frame = as_frame(value)
+    found = {}
+    for name in frame.columns:
+        if _is_numeric(frame[name]):
+            numbers = np.abs(frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
+            numbers = numbers[np.isfinite(numbers)]
+            found[str(name)] = float(np.median(numbers)) if len(numbers) else 0.0
+    return found
+
+
 def differing(
-    one: pd.Series[Any], two: pd.Series[Any], *, relative: float = 0.0
+    one: pd.Series[Any], two: pd.Series[Any], *, relative: float = 0.0, usual: float = 0.0
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Where two columns differ, as booleans of shape (n,). Numbers may differ by `relative` of the larger."""
+    """Where two columns differ, as booleans of shape (n,).
+
+    Numbers may differ by `relative` of the larger one, or of `usual`; those of single precision by SINGLE of it where
+    anything is allowed at all.
+    """
     missing_one, missing_two = one.isna().to_numpy(), two.isna().to_numpy()
-    numeric = pd.api.types.is_numeric_dtype(one.dtype) and pd.api.types.is_numeric_dtype(two.dtype)
-    if numeric and not isinstance(one.dtype, pd.CategoricalDtype):
+    if _is_numeric(one) and _is_numeric(two):
         a, b = one.to_numpy(dtype=np.float64, na_value=np.nan), two.to_numpy(dtype=np.float64, na_value=np.nan)
-        with np.errstate(invalid="ignore"):
-            limit = relative * np.maximum(np.abs(a), np.abs(b))
-            unequal = ~((a == b) | (np.abs(a - b) <= limit))
+        if relative and {one.dtype.name.lower(), two.dtype.name.lower()} & _SINGLE_PRECISION:
+            relative = max(relative, SINGLE)
+        with np.errstate(invalid="ignore", over="ignore"):
+            limit = relative * np.maximum(np.maximum(np.abs(a), np.abs(b)), usual)
+            close = np.isfinite(a) & np.isfinite(b) & (np.abs(a - b) <= limit)
+            unequal = ~((a == b) | close)
     else:
         a_values, b_values = one.astype(object).to_numpy(), two.astype(object).to_numpy()
         unequal = np.fromiter((bool(_unlike(x, y)) for x, y in zip(a_values, b_values, strict=True)), bool, len(one))
     unequal[missing_one & missing_two] = False
     unequal[missing_one ^ missing_two] = True
     return np.asarray(unequal, dtype=np.bool_)
+
+
+SINGLE = 1e-5
+"""Relative difference under which numbers of single precision count as equal, where double ones may differ a little."""
+
+_SINGLE_PRECISION = {"float32", "float16"}
+
+
+def _is_numeric(values: pd.Series[Any]) -> bool:
+    return pd.api.types.is_numeric_dtype(values.dtype) and not isinstance(values.dtype, pd.CategoricalDtype)
 
 
 def _unlike(one: Any, two: Any) -> bool:

@@ -71,6 +71,12 @@ class VersionCode:
             value = getattr(value, part)
         return value
 
+    def forget(self) -> None:
+        """Take the modules out of Python's table. Functions that somebody still holds go on working."""
+        for module in self._modules.values():
+            sys.modules.pop(module.__name__, None)
+            linecache.cache.pop(str(getattr(module, "__file__", "")), None)
+
     def _execute(self, module: ModuleType, path: str, source: bytes) -> None:
         label = f"<{self._name}>/{path}"
         module.__file__ = label

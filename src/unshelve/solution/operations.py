@@ -24,6 +24,7 @@ from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_asked_for, columns_that_matter, sample_rows
 from unshelve.solution.rowpaths import row_path
+from unshelve.solution.rowwise import rowwise
 from unshelve.solution.splitting import split_from
 
 Call = Callable[..., Any]
@@ -279,7 +280,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "worth": worth,
     "endpoint": endpoint,
     "schema": packing.schema,
-    "rowwise": packing.rowwise,
+    "rowwise": rowwise,
     "trained_rows": packing.trained_rows,
     "heldout": packing.heldout,
     "evaluation": judging.evaluation,

@@ -12,21 +12,21 @@ import pandas as pd
 from unshelve.data.check import check_dtypes, check_table
 from unshelve.data.frames import records
 from unshelve.data.profile import learn
-from unshelve.data.tables import Table, columns, first_difference, is_polars, only, take, to_pandas, without
-from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError, UserCodeFailed
+from unshelve.data.tables import Table, columns, is_polars, only, take, to_pandas, without
+from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError
 from unshelve.pipeline.outputs import Context, Outputs
-from unshelve.schema.decoder import decoder
 from unshelve.schema.schema import FieldType, Schema
 from unshelve.schema.text import read
 from unshelve.serving.answer import as_value
 from unshelve.serving.loaded import plain
-from unshelve.serving.request_table import RequestTable, schema_from
-from unshelve.serving.row_path import run_steps
+from unshelve.serving.request_table import schema_from
+from unshelve.serving.row_path import RowPath
 from unshelve.solution import judging
-from unshelve.solution.binding import hidden_columns, row_numbers
+from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.keeping import row_hashes
 from unshelve.solution.plain import as_json
-from unshelve.solution.probing import SAME, check_row_wise, columns_that_matter, sample_rows
+from unshelve.solution.probing import columns_missed, columns_that_matter, sample_rows
+from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
 
 MOST_HELD_OUT = 1000
@@ -53,12 +53,9 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
             code="nothing-to-ask",
         )
     path, frozen = row_path(parameters, inputs)
-    sample = take(train, sample_rows(train))
+    used = columns(train)
     if path.steps:
-        used = columns_that_matter(path, sample, context.functions, frozen)
-        used = _with_missed(used, sample, lambda rows: run_steps(path, rows, context.functions, frozen)[path.output])
-    else:
-        used = columns(train)
+        used = needed_columns(path, frozen, table, train, inputs, parameters, context)
     if not used:
         raise SolutionInvalid(
             f"No column of {path.entry} changes what {path.output} gives: there is nothing to ask for.",
@@ -82,6 +79,25 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
     return Outputs(outputs)
 
 
+def needed_columns(
+    path: RowPath,
+    frozen: dict[str, Any],
+    table: Table,
+    train: Table,
+    inputs: Inputs,
+    parameters: Parameters,
+    context: Context,
+) -> tuple[str, ...]:
+    """The columns that a request must have: those that change what the path gives for any row that is known."""
+    functions = context.functions
+    used = columns_that_matter(path, take(train, sample_rows(train)), functions, frozen)
+    for part in ("fitted", "tested"):
+        rows = take(table, row_numbers(parameters[part]["rows"], inputs))
+        usual = resolve(parameters[part]["X"], inputs)
+        used = (*used, *columns_missed(path, rows, usual, used, functions, frozen))
+    return tuple(name for name in columns(train) if name in set(used))
+
+
 def _fillers(train: Table, unused: list[str]) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """One training row of the columns that no answer depends on: as fields with constants, which a request's table is
     built with at once, and, for columns that no Schema can describe, as a table."""
@@ -98,26 +114,6 @@ def _fillers(train: Table, unused: list[str]) -> tuple[dict[str, Any], pd.DataFr
         except UnshelveError:
             odd.append(name)
     return plain, to_pandas(only(first, odd)) if odd else None
-
-
-def _with_missed(used: tuple[str, ...], sample: Table, run: Callable[[Table], Any]) -> tuple[str, ...]:
-    """Add columns whose constant filler would change a result: those that shuffling a sample had missed."""
-    usual = run(sample)
-    found = set(used)
-    for name in columns(sample):
-        if name in found:
-            continue
-        constant = sample[name].iloc[[0] * len(sample)] if isinstance(sample, pd.DataFrame) else None
-        if constant is None:
-            continue
-        try:
-            filled = run(sample.assign(**{name: constant.set_axis(sample.index)}))
-            same = first_difference(usual, filled) is None
-        except Exception:  # noqa: BLE001  user code that fails on a constant column depends on it
-            same = False
-        if not same:
-            found.add(name)
-    return tuple(name for name in columns(sample) if name in found)
 
 
 def owned_schema(text: str, learned: Schema, train: pd.DataFrame, model: str) -> Schema:
@@ -159,53 +155,6 @@ def reference(train: pd.DataFrame, learned: Schema) -> dict[str, Any]:
     return {"rows": len(train), "fields": found}
 
 
-def rowwise(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
-    """Check that rows sent as requests would be give what the whole table gives: alone, shuffled and in bulk."""
-    described = inputs[parameters["schema"]]
-    learned = schema_from(described)
-    path, frozen = row_path(parameters, inputs)
-    hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
-    entry = without(inputs[parameters["entry"]], hidden)
-    test = take(entry, row_numbers(parameters["test"], inputs))
-    chosen = np.sort(np.random.default_rng(3).permutation(len(test))[:400])
-    accepted, rows = _accepted(learned, to_pandas(take(test, chosen)))
-    if not len(accepted):
-        return {"rows": 0, "refused": len(chosen)}
-    chosen = chosen[accepted]
-    fillers = inputs.get(str(parameters.get("fillers")))
-    asked = RequestTable.build(learned, described, fillers).of(decoder(learned).decode_rows(rows))
-    real = take(test, chosen)
-    if path.steps:
-        check_row_wise(path, asked, context.functions, frozen)
-        usual = run_steps(path, real, context.functions, frozen)
-        sent = run_steps(path, asked, context.functions, frozen)
-        for step in path.steps:
-            found = first_difference(usual[step.name], sent[step.name], relative=SAME)
-            if found is not None:
-                raise UserCodeFailed(
-                    f"Transform {step.name} gives another {found[1]} for row {found[0]} when it comes as a request.",
-                    code="request-differs",
-                    hint="A request has the types of training; look at what the transform does to its values.",
-                    details={"step": step.name, "column": found[1]},
-                )
-    return {"rows": len(chosen), "refused": 400 - len(chosen) if len(test) >= 400 else len(test) - len(chosen)}
-
-
-def _accepted(learned: Schema, table: pd.DataFrame) -> tuple[np.ndarray[Any, Any], list[dict[str, Any]]]:
-    """Positions of the rows that the Schema accepts, and these rows as a caller would send them."""
-    rows = records(table, learned)
-    reader = decoder(learned)
-    accepted, sent = [], []
-    for position, row in enumerate(rows):
-        try:
-            reader.decode_rows([row])
-        except SchemaMismatch:
-            continue
-        accepted.append(position)
-        sent.append(row)
-    return np.asarray(accepted, dtype=np.int64), sent
-
-
 def heldout(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> bytes:
     """Up to 1,000 held-out rows as a caller would send them, each with what training computed, as JSON lines.
 
@@ -217,7 +166,7 @@ def heldout(call: Any, inputs: Inputs, parameters: Parameters, context: Context)
     table = to_pandas(inputs[parameters["entry"]])
     numbers = np.arange(len(table)) if rows is None else rows
     chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
-    accepted, sent = _accepted(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
+    accepted, sent = accepted_rows(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
     lines: list[dict[str, Any]] = [{"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}]
     for position, row in zip(accepted, sent, strict=True):
         place = int(chosen[position])

@@ -1,4 +1,4 @@
-"""What only trying can tell: which columns a target reads, which a request needs, if transforms are row-wise.
+"""What only trying can tell: which columns a target reads, and which a request needs.
 
 Columns are tried by shuffling their values, not by dropping them: code that names a column to drop it does not
 need its values, and code that finds columns by mask would pass in silence.
@@ -6,20 +6,29 @@ need its values, and code that finds columns by mask would pass in silence.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from unshelve.data.tables import Table, columns, first_difference, shuffled, take, to_pandas, without
-from unshelve.errors import UserCodeFailed
-from unshelve.serving.row_path import Functions, RowPath, run_path, run_steps
+from unshelve.data.tables import (
+    Table,
+    columns,
+    constant,
+    first_difference,
+    rows_differing,
+    shuffled,
+    take,
+    to_pandas,
+    without,
+)
+from unshelve.serving.row_path import Functions, RowPath, run_path
+from unshelve.solution.alike import SAME
 
 SAMPLE = 1000
 """Rows that are tried at most; 400 found every used column of eight real notebooks."""
-SAME = 1e-12
-"""Relative difference under which two computed numbers count as equal."""
+CHANGED = 300
+"""Rows that are looked at to find which column changed them."""
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -74,61 +83,39 @@ def columns_asked_for(path: RowPath, table: Table, functions: Functions, frozen:
     return tuple(found)
 
 
-def state_of(frozen: Mapping[str, Any]) -> dict[str, bytes]:
-    """What frozen state is, so that a transform that changes it is found out."""
-    return {name: pickle.dumps(value, protocol=5) for name, value in frozen.items()}
+def columns_missed(
+    path: RowPath, table: Table, usual: Any, used: Sequence[str], functions: Functions, frozen: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The columns beside `used` that some row's result depends on: such as shuffling a sample did not show.
 
-
-def check_row_wise(
-    path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any], *, alone: int = 60
-) -> None:
-    """Raise UserCodeFailed, naming transform and column, unless rows give the same alone, shuffled and in bulk.
-
-    Runs every transform once on all rows, once on them in another order and once on each of the first `alone`.
+    `usual` is what the path gives for the rows of `table`. All other columns are held at the values of the first row;
+    where that changes a row, the columns that do it are found among the rows that changed.
     """
-    before = state_of(frozen)
-    bulk = run_steps(path, table, functions, frozen)
-    order = np.random.default_rng(2).permutation(len(table))
-    mixed = run_steps(path, take(table, order), functions, frozen)
-    names = [step.name for step in path.steps]
-    _compare(names, bulk, mixed, order, "in another order")
-    for row in range(min(alone, len(table))):
-        one = np.asarray([row], dtype=np.int64)
-        try:
-            single = run_steps(path, take(table, one), functions, frozen)
-        except UserCodeFailed:
-            raise
-        except Exception as error:
-            raise UserCodeFailed(
-                f"The transforms before {path.output} work on the whole table but fail on a row alone: "
-                f"{type(error).__name__}: {error}",
-                code="transform-not-row-wise",
-                hint="A request is one row. Move what is learned from all rows into a @fit.",
-            ) from error
-        _compare(names, bulk, single, one, "alone")
-    changed = [name for name, state in state_of(frozen).items() if state != before[name]]
-    if changed:
-        raise UserCodeFailed(
-            f"A transform before {path.output} changes its frozen input {changed[0]}.",
-            code="transform-changed-state",
-            hint="Copy it first: what one request changes, the next would see.",
-        )
+    found: list[str] = []
+    first = take(table, np.zeros(1, dtype=np.int64))
+    while rest := [name for name in columns(table) if name not in {*used, *found}]:
+        changed = _changed_by(path, table, usual, rest, first, functions, frozen)
+        if not changed.any():
+            break
+        some = take(table, np.flatnonzero(changed)[:CHANGED])
+        as_is = run_path(path, some, functions, frozen)
+        guilty = [name for name in rest if _changed_by(path, some, as_is, [name], first, functions, frozen).any()]
+        found.extend(guilty or rest)
+    return tuple(found)
 
 
-def _compare(
-    names: Sequence[str], bulk: Mapping[str, Any], other: Mapping[str, Any], order: Positions, how: str
-) -> None:
-    from unshelve.data.tables import take_any
-
-    for name in names:
-        found = first_difference(take_any(bulk[name], order), other[name], relative=SAME)
-        if found is not None:
-            row, column = found
-            raise UserCodeFailed(
-                f"Transform {name} gives another {column} for row {int(order[min(row, len(order) - 1)])} "
-                f"when it comes {how} than in the whole table.",
-                code="transform-not-row-wise",
-                hint="A request comes row by row: move what is learned from all rows (a mean, categories, "
-                "a scaler) into a @fit and take it as a parameter.",
-                details={"step": name, "column": column},
-            )
+def _changed_by(
+    path: RowPath,
+    table: Table,
+    usual: Any,
+    names: Sequence[str],
+    row: Table,
+    functions: Functions,
+    frozen: Mapping[str, Any],
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The rows whose result changes when some columns hold one row's values; all where the code then fails."""
+    try:
+        result = run_path(path, constant(table, names, row), functions, frozen)
+    except Exception:  # noqa: BLE001  user code that fails on other values of a column depends on it
+        return np.ones(len(table), dtype=np.bool_)
+    return rows_differing(usual, result, relative=SAME)

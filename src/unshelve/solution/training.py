@@ -111,16 +111,21 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
     frozen = {key: shared[label] for key, label in frozen_labels.items()}
     own_rows = wiring.all_rows(path.rows, scope)
     described["kept"] = [wiring.put(shared, output) for output in wiring.scopes[scope].rows or own_rows]
+    fitted = wiring.part_rows(Reference(path.rows, path.part), scope)
+    for label, rows in (("fitted", fitted), ("tested", test)):
+        described[label] = {
+            "X": wiring.view_for_model(path, rows, scope, shared),
+            "rows": [wiring.put(shared, output) for output in rows],
+        }
 
     schema = f"{name}:schema"
     wiring.add(schema, "schema", step, dict(shared), dict(described), also=path.chain, function=False)
 
     judged = dict(shared)
-    inputs_test = wiring.view_for_model(path, test, scope, judged)
     common: dict[str, object] = {
         **described,
         "estimator": wiring.put(judged, estimator),
-        "X_test": inputs_test,
+        "X_test": wiring.view_for_model(path, test, scope, judged),
         "schema": wiring.put(judged, f"{schema}.schema"),
         "fillers": wiring.put(judged, f"{schema}.fillers"),
     }
@@ -141,15 +146,15 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
         common["answer_arguments"] = wiring.arguments_of(answer)
     also = (*path.chain, *((answer.name,) if answer else ()))
     common["split"] = wiring.scopes[scope].split
-    wiring.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)
     wiring.add(f"{name}:evaluation", "evaluation", step, dict(judged), dict(common), also=also, function=False)
+    common["evaluation"] = wiring.put(judged, f"{name}:evaluation.evaluation")
+    common["predictions"] = wiring.put(judged, f"{name}:evaluation.predictions")
+    wiring.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)
     wiring.add(f"{name}:heldout", "heldout", step, dict(judged), dict(common), also=also, function=False)
     wiring.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
 
     gates = dict(judged)
     gate_parameters = dict(common)
-    gate_parameters["predictions"] = wiring.put(gates, f"{name}:evaluation.predictions")
-    gate_parameters["evaluation"] = wiring.put(gates, f"{name}:evaluation.evaluation")
     gate_parameters["gates"] = list(step.gates)
     gate_parameters["choose"] = step.choose
     gate_parameters["champion"] = wiring.champions.get(name)
