@@ -81,7 +81,6 @@ RULES = {
         {
             "security.archives": "the one place",
             "data.formats": "a spreadsheet is a zip file; checks its size before it is read, and unpacks nothing",
-            "data.files": "names the library's error for a damaged spreadsheet",
             "data.scored": "copies the entries of a spreadsheet that data.formats has checked into another one",
         },
     ),

@@ -16,6 +16,7 @@ from unshelve.solution.declaration import Declaration
 from unshelve.solution.loading import declare, load_functions
 from unshelve.solution.operations import OPERATIONS
 from unshelve.solution.training import training
+from unshelve.testing.memory import MemoryBlobs
 
 ROOT = Path(__file__).parents[2]
 STARTER = Path(unshelve.__file__).parent / "cli" / "starter"
@@ -84,7 +85,7 @@ def _run(declaration: Declaration, folder: Path) -> dict[str, object]:
             made = values[owner]
             inputs[label] = made.values[output] if isinstance(made, Outputs) and output else made
         function = functions[task.function] if task.function else _none
-        context = Context(task=name, folder=folder, functions=functions)
+        context = Context(task=name, folder=folder, functions=functions, blobs=MemoryBlobs())
         values[name] = OPERATIONS[task.operation](function, inputs, dict(task.parameters), context)
     return values
 
