@@ -40,7 +40,9 @@ class Api:
         self._delegation = Delegation.load_or_create(home.keys)
         self._runner = asyncio.Runner()
         # The address is what links are made with.
-        self._client = httpx.AsyncClient(transport=transport, base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False
+        )
 
     def get(self, path: str, **query: object) -> Json:
         """What a GET answers."""

@@ -191,8 +191,8 @@ def _predictions(stored: Stored, connection: Connection) -> Part:
         for error in checking.damages(connection, stored.home.predictions)
     ]
     audited = _audited_segments(connection)
-    segments = dict(connection.execute(select(SEGMENT.c.id, SEGMENT.c.digest)).tuples().all())
-    for segment, digest in segments.items():
+    segments = connection.execute(select(SEGMENT.c.id, SEGMENT.c.digest)).all()
+    for segment, digest in segments:
         if audited.get(segment) != digest:
             message = f"The audit does not say that segment {segment} was sealed into these files."
             damages.append(Damaged(message, code="segment-not-audited", hint=BACKUP))

@@ -21,6 +21,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object as the
 
 ModelArgument = Annotated[str, typer.Argument(metavar="SOLUTION.MODEL", help="A model or endpoint, by its full name.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, in one sentence; it is kept with the decision.")]
+PortOption = Annotated[
+    int | None,
+    typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535, show_default="8000"),
+]
+HostOption = Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")]
+ProcessesOption = Annotated[int, typer.Option(help="How many answer processes.", min=1, max=64)]
 
 
 class Output(Enum):

@@ -80,7 +80,7 @@ class RunProgress:
         text = f"  {outcome.state.value:<8} {event.task}{took}"
         if outcome.state is StepState.CACHED:
             self._bars.plain(text)  # a bar says enough of hundreds of them
-        else:
+        elif outcome.state is not StepState.STOPPED:
             self._bars.line(text)
         if outcome.error is not None:
             for each in error_lines(outcome.error):

@@ -13,6 +13,7 @@ import msgspec
 
 from unshelve.errors import SolutionInvalid, UnshelveError, UserCodeFailed
 from unshelve.solution.declaration import Declaration
+from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
 
 TIMEOUT_SECONDS = 120.0
 
@@ -29,33 +30,58 @@ class Answer(msgspec.Struct, kw_only=True):
 
 def declaration_of(folder: Path) -> Declaration:
     """The declaration of the solution in a folder; SolutionInvalid or UserCodeFailed when it cannot be read."""
-    try:
-        done = subprocess.run(
+    return Reading(folder).declaration()
+
+
+def is_still(declaration: Declaration, folder: Path) -> bool:
+    """Whether the solution's code and Schemas are what they were when the declaration was read."""
+    return declaration.code == code_files(folder)[1] and declaration.schemas == owned_schemas(folder)
+
+
+class Reading:
+    """A solution folder that is being read, from now on; `declaration` waits for what comes of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "unshelve.solution.declaring", str(folder)],
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
             stdin=subprocess.DEVNULL,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-    except subprocess.TimeoutExpired as error:
-        raise UserCodeFailed(
-            f"Reading {folder / 'solution.py'} took longer than {TIMEOUT_SECONDS:g} seconds.",
-            code="solution-import-hung",
-            hint="Move work out of the file's top level into steps.",
-        ) from error
-    last = done.stdout.rpartition(b"\n\x00")[2]
-    try:
-        answer = msgspec.json.decode(last, type=Answer)
-    except msgspec.DecodeError as error:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UserCodeFailed(
-            f"Reading {folder / 'solution.py'} ended the process with {done.returncode}.",
-            code="solution-import-exited",
-            hint=said[-1][:300] if said else None,
-        ) from error
-    if answer.declaration is not None:
-        return answer.declaration
-    raise SolutionInvalid(answer.message, code=answer.code, near=answer.near, hint=answer.hint)
+
+    def declaration(self) -> Declaration:
+        """The declaration; SolutionInvalid or UserCodeFailed when the folder cannot be read."""
+        file = self.folder / SOLUTION_FILE
+        try:
+            out, errors = self._process.communicate(timeout=TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise UserCodeFailed(
+                f"Reading {file} took longer than {TIMEOUT_SECONDS:g} seconds.",
+                code="solution-import-hung",
+                hint="Move work out of the file's top level into steps.",
+            ) from error
+        finally:
+            self._end()
+        try:
+            answer = msgspec.json.decode(out.rpartition(b"\n\x00")[2], type=Answer)
+        except msgspec.DecodeError as error:
+            said = errors.decode(errors="replace").strip().splitlines()
+            raise UserCodeFailed(
+                f"Reading {file} ended the process with {self._process.returncode}.",
+                code="solution-import-exited",
+                hint=said[-1][:300] if said else None,
+            ) from error
+        if answer.declaration is not None:
+            return answer.declaration
+        raise SolutionInvalid(answer.message, code=answer.code, near=answer.near, hint=answer.hint)
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def main(folder: Path) -> None:

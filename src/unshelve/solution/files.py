@@ -21,6 +21,11 @@ def code_files(folder: Path) -> tuple[dict[str, bytes], str]:
     return found, digest_json({path: digest(data) for path, data in found.items()})
 
 
+def owned_schemas(folder: Path) -> dict[str, str]:
+    """The Schemas that the author owns: model -> the text of schema/MODEL.toml."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("schema/*.toml"))}
+
+
 def solution_folder(path: Path) -> Path:
     """The folder of a solution that a person named: itself, or the folder of the solution.py that was named."""
     folder = path.parent if path.name == "solution.py" else path

@@ -26,7 +26,7 @@ from unshelve.pipeline.code import Project
 from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Kind, Mark, mark_of
 from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
-from unshelve.solution.files import SOLUTION_FILE, code_files
+from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
 
 
 def load_functions(folder: Path) -> dict[str, Callable[..., object]]:
@@ -100,7 +100,7 @@ def declare(folder: Path) -> Declaration:
         environment=environment,
         code=code_files(folder)[1],
         duplicates=_duplicates(source),
-        schemas={path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("schema/*.toml"))},
+        schemas=owned_schemas(folder),
         zone=str(getattr(module, "ZONE", "UTC")),
     )
 

@@ -15,7 +15,7 @@ from unshelve.registry.runs import Run, RunState, end, get_run
 from unshelve.registry.solutions import get_solution
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
-from unshelve.solution.control import Cause, Control
+from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.running import RunResult, check_arguments, queue_run, run_solution
 
@@ -30,15 +30,23 @@ class _Order:
     folder: Path
     cause: Cause
     arguments: Mapping[str, Mapping[str, object]]
+    known: Declaration | None = None
 
 
 class Runner:
     """Starts and stops runs; fulfils web.site.Runs. `listener` is told of everything that happens in them."""
 
-    def __init__(self, control: Control, listener: Listener, finished: Finished | None = None) -> None:
+    def __init__(
+        self,
+        control: Control,
+        listener: Listener,
+        finished: Finished | None = None,
+        progress: Progress = lambda _what, _done, _of: None,
+    ) -> None:
         self._control = control
         self._listener = listener
         self._finished = finished
+        self._progress = progress
         self._orders: queues.Queue[_Order | None] = queues.Queue()
         self._stops: dict[str, threading.Event] = {}
         self._thread = threading.Thread(target=self._work, name="runs", daemon=True)
@@ -57,12 +65,18 @@ class Runner:
         return self.enqueue(Path(known.folder), solution, Cause(actor, cause), arguments).id
 
     def enqueue(
-        self, folder: Path, solution: str, cause: Cause, arguments: Mapping[str, Mapping[str, object]] | None = None
+        self,
+        folder: Path,
+        solution: str,
+        cause: Cause,
+        arguments: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        known: Declaration | None = None,
     ) -> Run:
-        """Queue a run of a solution folder."""
+        """Queue a run of a solution folder; `known` is what was read from it a moment ago."""
         run = queue_run(self._control, solution, cause, arguments)
         self._stops[run.id] = threading.Event()
-        self._orders.put(_Order(run, folder, cause, arguments or {}))
+        self._orders.put(_Order(run, folder, cause, arguments or {}, known))
         return run
 
     def stop(self, run_id: str, *, actor: Actor) -> None:
@@ -89,8 +103,11 @@ class Runner:
     def _work(self) -> None:
         while True:
             order = self._orders.get()
-            if order is None or self._closing:
+            if order is None:
                 return
+            if self._closing:
+                self._end(order.run, "The server was stopped before it began.", RunState.STOPPED)
+                continue
             result, error = None, None
             try:
                 result = self._carry_out(order)
@@ -115,8 +132,10 @@ class Runner:
             order.folder,
             order.cause,
             queued=order.run,
+            known=order.known,
             arguments=order.arguments,
             listener=self._listener,
+            progress=self._progress,
             stop=stop,
         )
 

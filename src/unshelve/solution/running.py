@@ -25,7 +25,7 @@ from unshelve.security.audit import append
 from unshelve.solution.check import check
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
-from unshelve.solution.declaring import declaration_of
+from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
 from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
@@ -45,9 +45,14 @@ class RunResult:
     seconds: float = 0.0
 
 
-def read_solution(control: Control, folder: Path) -> tuple[Declaration, tuple[Finding, ...]]:
-    """Read a solution folder, keep what it declares, and say what was found in it."""
-    declaration = declaration_of(folder)
+def read_solution(
+    control: Control, folder: Path, known: Declaration | None = None
+) -> tuple[Declaration, tuple[Finding, ...]]:
+    """Read a solution folder, keep what it declares, and say what was found in it.
+
+    `known` is what was read from it a moment ago, and is taken when its files have not changed since.
+    """
+    declaration = known if known is not None and is_still(known, folder) else declaration_of(folder)
     return declaration, keep_solution(control, folder, declaration)
 
 
@@ -103,6 +108,7 @@ def run_solution(
     cause: Cause,
     *,
     queued: Run | None = None,
+    known: Declaration | None = None,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     only: str | None = None,
     listener: Listener = lambda _event: None,
@@ -111,12 +117,13 @@ def run_solution(
 ) -> RunResult:
     """Carry out a run from the folder to the release. Runs of one home take turns.
 
-    Raises SolutionInvalid when the solution cannot run; a step's failure is in the result instead.
+    `known` is what was read from the folder a moment ago, if it was. Raises SolutionInvalid when the solution
+    cannot run; a step's failure is in the result instead.
     """
     with control.running:
         started = control.clock.monotonic()
         try:
-            declaration, findings = read_solution(control, folder)
+            declaration, findings = read_solution(control, folder, known)
             refuse(findings)
             plan = training(declaration, arguments=arguments, champions=champions_of(control, declaration))
             check_arguments(declaration, arguments or {})

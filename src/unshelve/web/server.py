@@ -33,7 +33,7 @@ from unshelve.security.sessions import SessionRules, sweep
 from unshelve.security.sign_in import SignIn
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.process import AnswerProcesses
-from unshelve.solution.control import Control, answer_settings
+from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
@@ -80,6 +80,7 @@ async def serve(
     on_ready: Callable[[Ready, Runner], None],
     finished: Finished | None = None,
     listener: Callable[..., None] | None = None,
+    progress: Progress = lambda _what, _done, _of: None,
 ) -> None:
     """Serve a home until SIGTERM or Ctrl-C. `on_ready` is called once pages and answers are there."""
     live = LiveRuns()
@@ -89,7 +90,7 @@ async def serve(
         if listener is not None:
             listener(event)
 
-    runner = Runner(control, told, finished)
+    runner = Runner(control, told, finished, progress)
     delegation = Delegation.load_or_create(control.home.keys)
     site = site_for(control, runner, live, delegation)
     stopping = asyncio.Event()

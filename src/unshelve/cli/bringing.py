@@ -1,0 +1,172 @@
+"""Serving a home, with or without solutions to be brought up first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from unshelve.cli.output import say
+from unshelve.cli.progress import RunProgress
+from unshelve.cli.run import summary
+from unshelve.cli.served import Served, say_served
+from unshelve.errors import NotFound, UnshelveError
+from unshelve.pipeline.step import Kind
+from unshelve.registry.releases import releases
+from unshelve.registry.runs import Run, RunState, runs_of, usual_seconds
+from unshelve.registry.solutions import get_solution
+from unshelve.security.actors import LOCAL
+from unshelve.solution.check import check
+from unshelve.solution.control import Cause, Control
+from unshelve.solution.declaration import Declaration
+from unshelve.solution.findings import refuse
+from unshelve.solution.runner import Runner
+from unshelve.solution.running import RunResult, keep_solution
+from unshelve.web.server import Ready, Serving, serve
+
+Told = Callable[[Run, RunResult | None, UnshelveError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen, and with how many answer processes; None where the home's settings say."""
+
+    port: int | None = None
+    host: str | None = None
+    processes: int = 1
+
+
+def bring_up(place: Path, declared: Mapping[Path, Declaration], listening: Listening, *, json: bool) -> bool:
+    """Run and serve solutions until it is told to stop. False when one of them never came to answer."""
+    for declaration in declared.values():
+        refuse(check(declaration))
+    with Control.open(place) as control, RunProgress(_usual(control, declared.values())) as shown:
+        first = _FirstRuns(control, declared, json=json)
+        for folder, declaration in declared.items():
+            for finding in keep_solution(control, folder, declaration):
+                shown.line(str(finding))
+        serve_home(control, listening, shown, first.begin, first.finished)
+        return first.all_answer
+
+
+def serve_home(
+    control: Control,
+    listening: Listening,
+    shown: RunProgress,
+    on_ready: Callable[[Ready, Runner], None],
+    finished: Told | None = None,
+) -> None:
+    """Serve a home until it is told to stop. `on_ready` is called once pages and answers are there."""
+    settings = control.settings
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("unshelve").setLevel(settings.log_level.upper())
+    serving = Serving(
+        port=settings.port if listening.port is None else listening.port,
+        host=settings.host if listening.host is None else listening.host,
+        processes=listening.processes,
+    )
+
+    def ready(at: Ready, runner: Runner) -> None:
+        say_served(control.home, Served(url=at.url, pid=at.pid))
+        on_ready(at, runner)
+
+    def told(run: Run, result: RunResult | None, error: UnshelveError | None) -> None:
+        ended = [f"Run {run.number} of {run.solution}: {error or 'stopped before it began'}"]
+        for line in ended if result is None else summary(result):
+            shown.line(line)
+        if finished is not None:
+            finished(run, result, error)
+
+    asyncio.run(serve(control, serving, on_ready=ready, finished=told, listener=shown.event, progress=shown.proof))
+
+
+def tell_ready(at: Ready, *, json: bool, ready: bool = True) -> None:
+    """That a home is served, and how to get in: what programs wait for on standard output."""
+    if json:
+        told = {"ready": ready, "url": at.url, "sign_in": at.sign_in, "pid": at.pid}
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+    else:
+        sys.stdout.write(f"Pages at {at.url}\nSign in with {at.sign_in}  (works once)\nStop with Ctrl-C.\n")
+    sys.stdout.flush()
+
+
+class _FirstRuns:
+    """The first run of each solution, and the word that all of them answer.
+
+    A solution that answers already as it is declared is ready before its run, which then only looks for new rows.
+    """
+
+    def __init__(self, control: Control, declared: Mapping[Path, Declaration], *, json: bool) -> None:
+        self._control = control
+        self._declared = declared
+        self._json = json
+        self._at: Ready | None = None
+        self._waited_for = {one.name for one in declared.values() if not _answers_as_declared(control, one)}
+        self._silent: set[str] = set()
+
+    @property
+    def all_answer(self) -> bool:
+        """Whether every solution came to answer."""
+        return not self._waited_for and not self._silent
+
+    def begin(self, at: Ready, runner: Runner) -> None:
+        """Queues the runs."""
+        self._at = at
+        if not self._json:
+            tell_ready(at, json=False)
+        for folder, declaration in self._declared.items():
+            runner.enqueue(folder, declaration.name, Cause(LOCAL, "unshelve up"), known=declaration)
+        if not self._waited_for:
+            self._tell()
+
+    def finished(self, run: Run, _result: RunResult | None, _error: UnshelveError | None) -> None:
+        """Takes note of a run that ended."""
+        if run.solution not in self._waited_for:
+            return
+        with self._control.database.read() as connection:
+            answers = bool(releases(connection, run.solution))
+        if not answers:
+            self._silent.add(run.solution)
+            say(f"Nothing of {run.solution} answers yet. Mend it and run it again from its page.")
+        self._waited_for.discard(run.solution)
+        if not self._waited_for:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._at is None:
+            return
+        if self._json:
+            tell_ready(self._at, json=True, ready=not self._silent)
+        elif not self._silent:
+            say(f"Ready at {self._at.url}")
+
+
+def _answers_as_declared(control: Control, declaration: Declaration) -> bool:
+    """Whether all of a solution answers, and its newest run was one of just this code, Schemas and libraries."""
+    with control.database.read() as connection:
+        try:
+            known = get_solution(connection, declaration.name)
+        except NotFound:
+            return False
+        newest = next(iter(runs_of(connection, declaration.name, limit=1)), None)
+        released = releases(connection, declaration.name)
+    before = Declaration.from_json(known.declaration)
+    same = all(getattr(before, name) == getattr(declaration, name) for name in ("code", "schemas", "environment"))
+    # What was read after the newest run, by `run --explain` for one, has not been run.
+    ended_at = newest.ended_at if newest is not None and newest.state is RunState.DONE else None
+    ran = ended_at is not None and ended_at >= datetime.fromisoformat(known.updated_at)
+    wanted = {f"{declaration.name}.{step.name}" for step in declaration.of_kind(Kind.MODEL, Kind.ENDPOINT)}
+    return same and ran and wanted <= set(released)
+
+
+def _usual(control: Control, declared: Iterable[Declaration]) -> dict[str, float]:
+    """How long each step took when it last ran."""
+    with control.database.read() as connection:
+        known = [usual_seconds(connection, declaration.name) for declaration in declared]
+    return {task: seconds for each in known for task, seconds in each.items()}

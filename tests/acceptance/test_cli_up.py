@@ -1,0 +1,196 @@
+"""`unshelve up`: what it says when it is ready, what it leaves when it ends, and what stands against it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cli_solution import MODEL, ROW, SOLUTION, Said, Up, command, environment, eventually, unshelve, write_solution
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The tiny solution after its first run, and a copy of its home as it was then."""
+
+    folder: Path
+    copy: Path
+    said: Said
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = write_solution(tmp_path_factory.mktemp("up") / "parcels")
+    said = unshelve("run", folder, "--json")
+    copy = folder.parent / "copy"
+    shutil.copytree(folder / ".unshelve", copy)
+    return Trained(folder, copy, said)
+
+
+@pytest.fixture(scope="module")
+def up(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """The tiny solution, brought up once for the tests of this file."""
+    errors = tmp_path_factory.mktemp("said") / "errors"
+    with errors.open("w") as file, Up("up", trained.folder, errors=file) as up:
+        yield up
+
+
+@pytest.fixture
+def home(trained: Trained, tmp_path: Path) -> Path:
+    """A home of its own, in which the model is released."""
+    return Path(shutil.copytree(trained.copy, tmp_path / "home"))
+
+
+def ask(url: str, key: str) -> dict[str, object]:
+    asked = urllib.request.Request(
+        f"{url}/api/models/{MODEL}/predict",
+        data=json.dumps({"rows": [ROW]}).encode(),
+        headers={"content-type": "application/json", "authorization": f"Bearer {key}"},
+    )
+    with urllib.request.urlopen(asked, timeout=20) as response:
+        answer: dict[str, object] = json.load(response)["answers"][0]
+    return answer
+
+
+def test_the_ready_line_says_where_how_to_get_in_and_who_it_is(up: Up) -> None:
+    assert set(up.ready) == {"ready", "url", "sign_in", "pid"}
+    assert (up.ready["ready"], up.ready["pid"]) == (True, up.process.pid)
+    assert up.ready["sign_in"].startswith(f"{up.ready['url']}/sign-in/link/")
+
+
+def test_a_model_that_came_up_answers_a_key(up: Up, trained: Trained) -> None:
+    key = unshelve("key", "create", "test", "--home", trained.folder / ".unshelve").out.strip()
+    answer = ask(up.ready["url"], key)
+    assert (answer["label"], answer["version"]) == (True, 1)
+
+
+def test_a_run_tells_its_steps_on_standard_error_and_its_end_on_standard_output(trained: Trained) -> None:
+    assert "  ran      lateness" in trained.said.err
+    assert len(trained.said.out.splitlines()) == 1
+    version = trained.said.json["versions"][0]
+    assert (version["model"], version["released"], version["proof"]) == (MODEL, True, "proven")
+
+
+def test_a_second_up_on_the_same_home_is_refused_and_told_where_it_is_served(up: Up, trained: Trained) -> None:
+    second = unshelve("up", trained.folder, "--port", 0, "--json")
+    error = second.json["error"]
+    assert (second.code, error["code"], error["details"]["pid"]) == (1, "home-in-use", up.process.pid)
+    assert up.ready["url"] in error["hint"]
+
+
+def test_a_port_that_is_taken_is_refused_with_one_that_is_free(tmp_path: Path) -> None:
+    folder = write_solution(tmp_path / "parcels")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = unshelve("up", folder, "--port", port, "--json")
+    error = refused.json["error"]
+    assert (refused.code, error["code"]) == (1, "port-in-use")
+    assert f"Port {port} of 127.0.0.1 is in use by another program." in refused.err
+    assert error["details"]["free"] != port
+    assert unshelve("models", "--home", folder / ".unshelve", "--json").json["models"][0]["champion"] is None
+
+
+def test_a_home_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = write_solution(tmp_path / "parcels")
+    (folder / ".unshelve").mkdir()
+    (folder / ".unshelve" / "version").write_text("99\n")
+    refused = unshelve("up", folder, "--port", 0, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "home-too-new")
+    assert [path.name for path in (folder / ".unshelve").iterdir()] == ["version"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (None, "solution-file-not-found", "There is no solution.py in"),
+        ("import nosuchthing\n", "solution-import-failed", "pip install nosuchthing"),
+        ("def broken(:\n", "solution-syntax", "solution.py, line 1"),
+        ("import os\nos._exit(3)\n", "solution-import-exited", "ended the process with 3"),
+        ("import sys\nsys.exit('not today')\n", "solution-import-exited", "not today"),
+        ("x = 1\n", "no-steps", "declares no step"),
+        (SOLUTION.replace("features_train, late", "feature_train, late"), "finding-U001", "feature_train"),
+    ],
+)
+def test_a_solution_that_cannot_be_read_leaves_nothing_behind(
+    text: str | None, code: str, said: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "parcels"
+    folder.mkdir()
+    if text is not None:
+        write_solution(folder, text)
+    refused = unshelve("up", folder, "--port", 0, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, code)
+    assert said in refused.err and "Traceback" not in refused.err
+    assert not (folder / ".unshelve").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    refused = unshelve("up", tmp_path / "nowhere")
+    assert refused.code == 1
+    assert refused.err == f"unshelve: There is no folder {tmp_path / 'nowhere'}. `unshelve new NAME` makes one.\n"
+
+
+def test_a_solution_whose_step_fails_is_served_and_not_ready(tmp_path: Path) -> None:
+    text = SOLUTION.replace('    """Weight and way."""', '    raise ValueError("no scales")')
+    folder = write_solution(tmp_path / "parcels", text)
+    errors = tmp_path / "errors"
+    with errors.open("w") as file, Up("up", folder, errors=file) as up:
+        assert up.ready["ready"] is False
+        with urllib.request.urlopen(f"{up.ready['url']}/health/live", timeout=20) as response:
+            assert response.status == 200
+        assert up.end() == 1
+    said = errors.read_text()
+    assert "ValueError: no scales" in said and "Nothing of parcels answers yet." in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_ends_in_order(number: int, home: Path, tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with errors.open("w") as file, Up("serve", "--home", home, errors=file) as served:
+        assert served.ready["ready"] is True
+        assert served.end(number) == 0
+        assert served.rest == ""
+    assert errors.read_text() == ""
+    assert unshelve("fsck", "--home", home).code == 0
+
+
+def test_a_killed_server_leaves_a_home_that_is_sound_and_serves_again(home: Path, tmp_path: Path) -> None:
+    key = unshelve("key", "create", "test", "--home", home).out.strip()
+    with (tmp_path / "errors").open("w") as file:
+        with Up("serve", "--home", home, errors=file) as killed:
+            ask(killed.ready["url"], key)
+            killed.end(signal.SIGKILL)
+        assert unshelve("fsck", "--home", home).code == 0
+        with Up("serve", "--home", home, errors=file) as again:
+            assert ask(again.ready["url"], key)["version"] == 1
+
+
+def test_ctrl_c_during_the_first_run_ends_it(tmp_path: Path) -> None:
+    text = SOLUTION.replace('    """Weight and way."""', "    import time\n    time.sleep(60)")
+    folder = write_solution(tmp_path / "parcels", text)
+    errors = tmp_path / "errors"
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            command("up", folder, "--port", "0"), stdout=subprocess.DEVNULL, stderr=file, env=environment()
+        )
+    eventually(lambda: "ran      late" in errors.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 1
+    runs = unshelve("runs", "--home", folder / ".unshelve", "--json").json["runs"]
+    assert [run["state"] for run in runs] == ["stopped"]
+
+
+def test_serving_without_a_home_is_refused(tmp_path: Path) -> None:
+    refused: Said = unshelve("serve", "--home", tmp_path / "none", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "home-not-found")
+    assert list(tmp_path.iterdir()) == []
