@@ -10,7 +10,7 @@ from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.schedule import check_expression
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
-from unshelve.solution.declaration import PARTS, Declaration, reference
+from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.request_path import (
     chain_to,
@@ -18,6 +18,7 @@ from unshelve.solution.request_path import (
     first_reference,
     model_path,
     references,
+    row_inputs,
 )
 from unshelve.solution.training import training
 
@@ -35,6 +36,8 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _models,
             _leaks,
             _test_rows,
+            _frozen_sources,
+            _surroundings,
             _files,
             _unused,
             _not_covered,
@@ -49,7 +52,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
 
 
 def not_covered(declaration: Declaration, model: str) -> tuple[str, ...]:
-    """What lies before a model's request path, one sentence each; the Proof cannot speak of it."""
+    """What the Proof of a model cannot speak of, one sentence each."""
     path = model_path(declaration, model)
     entry = declaration.step(path.entry)
     sentences = []
@@ -59,7 +62,34 @@ def not_covered(declaration: Declaration, model: str) -> tuple[str, ...]:
             f"A request is a row of {path.entry}, as {path.entry} returns it: what it does to "
             f"{before or 'what it reads'} before is not covered."
         )
+    answers = [step for step in declaration.of_kind(Kind.ANSWER) if _is_of(declaration, step, model)]
+    on_path = [declaration.step(name) for name in path.chain if declaration.step(name).kind is Kind.TRANSFORM]
+    for step in (*on_path, *answers):
+        sentences.extend(_beyond_the_request(step))
+    learned = _learned_state(declaration, (*on_path, *answers, declaration.step(model)))
+    for step, parameter, _ in _seen_test_rows(declaration, {*learned, model}):
+        sentences.append(
+            f"{step.kind.capitalize()} {step.name} takes {parameter}, with rows that the model is judged by: how good "
+            "it is on new rows is not covered."
+        )
     return tuple(sentences)
+
+
+def beyond_the_request(declaration: Declaration, endpoint: str) -> tuple[str, ...]:
+    """What an endpoint's own code depends on beyond its request, one sentence each."""
+    return tuple(_beyond_the_request(declaration.step(endpoint)))
+
+
+def _beyond_the_request(step: StepInfo) -> Iterator[str]:
+    for what in step.leans_on:
+        yield f"{step.kind.capitalize()} {step.name} depends on {what}: what changes with it is not covered."
+    for path in step.files_read:
+        yield f"{step.kind.capitalize()} {step.name} reads {path}: what changes with that file is not covered."
+
+
+def _is_of(declaration: Declaration, answer: StepInfo, model: str) -> bool:
+    first = first_reference(declaration, answer)
+    return first is not None and first.step == model
 
 
 def _duplicates(declaration: Declaration) -> Iterator[Finding]:
@@ -186,45 +216,41 @@ def _leaks(declaration: Declaration) -> Iterator[Finding]:
 
 
 def _test_rows(declaration: Declaration) -> Iterator[Finding]:
-    if not declaration.of_kind(Kind.MODEL):
-        return
-    frozen_by_paths = _learned_state(declaration)
-    for step in declaration.of_kind(Kind.FIT):
-        if step.name not in frozen_by_paths:
-            continue
-        for parameter, named in references(declaration, step).items():
-            other = declaration.step(named.step)
-            has_rows = other.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET) or _is_entry(declaration, named.step)
-            if named.part is None and has_rows:
-                yield finding(
-                    "U006",
-                    step.name,
-                    step.place,
-                    f"Fit {step.name} takes {parameter}: it has seen the rows that models are judged by.",
-                    f"Take {parameter}_train, unless what it learns is known beforehand.",
-                )
-            elif named.part == "test":
-                yield finding(
-                    "U006",
-                    step.name,
-                    step.place,
-                    f"Fit {step.name} takes {parameter}: it learns from the rows that models are judged by.",
-                    f"Take {named.step}_train.",
-                )
+    models = declaration.of_kind(Kind.MODEL)
+    learned = _learned_state(declaration, declaration.of_kind(Kind.TRANSFORM, Kind.MODEL, Kind.ANSWER, Kind.KEEP))
+    for step, parameter, repair in _seen_test_rows(declaration, {*learned, *(model.name for model in models)}):
+        yield finding(
+            "U006",
+            step.name,
+            step.place,
+            f"{step.kind.capitalize()} {step.name} takes {parameter}: it has seen the rows that models are judged by.",
+            repair,
+        )
 
 
-def _is_entry(declaration: Declaration, name: str) -> bool:
-    return any(
-        model_path(declaration, model.name).entry == name
+def _seen_test_rows(declaration: Declaration, names: set[str]) -> Iterator[tuple[StepInfo, str, str]]:
+    """Those of some steps that take rows by which models are judged: the step, the parameter, and the repair."""
+    entries = {
+        model_path(declaration, model.name).entry
         for model in declaration.of_kind(Kind.MODEL)
         if first_reference(declaration, model) is not None
-    )
+    }
+    for step in declaration.steps:
+        if step.name not in names:
+            continue
+        for position, (parameter, named) in enumerate(references(declaration, step).items()):
+            other = declaration.step(named.step)
+            has_rows = other.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET) or other.name in entries
+            if not has_rows or named.part == "train" or (step.kind is Kind.MODEL and position == 0):
+                continue
+            known = "" if named.part else ", unless what it learns is known beforehand"
+            yield step, parameter, f"Take {named.step}_train{known}."
 
 
-def _learned_state(declaration: Declaration) -> set[str]:
-    """Fits that transforms or models lean on, directly or through other fits."""
+def _learned_state(declaration: Declaration, steps: tuple[StepInfo, ...]) -> set[str]:
+    """Fits and other work that these steps lean on, directly or through others."""
     found: set[str] = set()
-    waiting = list(declaration.of_kind(Kind.TRANSFORM, Kind.MODEL, Kind.ANSWER, Kind.KEEP))
+    waiting = list(steps)
     while waiting:
         step = waiting.pop()
         for named in references(declaration, step).values():
@@ -233,6 +259,34 @@ def _learned_state(declaration: Declaration) -> set[str]:
                 found.add(other.name)
                 waiting.append(other)
     return found
+
+
+def _frozen_sources(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.TRANSFORM, Kind.ANSWER):
+        rows = row_inputs(declaration, step)
+        for parameter, named in references(declaration, step).items():
+            if parameter not in rows and declaration.step(named.step).kind is Kind.SOURCE:
+                yield finding(
+                    "U015",
+                    step.name,
+                    step.place,
+                    f"{step.kind.capitalize()} {step.name} takes the source {named.step}: it is stored with each "
+                    "version, and as old as that.",
+                    "Train again when it changes (retrain=), or let a @step choose what is needed of it.",
+                )
+
+
+def _surroundings(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.steps:
+        for what in step.leans_on:
+            yield finding(
+                "U017",
+                step.name,
+                step.place,
+                f"{step.kind.capitalize()} {step.name} depends on {what}: the same request may be answered otherwise "
+                "tomorrow.",
+                "Bring it in as a column of the source, or learn it in a @fit.",
+            )
 
 
 def _files(declaration: Declaration) -> Iterator[Finding]:
@@ -263,12 +317,13 @@ def _unused(declaration: Declaration) -> Iterator[Finding]:
 
 def _not_covered(declaration: Declaration) -> Iterator[Finding]:
     for model in declaration.of_kind(Kind.MODEL):
-        for sentence in not_covered(declaration, model.name):
+        entry = declaration.step(model_path(declaration, model.name).entry)
+        if entry.kind is Kind.STEP:
             yield finding(
                 "U009",
                 model.name,
                 model.place,
-                f"Model {model.name}: {sentence}",
+                f"Model {model.name}: {not_covered(declaration, model.name)[0]}",
                 "Turn the step into a source with transforms after it, if requests come raw.",
             )
 

@@ -63,6 +63,8 @@ class StepInfo:
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
     files_read: tuple[str, ...] = ()
+    leans_on: tuple[str, ...] = ()
+    """What its code asks of the world beyond its parameters: the time, random numbers, …, each with its place."""
     answer_fields: tuple[tuple[str, str], ...] = ()
     """For endpoints: the fields of the dataclass it returns, with their annotations."""
 

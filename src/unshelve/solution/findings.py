@@ -41,6 +41,7 @@ RULES = {
         Rule("U014", "error", "A row step has no rows"),
         Rule("U015", "warning", "A frozen source is as old as the version"),
         Rule("U016", "error", "A step has several answers or targets where one is meant"),
+        Rule("U017", "warning", "What answers a request depends on more than the request"),
     )
 }
 

@@ -27,6 +27,10 @@ from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Kind, Mark, mark_of
 from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
 from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
+from unshelve.solution.surroundings import leans_on
+
+ON_REQUEST = (Kind.TRANSFORM, Kind.ANSWER, Kind.ENDPOINT)
+"""Kinds of steps that run for each request."""
 
 
 def load_functions(folder: Path) -> dict[str, Callable[..., object]]:
@@ -146,6 +150,7 @@ def _step_info(name: str, function: Callable[..., object], mark: Mark, project: 
         retry_delay_seconds=mark.retry_delay_seconds,
         timeout_seconds=mark.timeout_seconds,
         files_read=tuple(files_read(function, project)),
+        leans_on=leans_on(function, project) if mark.kind in ON_REQUEST else (),
         answer_fields=_answer_fields(function) if mark.kind is Kind.ENDPOINT else (),
     )
 
@@ -223,13 +228,14 @@ def _value(value: object) -> Mapping[str, object] | None:
 
 
 def _is_json(value: object) -> bool:
-    if isinstance(value, float):
+    """Whether JSON gives the value back as it is: a tuple would come back as a list, an enum as its value."""
+    if type(value) is float:
         return math.isfinite(value)
-    if isinstance(value, list | tuple):
+    if type(value) is list:
         return all(_is_json(item) for item in value)
-    if isinstance(value, dict):
+    if type(value) is dict:
         return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
-    return value is None or isinstance(value, bool | int | str)
+    return value is None or type(value) in (bool, int, str)
 
 
 def _doc(text: str | None, name: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from unshelve.pipeline.outcome import RunOutcome
 from unshelve.pipeline.step import Kind
 from unshelve.schema.schema import Field, FieldType, Schema
 from unshelve.schema.union import union
-from unshelve.solution.check import not_covered
+from unshelve.solution.check import beyond_the_request, not_covered
 from unshelve.solution.declaration import Declaration, StepInfo
 from unshelve.solution.request_path import references
 from unshelve.solution.training import ModelTasks, Training
@@ -93,7 +93,7 @@ def model_candidate(
             "split": evaluation["split"],
             "rows": evaluation["rows"],
         },
-        not_covered=not_covered(declaration, tasks.model),
+        not_covered=(*not_covered(declaration, tasks.model), *found_in_training(outcome, tasks, blobs)),
     )
     identity = digest_json(
         {
@@ -114,6 +114,11 @@ def model_candidate(
         "title": step.title,
     }
     return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+def found_in_training(outcome: RunOutcome, tasks: ModelTasks, blobs: BlobStore) -> tuple[str, ...]:
+    """What the checks of the training could not speak for, one sentence each."""
+    return tuple(read_json(output(outcome, tasks.rowwise), blobs)["not_covered"])
 
 
 _IDENTITY = ("estimator", "schema.json", "fillers")
@@ -168,7 +173,8 @@ def endpoint_candidate(
     else:
         missing = ("Its models take rows of different sources, so no held-out row answers both.",)
     for each in named.values():
-        missing = (*missing, *not_covered(declaration, each.step))
+        missing = (*missing, *models[each.step][1].not_covered)
+    missing = (*missing, *beyond_the_request(declaration, step.name))
     pinned = {name: {"number": number, "manifest": manifest.digest} for name, (number, manifest) in models.items()}
     manifest = Manifest(
         model=f"{declaration.name}.{step.name}",
