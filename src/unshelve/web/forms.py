@@ -261,7 +261,7 @@ def _problems(error: SchemaMismatch) -> Sequence[Mapping[str, object]]:
 
 
 def _said(field: Field, problem: Mapping[str, object]) -> str:
-    told = str(problem.get("problem", "cannot be used")).rstrip(".")
+    told = str(problem.get("problem", "cannot be used")).rstrip(".").replace(", or null", ", or left empty")
     given = problem.get("given")
     told = f"{given} was given; it {told}." if given is not None else f"{told[:1].upper()}{told[1:]}."
     near = problem.get("near")

@@ -43,7 +43,7 @@ def measure(value: float | None, unit: str | None = None) -> str:
         return NOTHING
     if not math.isfinite(value):
         return _unit("not a number" if math.isnan(value) else f"{'-' if value < 0 else ''}infinite", None)
-    return _unit(_signed(_digits(float(value))), unit)
+    return _unit(_signed(_digits(float(value), named=bool(unit))), unit)
 
 
 def score(value: float | None, unit: str | None = None) -> str:
@@ -169,7 +169,7 @@ def sentence(names: list[str] | tuple[str, ...], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def _digits(value: float) -> str:
+def _digits(value: float, *, named: bool) -> str:
     size_of = abs(value)
     if size_of == 0:
         return "0"
@@ -186,6 +186,8 @@ def _digits(value: float) -> str:
         return f"{value:.1f}"
     if size_of >= 10:
         return f"{value:.2f}" if size_of < 20 else f"{value:.1f}"
+    if named and size_of >= 1:
+        return f"{value:.2f}"
     return f"{value:.3f}" if size_of >= 0.0095 else f"{value:.4f}"
 
 

@@ -211,7 +211,7 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
         facts=(
             ("Id", record.id),
             ("Asked", f"{moment(at, asked.now)}, {at:%Y-%m-%d %H:%M:%S} UTC"),
-            ("By", f"{by}, {_ROUTES.get(record.route, record.route)}"),
+            ("By", ", ".join(filter(None, (by, _ROUTES.get(record.route, record.route))))),
             ("Took", duration(record.seconds)),
             ("Version", f"{step.name} v{record.version}, {known.version.state}"),
             (
@@ -233,7 +233,7 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
 
 
 _ROUTES: Final = {
-    "model": "from a program",
+    "model": "",
     "version": "of a named version",
     "form": "by the form",
     "file": "in a file",
