@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from unshelve.errors import Damaged
 
@@ -24,8 +25,7 @@ class ArtifactKind(StrEnum):
     OBJECT = "object"  # anything else, pickled: a fitted estimator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """A typed value that a step made, stored under the hash of its content.
 
     `summary` says in a few JSON values what it is (rows and columns, shape, type). `code` is the digest of the
@@ -36,7 +36,7 @@ class Artifact:
     digest: str
     kind: ArtifactKind
     size_bytes: int
-    summary: Mapping[str, object] = field(default_factory=dict)
+    summary: Mapping[str, object] = {}
     code: str | None = None
 
     @property

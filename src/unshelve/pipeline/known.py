@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,8 +17,7 @@ _SPARE: Final = 1_000
 _OUTPUTS: Final = msgspec.json.Decoder(dict[str, Artifact])
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """A stored result whose bytes are all there. `parts` is the JSON text that its key is made from."""
 
     key: str

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from unshelve.errors import NotFound, UserCodeFailed
 from unshelve.pipeline.kinds import Artifact
 from unshelve.pipeline.outputs import WHOLE
@@ -56,15 +58,14 @@ class StepError:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepOutcome:
+class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one task in one run. `reason` says in one sentence why it ran or did not."""
 
     task: str
     state: StepState
     reason: str
     key: str | None = None
-    outputs: Mapping[str, Artifact] = field(default_factory=dict)
+    outputs: Mapping[str, Artifact] = {}
     started_at: datetime | None = None
     seconds: float | None = None
     peak_bytes: int | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from unshelve.storage.blobs import BlobStore
 
@@ -20,8 +22,7 @@ class Outputs:
     values: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation may know and say beyond its inputs and parameters.
 
     `functions` are all functions of the solution, for operations that need more than one; `blobs` is where
@@ -34,8 +35,8 @@ class Context:
     folder: Path
     functions: Mapping[str, Callable[..., object]]
     blobs: BlobStore
-    identities: Mapping[str, str] = field(default_factory=dict)
-    progress: Callable[[int, int], None] = field(default=lambda _done, _of: None)
+    identities: Mapping[str, str] = {}
+    progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
 class Operation(Protocol):

@@ -26,8 +26,7 @@ class Action(StrEnum):
     DEPENDS = "depends"  # on whether something before it gives a new result
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What is done with a task whose inputs are known, and why. `known` is the result to use, or the last one."""
 
     action: Action

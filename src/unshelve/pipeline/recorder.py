@@ -31,7 +31,7 @@ class Recorder:
         self._request = request
         self._clock = clock
         self._listener = listener
-        self._rows: list[dict[str, object]] = []
+        self._rows: list[tuple[object, ...]] = []
         self._results: list[tuple[Key, str, str]] = []
         self._ended: list[StepOutcome] = []
         self._position = 0
@@ -90,19 +90,20 @@ class Recorder:
                 self._listener(RunEvent(run_id=run_id, kind=RunEventKind.ENDED, at=now, task=step.task, outcome=step))
 
 
-def _row(run_id: str, step: StepOutcome, position: int, outputs: str | None) -> dict[str, object]:
-    return {
-        "run_id": run_id,
-        "task": step.task,
-        "position": position,
-        "state": step.state.value,
-        "reason": step.reason,
-        "key": step.key,
-        "outputs": outputs if step.state is not StepState.FAILED else None,
-        "started_at": None if step.started_at is None else time_text(step.started_at),
-        "seconds": step.seconds,
-        "peak_bytes": step.peak_bytes,
-        "attempts": step.attempts,
-        "log": step.log,
-        "error": None if step.error is None else _ENCODER.encode(step.error).decode(),
-    }
+def _row(run_id: str, step: StepOutcome, position: int, outputs: str | None) -> tuple[object, ...]:
+    """What `runs.step_row` gives, from the values that are at hand here; it is made once per step."""
+    return (
+        run_id,
+        step.task,
+        position,
+        step.state.value,
+        step.reason,
+        step.key,
+        outputs if step.state is not StepState.FAILED else None,
+        None if step.started_at is None else time_text(step.started_at),
+        step.seconds,
+        step.peak_bytes,
+        step.attempts,
+        step.log,
+        None if step.error is None else _ENCODER.encode(step.error).decode(),
+    )

@@ -6,41 +6,41 @@ Here a statement is compiled once, and rows go to the driver as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from operator import itemgetter
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
+Rows = Sequence[tuple[object, ...]]
+"""Values in the order of the table's columns, one for each."""
 
-def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Adds rows that name every column; one whose primary key is there already is left out."""
+
+def add_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Adds rows; one whose primary key is there already is left out."""
     _send(connection, table, (), rows)
 
 
-def put_rows(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], *, replace: tuple[str, ...]
-) -> None:
-    """Adds rows that name every column; where the primary key is there already, these columns are replaced."""
+def put_rows(connection: Connection, table: Table, rows: Rows, *, replace: tuple[str, ...]) -> None:
+    """Adds rows; where the primary key is there already, these columns are replaced."""
     _send(connection, table, replace, rows)
 
 
-def _send(connection: Connection, table: Table, replace: tuple[str, ...], rows: Sequence[Mapping[str, object]]) -> None:
+def _send(connection: Connection, table: Table, replace: tuple[str, ...], rows: Rows) -> None:
     if not rows:
         return
-    text, order = _compiled(connection.dialect, table, replace)
-    if order is None:
-        connection.exec_driver_sql(text, [dict(row) for row in rows])
+    text, by_name = _compiled(connection.dialect, table, replace)
+    if by_name:
+        names = table.columns.keys()
+        connection.exec_driver_sql(text, [dict(zip(names, row, strict=True)) for row in rows])
     else:
-        values = itemgetter(*order)
-        connection.exec_driver_sql(text, [values(row) for row in rows])
+        connection.exec_driver_sql(text, list(rows))
 
 
 @cache
-def _compiled(dialect: Dialect, table: Table, replace: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    """The statement in the database's own words, and the order of its parameters where they have no names."""
+def _compiled(dialect: Dialect, table: Table, replace: tuple[str, ...]) -> tuple[str, bool]:
+    """The statement in the database's own words, and whether its parameters have names."""
     insert = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
     if replace:
         keys = [column.name for column in table.primary_key]
@@ -50,5 +50,6 @@ def _compiled(dialect: Dialect, table: Table, replace: tuple[str, ...]) -> tuple
     else:
         statement = insert.on_conflict_do_nothing()
     compiled = statement.compile(dialect=dialect)
-    positions = compiled.positiontup if compiled.positional else None
-    return str(compiled), None if positions is None else tuple(positions)
+    if compiled.positional and compiled.positiontup != table.columns.keys():
+        raise RuntimeError(f"parameters of {table.name} come in another order than its columns")
+    return str(compiled), not compiled.positional

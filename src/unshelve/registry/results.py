@@ -59,18 +59,7 @@ def newest_of_task(connection: Connection, solution: str, task: str) -> StoredRe
 
 def keep_results(connection: Connection, solution: str, results: Sequence[StoredResult]) -> None:
     """Stores results; one under a known key takes the place of what was there."""
-    rows = [
-        {
-            "key": row.key,
-            "solution": solution,
-            "task": row.task,
-            "outputs": row.outputs,
-            "parts": row.parts,
-            "run_id": row.run_id,
-            "made_at": row.made_at,
-        }
-        for row in results
-    ]
+    rows = [(one.key, solution, one.task, one.outputs, one.parts, one.run_id, one.made_at) for one in results]
     put_rows(connection, result, rows, replace=("outputs", "parts", "run_id", "made_at"))
 
 

@@ -116,28 +116,28 @@ def start(
         raise _unknown(run_id)
 
 
-def record(connection: Connection, steps: Sequence[Mapping[str, object]]) -> None:
+def record(connection: Connection, steps: Sequence[tuple[object, ...]]) -> None:
     """Adds rows of ended tasks, as `step_row` makes them. A task that is recorded already is left as it is."""
     add_rows(connection, run_step, steps)
 
 
-def step_row(run_id: str, step: RunStep, position: int) -> dict[str, object]:
+def step_row(run_id: str, step: RunStep, position: int) -> tuple[object, ...]:
     """A step of a run as its row in the table. `position` counts the ended tasks of the run."""
-    return {
-        "run_id": run_id,
-        "task": step.task,
-        "position": position,
-        "state": step.state.value,
-        "reason": step.reason,
-        "key": step.key,
-        "outputs": _json(step.outputs) if step.outputs else None,
-        "started_at": None if step.started_at is None else time_text(step.started_at),
-        "seconds": step.seconds,
-        "peak_bytes": step.peak_bytes,
-        "attempts": step.attempts,
-        "log": step.log,
-        "error": None if step.error is None else _json(step.error),
-    }
+    return (
+        run_id,
+        step.task,
+        position,
+        step.state.value,
+        step.reason,
+        step.key,
+        _json(step.outputs) if step.outputs else None,
+        None if step.started_at is None else time_text(step.started_at),
+        step.seconds,
+        step.peak_bytes,
+        step.attempts,
+        step.log,
+        None if step.error is None else _json(step.error),
+    )
 
 
 def end(connection: Connection, run_id: str, state: RunState, *, now: datetime, error: str | None = None) -> None:
