@@ -24,6 +24,7 @@ import msgspec
 
 from unshelve.errors import Unavailable
 from unshelve.predictions.log import LogSettings
+from unshelve.serving import hash_seed
 from unshelve.serving.limits import Limits
 from unshelve.serving.listening import listen
 from unshelve.serving.orders import Orders, Running, running
@@ -55,6 +56,8 @@ class AnswerSettings:
     """How long an answer process goes on without control."""
     log: LogSettings = LogSettings()  # noqa: RUF009  frozen
     limits: Limits = Limits()  # noqa: RUF009  frozen
+    hash_seed: str | None = None
+    """See hash_seed.py; without it Python chooses one for each process."""
 
 
 class State(StrEnum):
@@ -241,6 +244,10 @@ class _Keeper:
             child.kill()
             await ended
 
+    def _environment(self) -> dict[str, str]:
+        seed = self._settings.hash_seed
+        return {**_ONE_THREAD, **os.environ, **({hash_seed.VARIABLE: seed} if seed is not None else {})}
+
     def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
         reading, writing = os.pipe()
         orders = replace(self._orders, ready=writing)
@@ -251,7 +258,7 @@ class _Keeper:
                 stdout=sys.stderr,
                 pass_fds=(orders.listening, writing),
                 process_group=0,  # a Ctrl-C in the terminal is for control, which then stops them in order
-                env={**_ONE_THREAD, **os.environ},
+                env=self._environment(),
             )
         except BaseException:
             os.close(reading)

@@ -21,8 +21,10 @@ from unshelve.registry.runs import interrupt_open_runs
 from unshelve.security.actors import Actor
 from unshelve.security.secrets import remember_all
 from unshelve.security.signing import Signer, Verifier
+from unshelve.serving.hash_seed import hash_seed
 from unshelve.serving.limits import Limits
 from unshelve.serving.process import AnswerProcesses, AnswerSettings
+from unshelve.serving.relay import control_socket
 from unshelve.settings import Settings, read_settings
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.database import Database
@@ -122,13 +124,14 @@ def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", pro
     return AnswerSettings(
         home=control.home.root,
         database=str(control.database.path),
-        control=control.home.root / "run" / "control.sock",
+        control=control_socket(control.home.root),
         releases="unshelve.serving.releases:live_releases",
         host=host,
         port=port,
         processes=processes,
         log=LogSettings(flush=Flush(control.settings.flush)),
         limits=Limits(body_bytes=control.settings.body_bytes),
+        hash_seed=hash_seed(control.home.keys),
     )
 
 

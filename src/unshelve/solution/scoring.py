@@ -7,11 +7,13 @@ logged; without one it loads the version itself.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Final
 
 import msgspec
@@ -31,6 +33,7 @@ from unshelve.errors import (
     UserCodeFailed,
 )
 from unshelve.security.actors import Actor
+from unshelve.serving.hash_seed import VARIABLE, hash_seed
 
 TIMEOUT_SECONDS: Final = 3600.0
 
@@ -90,6 +93,7 @@ def score_file(orders: ScoreOrders, progress: Callable[[int, int], None] = lambd
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env={**os.environ, VARIABLE: hash_seed(Path(orders.home) / "keys")},
         )
         ending = threading.Timer(TIMEOUT_SECONDS, process.kill)
         ending.start()

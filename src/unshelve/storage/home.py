@@ -26,7 +26,7 @@ class Home:
     unshelve.db    the database (with -wal and -shm beside it while it is open)
     blobs/         bytes named by their sha256
     predictions/   the prediction log
-    keys/          signing key, audit head, secrets: for the owner of the process alone (0700)
+    keys/          signing key, audit head, hash seed, secrets: for the owner of the process alone (0700)
     run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
