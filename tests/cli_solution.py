@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from unshelve.cli.main import main
 
 SOLUTION = '''"""Parcels: will a parcel come late?"""
 import pandas as pd
@@ -91,12 +95,35 @@ def unshelve(*words: object, stdin: str = "", cwd: Path | None = None, timeout: 
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+def unshelve_here(*words: object) -> Said:
+    """A command in this process, to its end: for what loads no solution."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = ["unshelve", *map(str, words)]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as ended:
+        return Said(int(ended.code or 0), out.getvalue(), err.getvalue())
+    finally:
+        sys.argv = before
+    raise AssertionError("the command did not end by itself")
+
+
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "unshelve.cli.main", *map(str, words)]
 
 
 def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("UNSHELVE_")}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained solution: its folder, a copy of its home, and what its last run said."""
+
+    folder: Path
+    copy: Path
+    said: Said
 
 
 class Up:

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from cli_solution import MODEL, ROW, SOLUTION, Said, Up, command, environment, eventually, unshelve, write_solution
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The tiny solution after its first run, and a copy of its home as it was then."""
-
-    folder: Path
-    copy: Path
-    said: Said
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder = write_solution(tmp_path_factory.mktemp("up") / "parcels")
-    said = unshelve("run", folder, "--json")
-    copy = folder.parent / "copy"
-    shutil.copytree(folder / ".unshelve", copy)
-    return Trained(folder, copy, said)
+from cli_solution import (
+    MODEL,
+    ROW,
+    SOLUTION,
+    Said,
+    Trained,
+    Up,
+    command,
+    environment,
+    eventually,
+    unshelve,
+    write_solution,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +33,6 @@ def up(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[U
     errors = tmp_path_factory.mktemp("said") / "errors"
     with errors.open("w") as file, Up("up", trained.folder, errors=file) as up:
         yield up
-
-
-@pytest.fixture
-def home(trained: Trained, tmp_path: Path) -> Path:
-    """A home of its own, in which the model is released."""
-    return Path(shutil.copytree(trained.copy, tmp_path / "home"))
 
 
 def ask(url: str, key: str) -> dict[str, object]:
@@ -69,7 +55,7 @@ def test_the_ready_line_says_where_how_to_get_in_and_who_it_is(up: Up) -> None:
 def test_a_model_that_came_up_answers_a_key(up: Up, trained: Trained) -> None:
     key = unshelve("key", "create", "test", "--home", trained.folder / ".unshelve").out.strip()
     answer = ask(up.ready["url"], key)
-    assert (answer["label"], answer["version"]) == (True, 1)
+    assert (answer["label"], answer["version"]) == (True, 2)
 
 
 def test_a_run_tells_its_steps_on_standard_error_and_its_end_on_standard_output(trained: Trained) -> None:
@@ -154,25 +140,25 @@ def test_a_solution_whose_step_fails_is_served_and_not_ready(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_ends_in_order(number: int, home: Path, tmp_path: Path) -> None:
+def test_a_server_ends_in_order(number: int, trained_home: Path, tmp_path: Path) -> None:
     errors = tmp_path / "errors"
-    with errors.open("w") as file, Up("serve", "--home", home, errors=file) as served:
+    with errors.open("w") as file, Up("serve", "--home", trained_home, errors=file) as served:
         assert served.ready["ready"] is True
         assert served.end(number) == 0
         assert served.rest == ""
     assert errors.read_text() == ""
-    assert unshelve("fsck", "--home", home).code == 0
+    assert unshelve("fsck", "--home", trained_home).code == 0
 
 
-def test_a_killed_server_leaves_a_home_that_is_sound_and_serves_again(home: Path, tmp_path: Path) -> None:
-    key = unshelve("key", "create", "test", "--home", home).out.strip()
+def test_a_killed_server_leaves_a_home_that_is_sound_and_serves_again(trained_home: Path, tmp_path: Path) -> None:
+    key = unshelve("key", "create", "test", "--home", trained_home).out.strip()
     with (tmp_path / "errors").open("w") as file:
-        with Up("serve", "--home", home, errors=file) as killed:
+        with Up("serve", "--home", trained_home, errors=file) as killed:
             ask(killed.ready["url"], key)
             killed.end(signal.SIGKILL)
-        assert unshelve("fsck", "--home", home).code == 0
-        with Up("serve", "--home", home, errors=file) as again:
-            assert ask(again.ready["url"], key)["version"] == 1
+        assert unshelve("fsck", "--home", trained_home).code == 0
+        with Up("serve", "--home", trained_home, errors=file) as again:
+            assert ask(again.ready["url"], key)["version"] == 2
 
 
 def test_ctrl_c_during_the_first_run_ends_it(tmp_path: Path) -> None:
