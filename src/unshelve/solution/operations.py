@@ -6,7 +6,9 @@ task's value. The table at the end is what the worker pool is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,10 +57,8 @@ def transform(function: Call, inputs: Inputs, parameters: Parameters, context: C
     """A transform on some rows: the same number of rows comes back, in the same order."""
     arguments = resolve_all(parameters, inputs)
     name = context.task.partition("[")[0]
-    try:
+    with _naming_hidden(f"Transform {name}", inputs, parameters):
         result = function(**_lent(arguments))
-    except KeyError as error:
-        raise _hidden_or_unknown(error, name, inputs, parameters) from error
     first = next(iter(arguments.values()))
     check_rows(name, result, length(first))
     return clean(result)
@@ -204,7 +204,8 @@ def expect(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
 
 def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """A fitted estimator; of several candidates, the one that the author's choice takes."""
-    made = function(**_lent(resolve_all(parameters, inputs)))
+    with _naming_hidden(f"Model {context.task}", inputs, parameters):
+        made = function(**_lent(resolve_all(parameters, inputs)))
     if isinstance(made, dict):
         return judging.choose_candidate(context.task, made, inputs, parameters)
     if not hasattr(made, "predict"):
@@ -248,19 +249,33 @@ def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: lend(value) for name, value in arguments.items()}
 
 
-def _hidden_or_unknown(error: KeyError, name: str, inputs: Inputs, parameters: Parameters) -> Exception:
-    asked = error.args[0] if error.args else ""
+@contextmanager
+def _naming_hidden(who: str, inputs: Inputs, parameters: Parameters) -> Iterator[None]:
+    """Say clearly of an error of user code that it asked for a column which is hidden from it."""
+    try:
+        yield
+    except Exception as error:
+        column = _hidden_in(error, inputs, parameters)
+        if column is None:
+            raise
+        raise SolutionInvalid(
+            f"{who} reads {column}, which no request has: a target reads it, or it is known later.",
+            code="transform-reads-hidden",
+            hint="Leave it out: what is known only afterwards cannot help to predict.",
+            details={"step": who.rpartition(" ")[2], "column": column},
+        ) from error
+
+
+def _hidden_in(error: Exception, inputs: Inputs, parameters: Parameters) -> str | None:
+    """The hidden column that an error speaks of."""
+    said = {str(part) for part in error.args} | {str(getattr(error, "name", ""))}
     for bind in parameters["bind"].values():
-        hidden = hidden_columns(bind.get("hide", ()), inputs, parameters.get("known_later", ()))
-        for column in hidden:
-            if column == asked or f"'{column}'" in str(asked):
-                return SolutionInvalid(
-                    f"Transform {name} reads {column}, which no request has: a target reads it, or it is known later.",
-                    code="transform-reads-hidden",
-                    hint="Leave it out: what is known only afterwards cannot help to predict.",
-                    details={"step": name, "column": column},
-                )
-    return error
+        later = (*parameters.get("known_later", ()), *bind.get("known_later", ()))
+        for column in hidden_columns(bind.get("hide", ()), inputs, later):
+            quoted = re.compile(f"['\"`]{re.escape(column)}['\"`]")
+            if column in said or any(quoted.search(text) for text in said):
+                return column
+    return None
 
 
 OPERATIONS: Mapping[str, Operation] = {

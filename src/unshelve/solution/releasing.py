@@ -16,6 +16,7 @@ from unshelve.models.package import File, Manifest, manifest_from
 from unshelve.pipeline.outcome import RunOutcome
 from unshelve.pipeline.step import Kind
 from unshelve.registry.releases import champion_of, set_champion
+from unshelve.registry.runs import StepState
 from unshelve.registry.solutions import get_solution
 from unshelve.registry.versions import (
     Attestation,
@@ -38,6 +39,7 @@ from unshelve.solution.served_gates import judge_served
 from unshelve.solution.training import ModelTasks, Training
 from unshelve.solution.versioning import (
     Candidate,
+    endpoint_arguments,
     endpoint_candidate,
     model_candidate,
     output,
@@ -75,7 +77,7 @@ def decide(
         for tasks in plan.models
         if tasks.estimator.partition(".")[0] in outcome.steps and _complete(tasks, outcome)
     ]
-    if not made:
+    if not made or _stopped_by_expectation(declaration, outcome):
         return ()
     code = pack_code(control, declaration)
     decisions: list[Decision] = []
@@ -93,13 +95,28 @@ def decide(
             if any(model not in standing for model in models):
                 continue
             task = plan.endpoints.get(step.name)
-            heldout = outcome.artifact(task) if task is not None and outcome.steps[task].outputs else None
+            if task is not None and not outcome.steps[task].outputs:
+                continue  # it failed on held-out rows
             candidate = endpoint_candidate(
-                declaration, step, heldout, {model: standing[model] for model in models}, control.blobs, code
+                declaration,
+                step,
+                None if task is None else outcome.artifact(task),
+                {model: standing[model] for model in models},
+                control.blobs,
+                code,
+                arguments=endpoint_arguments(plan, step),
             )
             decision, _ = _decide_one(control, outcome.run_id, candidate, [], cause, address, progress)
             decisions.append(decision)
     return tuple(decisions)
+
+
+def _stopped_by_expectation(declaration: Declaration, outcome: RunOutcome) -> bool:
+    """Whether something that must hold of the data does not: then nothing that was made of it is released."""
+    return any(
+        step.severity == "stop" and step.name in outcome.steps and outcome.steps[step.name].state is StepState.FAILED
+        for step in declaration.of_kind(Kind.EXPECT)
+    )
 
 
 def _complete(tasks: ModelTasks, outcome: RunOutcome) -> bool:

@@ -242,6 +242,8 @@ def _endpoint(wiring: Wiring, step: StepInfo) -> str | None:
         for p in step.parameters
         if p.request_type is not None
     }
+    own = wiring.arguments_of(step)
+    parameters["arguments"] = {p.name: own[p.name] for p in step.parameters if p.name in own and not p.request_type}
     wiring.add(task, "endpoint", step, inputs, parameters)
     return task
 

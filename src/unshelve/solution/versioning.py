@@ -64,7 +64,7 @@ def model_candidate(
     schema_task = training.graph.task(tasks.schema)
     described = schema_task.parameters["path"]
     on_path = list(tasks.path.chain)
-    answer = answer_of(declaration, tasks)
+    answer = answer_of(declaration, tasks, training)
     libraries: dict[str, str] = {}
     reached: dict[str, str] = {}
     for name in (*on_path, *((tasks.answer,) if tasks.answer else ())):
@@ -97,7 +97,11 @@ def model_candidate(
     )
     identity = digest_json(
         {
-            "files": {path: files[path].digest for path in files if path.startswith("state/") or path in _IDENTITY},
+            "files": {
+                path: [files[path].digest, files[path].code]
+                for path in files
+                if path.startswith("state/") or path in _IDENTITY
+            },
             "code": reached,
             "path": manifest.path,
             "answer": answer,
@@ -124,18 +128,15 @@ def found_in_training(outcome: RunOutcome, tasks: ModelTasks, blobs: BlobStore) 
 _IDENTITY = ("estimator", "schema.json", "fillers")
 
 
-def answer_of(declaration: Declaration, tasks: ModelTasks) -> dict[str, object] | None:
-    """The answer step of a model as its manifest holds it."""
+def answer_of(declaration: Declaration, tasks: ModelTasks, training: Training) -> dict[str, object] | None:
+    """The answer step of a model as its manifest holds it, with the arguments of this run."""
     if tasks.answer is None:
         return None
     step = declaration.step(tasks.answer)
-    named = references(declaration, step)
-    frozen = {parameter: each.step for parameter, each in named.items() if each.step != tasks.model}
-    arguments = {
-        parameter.name: parameter.default
-        for parameter in step.parameters
-        if parameter.name not in named and parameter.has_default and parameter.default is not None
+    frozen = {
+        parameter: each.step for parameter, each in references(declaration, step).items() if each.step != tasks.model
     }
+    arguments = training.graph.task(tasks.evaluation).parameters["answer_arguments"]
     return {"name": step.name, "frozen": frozen, "arguments": arguments}
 
 
@@ -146,8 +147,13 @@ def endpoint_candidate(
     models: Mapping[str, tuple[int, Manifest]],
     blobs: BlobStore,
     code: Mapping[str, File],
+    *,
+    arguments: Mapping[str, object] | None = None,
 ) -> Candidate:
-    """The package of an endpoint over these versions of its models: name -> (number, manifest)."""
+    """The package of an endpoint over these versions of its models: name -> (number, manifest).
+
+    `arguments` are the values of its parameters that are neither models nor request fields.
+    """
     named = references(declaration, step)
     schemas = []
     for manifest in [models[each.step][1] for each in named.values()]:
@@ -185,12 +191,23 @@ def endpoint_candidate(
         models=pinned,
         fields=own,
         environment={**step.libraries, "python": declaration.environment.get("python", "")},
-        lineage={"code": declaration.code, "answer": [list(each) for each in step.answer_fields]},
+        lineage={
+            "code": declaration.code,
+            "answer": [list(each) for each in step.answer_fields],
+            "arguments": dict(arguments or {}),
+        },
         not_covered=missing,
     )
-    identity = digest_json({"models": pinned, "code": step.code, "fields": own})
+    identity = digest_json({"models": pinned, "code": step.code, "fields": own, "arguments": dict(arguments or {})})
     summary = {"identity": identity, "task": "endpoint", "size_bytes": manifest.size_bytes, "title": step.title}
     return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+def endpoint_arguments(training: Training, step: StepInfo) -> Mapping[str, object]:
+    """The values of an endpoint's parameters that are neither models nor request fields, as this run has them."""
+    task = training.endpoints.get(step.name)
+    found = training.graph.task(task).parameters["arguments"] if task is not None else {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def own_field(name: str, described: Mapping[str, Any]) -> Field:

@@ -467,6 +467,7 @@ class Wiring:
         if self.once(name):
             scope = self.scope(name)
             inputs, parameters = self.bound(step, scope)
+            self.hide_from_model(step, scope, inputs, parameters)
             if step.choose is not None:
                 path = model_path(self.declaration, name)
                 test = (f"{self.parts(self.scopes[scope])}.test",)
@@ -477,6 +478,18 @@ class Wiring:
             self.add(name, "model", step, inputs, parameters)
             self.done()
         return f"{name}.estimator"
+
+    def hide_from_model(
+        self, step: StepInfo, scope: str, inputs: dict[str, str], parameters: dict[str, object]
+    ) -> None:
+        """Hide from a model, too, what no request has, where it takes rows that no transform has passed."""
+        binds = parameters["bind"]
+        assert isinstance(binds, dict)
+        for parameter, named in references(self.declaration, step).items():
+            entry = entry_of(self.declaration, named.step)
+            if entry is not None and "view" in binds[parameter]:
+                binds[parameter]["hide"] = self.hidden(entry, scope, inputs)
+                binds[parameter]["known_later"] = list(self.declaration.step(entry).known_later)
 
     def view_for_model(
         self, path: ModelPath, rows: tuple[str, ...], scope: str, inputs: dict[str, str]
