@@ -24,6 +24,7 @@ from unshelve.clock import SystemClock
 from unshelve.errors import HomeInUse, UnshelveError
 from unshelve.security.actors import LOCAL
 from unshelve.security.delegation import Delegation
+from unshelve.serving.relay import control_socket
 from unshelve.storage.home import Home
 
 USUAL_ADDRESS: Final = "http://127.0.0.1:8000"
@@ -104,7 +105,7 @@ def part(text: str) -> str:
 
 @contextmanager
 def _over_socket(home: Home, address: str, held: HomeInUse) -> Iterator[Api]:
-    socket = home.root / "run" / "control.sock"
+    socket = control_socket(home.root)
     try:
         with Api(home, httpx.AsyncHTTPTransport(uds=str(socket)), address) as api:
             yield api

@@ -21,6 +21,7 @@ from unshelve.errors import MethodNotAllowed, UnshelveError, UnsupportedType
 from unshelve.predictions.log import LogWriter
 from unshelve.schema.rows import Rows
 from unshelve.security.actors import ActorKind
+from unshelve.security.delegation import PREFIX
 from unshelve.security.permissions import Action, require
 from unshelve.serving.doors import Doors
 from unshelve.serving.lane import Answers
@@ -29,7 +30,7 @@ from unshelve.serving.limits import ClientGone, Limits, Receive, read_body, swal
 from unshelve.serving.messages import App, Headers, Scope, Send, header, send_json, send_problem
 from unshelve.serving.predictor import Predictor
 from unshelve.serving.release_watch import ReleaseWatch
-from unshelve.serving.reply import Asking, Reply, reply
+from unshelve.serving.reply import ROUTE_HEADER, ROUTES, Asking, Reply, reply
 from unshelve.wire import unexpected
 
 _LOGGER: Final = logging.getLogger("unshelve.serving")
@@ -150,7 +151,8 @@ class AnswerApp:
         else:
             predictor = await parts.releases.version(route.model, route.version)
         moment = milliseconds(parts.clock.now())
-        return predictor, Asking(actor.id, route.kind, moment, logged=actor.kind is not ActorKind.PROVER)
+        kind = _brought_by(scope) or route.kind
+        return predictor, Asking(actor.id, kind, moment, logged=actor.kind is not ActorKind.PROVER)
 
     async def _answer(self, predictor: Predictor, body: bytes, asking: Asking) -> Reply:
         started = time.perf_counter()
@@ -248,3 +250,12 @@ def _check_type(value: bytes | None) -> None:
             f"Rows are read as application/json, and the request says {kind.decode('latin-1')[:100] or 'nothing'}.",
             hint="Send them with the header `Content-Type: application/json`.",
         )
+
+
+def _brought_by(scope: Scope) -> str | None:
+    """What control says brought the rows, when it asks for somebody; nobody else is heard on this."""
+    said = header(scope, ROUTE_HEADER.encode("ascii"))
+    if said is None or not (header(scope, b"authorization") or b"").startswith(b"Bearer " + PREFIX.encode("ascii")):
+        return None
+    kind = said.decode("latin-1")
+    return kind if kind in ROUTES else None

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from unshelve.errors import Refused, SchemaMismatch, Unavailable, UnshelveError
+from unshelve.serving.reply import ROUTE_HEADER
 
 TIMEOUT_SECONDS = 120.0
 
@@ -17,12 +18,16 @@ TIMEOUT_SECONDS = 120.0
 class VersionAsker:
     """One model's or version's route on an answer process of this machine. A context manager; fulfils proof.Ask."""
 
-    def __init__(self, address: str, bearer: str, model: str, version: int | None) -> None:
+    def __init__(self, address: str, bearer: str, model: str, version: int | None, *, route: str = "") -> None:
         own = f"/versions/{version}" if version is not None else ""
         self._path = f"/api/models/{model}{own}/predict"
         self._client = httpx.Client(
             base_url=address,
-            headers={"authorization": f"Bearer {bearer}", "content-type": "application/json"},
+            headers={
+                "authorization": f"Bearer {bearer}",
+                "content-type": "application/json",
+                **({ROUTE_HEADER: route} if route else {}),
+            },
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
         )
@@ -53,8 +58,8 @@ class VersionAsker:
 class ReleaseAsker:
     """Asks and gives the answers alone; a problem that was reported is raised as the error that it is."""
 
-    def __init__(self, address: str, bearer: str, model: str, version: int | None = None) -> None:
-        self._ask = VersionAsker(address, bearer, model, version)
+    def __init__(self, address: str, bearer: str, model: str, version: int | None = None, *, route: str = "") -> None:
+        self._ask = VersionAsker(address, bearer, model, version, route=route)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One answer for each row. Raises SchemaMismatch, NotAllowed … as the answer process reported them."""

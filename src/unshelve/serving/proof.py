@@ -46,6 +46,22 @@ class HeldOut:
     tried: int
     refused: int
     rows: tuple[Expected, ...]
+    tolerance: float = 0.0
+    """What scores of single precision may differ by, relative to their size; 0 where they are of double precision."""
+    left_out: tuple[str, ...] = ()
+    """Values of answers that are not compared, such as the number of a version that is not known before."""
+
+    @property
+    def not_covered(self) -> tuple[str, ...]:
+        """What these rows cannot speak for, one sentence each."""
+        said = []
+        if 2 * self.refused > self.tried:
+            said.append(
+                f"{self.refused:,} of {self.tried:,} held-out rows are refused, since they hold values that training "
+                "never had: that so few requests would be answered is not covered."
+            )
+        said.extend(f"{name} of an answer depends on the version's number: it is not compared." for name in self.left_out)
+        return tuple(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +111,13 @@ def held_out_from(data: bytes) -> HeldOut:
     first, *rest = [line for line in data.split(b"\n") if line]
     head = msgspec.json.decode(first)
     rows = tuple(msgspec.json.decode(line, type=Expected) for line in rest)
-    return HeldOut(tried=int(head["tried"]), refused=int(head["refused"]), rows=rows)
+    return HeldOut(
+        tried=int(head["tried"]),
+        refused=int(head["refused"]),
+        rows=rows,
+        tolerance=float(head.get("tolerance", 0.0)),
+        left_out=tuple(head.get("left_out", ())),
+    )
 
 
 def prove(
@@ -126,7 +148,7 @@ def prove(
             status, body = ask([each.row for each in asked])
             if len(group) == 1:
                 latencies.append(time.perf_counter() - start)
-            found = _compare_group(asked, status, body, way, sizes, counts)
+            found = _compare_group(asked, status, body, way, held, sizes, counts)
             difference = difference or found
             done += len(group)
             progress(done, total)
@@ -135,8 +157,11 @@ def prove(
         if difference is not None:
             break
     sums = {name: sum(counts[name] for counts in ways.values()) for name in ("proven", "equal", "different")}
-    outcome: Outcome = "not-proven" if difference else "not-covered" if not_covered or not rows else "proven"
-    missing = not_covered if rows else (*not_covered, "No held-out row fits the Schema, so nothing could be asked.")
+    missing = (*not_covered, *held.not_covered)
+    if not rows:
+        missing = (*missing, "There is no held-out row that could be asked.")
+    unanswered = bool(held.tried) and not rows
+    outcome: Outcome = "not-proven" if difference or unanswered else "not-covered" if missing else "proven"
     return Proof(
         model=model,
         version=version,
@@ -150,6 +175,7 @@ def prove(
         difference=difference,
         latency_seconds=tuple(latencies),
         proved_at=now,
+        tolerance=max(TOLERANCE, held.tolerance),
         values=sums,
     )
 
@@ -164,7 +190,7 @@ def usual_sizes(rows: Sequence[Expected]) -> dict[str, float]:
     return {name: sorted(values)[len(values) // 2] for name, values in seen.items()}
 
 
-def compare(trained: Any, served: Any, size: float) -> Verdict:
+def compare(trained: Any, served: Any, size: float, tolerance: float = TOLERANCE) -> Verdict:
     """Whether a served value is what training computed: bit for bit, within tolerance, or not."""
     if isinstance(trained, bool) or isinstance(served, bool) or not isinstance(trained, int | float):
         return "proven" if type(trained) is type(served) and trained == served else "different"
@@ -172,7 +198,7 @@ def compare(trained: Any, served: Any, size: float) -> Verdict:
         return "different"
     if trained == served:
         return "proven"
-    limit = TOLERANCE * max(abs(trained), abs(served), size)
+    limit = tolerance * max(abs(trained), abs(served), size)
     return "equal" if abs(trained - served) <= limit else "different"
 
 
@@ -206,6 +232,7 @@ def _compare_group(
     status: int,
     body: Mapping[str, Any],
     way: str,
+    held: HeldOut,
     sizes: Mapping[str, float],
     counts: dict[str, int],
 ) -> Difference | None:
@@ -223,11 +250,14 @@ def _compare_group(
             served=f"{status}: {said}",
         )
     first: Difference | None = None
+    tolerance = max(TOLERANCE, held.tolerance)
     for each, answer in zip(asked, answers, strict=True):
         served = flat(answer)
         trained = flat(each.answer)
         for name in {**trained, **served}:
-            verdict = compare(trained.get(name), served.get(name), sizes.get(name, 0.0))
+            if name in held.left_out:
+                continue
+            verdict = compare(trained.get(name), served.get(name), sizes.get(name, 0.0), tolerance)
             counts[verdict] += 1
             if verdict == "different" and first is None:
                 first = Difference(

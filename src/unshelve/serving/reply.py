@@ -14,6 +14,10 @@ from unshelve.schema.rows import Rows
 from unshelve.serving.lane import Answers
 from unshelve.serving.predictor import Predictor
 
+ROUTE_HEADER: Final = "x-unshelve-route"
+"""How control says, when it asks for somebody, whether a form or a file brought the rows."""
+ROUTES: Final = frozenset({"form", "file"})
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:

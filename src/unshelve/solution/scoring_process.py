@@ -172,9 +172,8 @@ class _There:
     def __call__(self, rows: Rows) -> Sequence[Row]:
         # A delegation lasts a minute, and a long file longer.
         bearer = self.delegation.issue(self.actor, SystemClock().now())
-        return ReleaseAsker(self.address, bearer, self.orders.model, self.orders.version)(
-            [rows.raw(i) for i in range(rows.n)]
-        )
+        ask = ReleaseAsker(self.address, bearer, self.orders.model, self.orders.version, route="file")
+        return ask([rows.raw(i) for i in range(rows.n)])
 
 
 def _answer(sent: Sequence[Row], reader: Decoder, asks: _Asks, progress: Callable[[int, int], None]) -> _Answered:

@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Final
 
 import uvicorn
 
+from unshelve.errors import Refused
+from unshelve.pipeline.outcome import Listener, RunEvent
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.query import PredictionLog
 from unshelve.predictions.sealing import Sealer
@@ -33,6 +35,7 @@ from unshelve.security.sessions import SessionRules, sweep
 from unshelve.security.sign_in import SignIn
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.process import AnswerProcesses
+from unshelve.serving.relay import control_socket
 from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import due_runs
@@ -69,7 +72,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: control decides when it ends."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -79,20 +82,20 @@ async def serve(
     *,
     on_ready: Callable[[Ready, Runner], None],
     finished: Finished | None = None,
-    listener: Callable[..., None] | None = None,
+    listener: Listener | None = None,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> None:
     """Serve a home until SIGTERM or Ctrl-C. `on_ready` is called once pages and answers are there."""
     live = LiveRuns()
 
-    def told(event):  # type: ignore[no-untyped-def]
+    def told(event: RunEvent) -> None:
         live.listen(event)
         if listener is not None:
             listener(event)
 
     runner = Runner(control, told, finished, progress)
-    delegation = Delegation.load_or_create(control.home.keys)
-    site = site_for(control, runner, live, delegation)
+    files = ParquetProcess(control.home.predictions)
+    site = site_for(control, runner, live, files)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,7 +111,7 @@ async def serve(
         runner.begin()
         background = [
             asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
-            asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site))),
+            asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site, files))),
         ]
         with control.database.write() as connection:
             secret = start_link(connection, now=control.clock.now())
@@ -124,7 +127,8 @@ async def serve(
         await answers.stop()
         pages.should_exit = True
         await page_task
-        await asyncio.to_thread(_tidy, control, site)
+        await asyncio.to_thread(_tidy, control, site, files)
+        files.close()
 
 
 def _reachable(host: str) -> str:
@@ -134,15 +138,15 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Delegation) -> Site:
+def site_for(control: Control, runner: Runner, live: LiveRuns, files: ParquetProcess) -> Site:
     """What pages and API stand on, over an opened home."""
-    files = ParquetProcess(control.home.predictions)
+    delegation = Delegation.load_or_create(control.home.keys)
 
     def ask(
         model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None
     ) -> Sequence[JsonObject]:
         bearer = delegation.issue(actor, control.clock.now())
-        return ReleaseAsker(str(control.address), bearer, model, version)(rows)
+        return ReleaseAsker(str(control.address), bearer, model, version, route=route)(rows)
 
     def score(model: str, source: Path, target: Path, *, name: str, actor: Actor) -> int:
         orders = ScoreOrders(
@@ -184,9 +188,15 @@ def site_for(control: Control, runner: Runner, live: LiveRuns, delegation: Deleg
 
 async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     """The pages on control's own socket, which only this account can reach."""
-    folder = control.home.root / "run"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "control.sock"
+    path = control_socket(control.home.root)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    found = path.parent.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise Refused(
+            f"{path.parent} is open to others on this machine, and control would listen there.",
+            code="socket-folder-open",
+            hint=f"Remove it, or run: chmod 700 {path.parent}",
+        )
     path.unlink(missing_ok=True)
     config = uvicorn.Config(
         build(site),
@@ -226,11 +236,11 @@ def _fire(control: Control, runner: Runner) -> None:
         runner.enqueue(folder, solution, cause)
 
 
-def _tidy(control: Control, site: Site) -> None:
+def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
     Sealer(
         control.database,
         control.home.predictions,
-        ParquetProcess(control.home.predictions),
+        files,
         actor=LOCAL,
         clock=control.clock,
     ).seal()
