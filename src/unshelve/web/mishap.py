@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from unshelve import wire
+from unshelve import __version__, wire
 from unshelve.errors import (
     BadRequest,
     NotAllowed,
@@ -96,6 +96,7 @@ def _page(site: Site, request: Request, error: UnshelveError) -> Response:
         who=Who(actor.name, actor.role.value) if actor else None,
         theme=theme_of(request),
         back="/",
+        version=__version__,
     )
     return page(site.templates, request, "pages/error.html", view, frame, status=error.status)
 

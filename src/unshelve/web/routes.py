@@ -16,7 +16,7 @@ from unshelve.security.permissions import Action
 from unshelve.web.api import changing, inviting, reading, secrets
 from unshelve.web.api.openapi import document
 from unshelve.web.asked import Asked
-from unshelve.web.pages import asking, entering, house, models, people, predictions, runs, version
+from unshelve.web.pages import asking, entering, house, models, people, predictions, programs, runs, schemas, version
 from unshelve.web.pages import solutions as solution_pages
 from unshelve.web.route import Route, Takes
 from unshelve.web.solution_facts import facts_of
@@ -183,7 +183,7 @@ _SOLUTIONS: Final = (
         method="GET",
         path="/solutions/{solution}/schema",
         action=Action.SEE,
-        handler=asking.schema_of_solution,
+        handler=schemas.schema_of_solution,
         name="schema-of-solution",
         twin=True,
     ),
@@ -198,7 +198,7 @@ _SOLUTIONS: Final = (
         method="GET",
         path="/solutions/{solution}/api",
         action=Action.SEE,
-        handler=asking.api_solution,
+        handler=programs.api_solution,
         name="api-of-solution",
     ),
     Route(
@@ -261,7 +261,7 @@ _MODELS: Final = (
         method="GET",
         path="/models/{model}/schema",
         action=Action.SEE,
-        handler=asking.schema_of_model,
+        handler=schemas.schema_of_model,
         name="schema",
         twin=True,
     ),
@@ -273,7 +273,7 @@ _MODELS: Final = (
         name="predictions-of-model",
         twin=True,
     ),
-    Route(method="GET", path="/models/{model}/api", action=Action.SEE, handler=asking.api, name="api", twin=True),
+    Route(method="GET", path="/models/{model}/api", action=Action.SEE, handler=programs.api, name="api", twin=True),
     Route(method="GET", path="/models/{model}/ask", action=Action.ASK, handler=asking.ask, name="ask", twin=True),
     Route(
         method="POST",

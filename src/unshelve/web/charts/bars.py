@@ -92,20 +92,15 @@ def groups(
     parts = up_axis(steps, up, left, CARD - 4, unit=unit)
     wide = across(1) - across(0)
     thick = max(wide * 0.8 / max(len(shown), 1), 1.0)
-    at = left + 4.0
-    for place, (word, numbers_of) in enumerate(shown.items()):
-        kind = _GROUP_KINDS[place]
+    for place, numbers_of in enumerate(shown.values()):
         for index, value in enumerate(numbers_of):
             if math.isfinite(value):
                 x = across(index) + wide * 0.1 + place * thick
                 top, foot = sorted((up(value), up(0)))
-                told = f"{names[index]}, {word}: {measure(value, unit)}"
-                parts.append(
-                    svg.titled("rect", told, class_=kind, x=x, y=top, width=thick, height=max(foot - top, 0.5), rx=1)
-                )
-        parts.append(svg.element("rect", class_=kind, x=at, y=2, width=9, height=9, rx=2))
-        parts.append(svg.text(at + 14, 11, word, ("one", None, "two")[place]))
-        at += 28 + svg.width(word)
+                told = f"{names[index]}, {list(shown)[place]}: {measure(value, unit)}"
+                size = {"x": x, "y": top, "width": thick, "height": max(foot - top, 0.5)}
+                parts.append(svg.titled("rect", told, class_=_GROUP_KINDS[place], rx=1, **size))
+    parts.extend(_legend(list(shown), left + 4))
     named = [Bar(name=name, value=0.0) for name in names]
     every = _every(named, wide)
     for index in range(every // 2, len(names), every):
@@ -122,6 +117,15 @@ def groups(
         ),
         numbers=numbers(["Name", *(f"{word}, {unit}" if unit else word for word in shown)], table),
     )
+
+
+def _legend(words: Sequence[str], at: float) -> list[Markup]:
+    parts = []
+    for place, word in enumerate(words):
+        parts.append(svg.element("rect", class_=_GROUP_KINDS[place], x=at, y=2, width=9, height=9, rx=2))
+        parts.append(svg.text(at + 14, 11, word, ("one", None, "two")[place]))
+        at += 28 + svg.width(word)
+    return parts
 
 
 def rows(

@@ -17,9 +17,7 @@ from unshelve.errors import Refused, SchemaMismatch, UnshelveError
 from unshelve.models.package import Manifest
 from unshelve.pipeline.step import Kind
 from unshelve.registry.versions import Version, attestations_of, get_version
-from unshelve.schema.json_schema import example_row
-from unshelve.schema.schema import FieldType, Schema
-from unshelve.schema.words import allowed
+from unshelve.schema.schema import Schema
 from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
 from unshelve.web import forms, states
@@ -29,16 +27,12 @@ from unshelve.web.forms import Form
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
-from unshelve.web.pages.models import model_tabs
-from unshelve.web.pages.people import visible_keys
-from unshelve.web.recipes import recipes
 from unshelve.web.render import page
 from unshelve.web.sayings import Voice, said, voice_of
 from unshelve.web.solution_facts import SolutionFacts, facts_of, facts_of_model
 from unshelve.web.states import State
-from unshelve.web.views.ask import AnswerCard, AskView, FileView, SchemaOf, SchemaRow, SchemaView
-from unshelve.web.views.people import ApiView
-from unshelve.web.wording import duration, exact, plural, share, size
+from unshelve.web.views.ask import AnswerCard, AskView, FileView
+from unshelve.web.wording import duration, size
 
 _MOST_CATEGORIES: Final = 8
 
@@ -78,21 +72,16 @@ def released(asked: Asked, facts: SolutionFacts, step: StepInfo) -> Released | N
 
 def ask_solution(asked: Asked) -> Response:
     """On to the first thing of a solution that answers: endpoints come before models."""
-    return _first(asked, "ask")
-
-
-def api_solution(asked: Asked) -> Response:
-    """On to the API page of the first thing of a solution that answers."""
-    return _first(asked, "api")
+    return first_of(asked, "ask")
 
 
 def ask(asked: Asked) -> Response:
     """The form."""
-    facts, step, found = _found(asked)
+    facts, step, found = found_of(asked)
     if found is None:
         return _ask_page(asked, facts, step, None, None, None)
     wanted = asked.query_number("example")
-    example = _example(asked, found, wanted) if wanted is not None else None
+    example = example_of(asked, found, wanted) if wanted is not None else None
     if example is not None:
         form = forms.filled(found.schema, example)
     else:
@@ -102,7 +91,7 @@ def ask(asked: Asked) -> Response:
 
 def answer(asked: Asked) -> Response:
     """The form as it was sent, with its answer or with what is wrong."""
-    facts, step, found = _found(asked)
+    facts, step, found = found_of(asked)
     if found is None:
         return _ask_page(asked, facts, step, None, None, None, status=409)
     began = asked.site.clock.monotonic()
@@ -122,13 +111,13 @@ def answer(asked: Asked) -> Response:
 
 def file(asked: Asked) -> Response:
     """The page that takes a file."""
-    facts, step, found = _found(asked)
+    facts, step, found = found_of(asked)
     return _file_page(asked, facts, step, found)
 
 
 def score(asked: Asked) -> Response:
     """The file that was sent, with the answers as columns."""
-    facts, step, found = _found(asked)
+    facts, step, found = found_of(asked)
     try:
         return scored(asked, facts.full(step.name))
     except UnshelveError as error:
@@ -150,63 +139,6 @@ def scored(asked: Asked, full_name: str) -> Response:
     name = f"{Path(own).stem}-{full_name.partition('.')[2]}{Path(own).suffix}"
     away = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     return FileResponse(target, filename=name, media_type="application/octet-stream", background=away)
-
-
-def schema_of_model(asked: Asked) -> Response:
-    """What a row looks like for one model."""
-    facts, step, found = _found(asked)
-    view = SchemaView(
-        solution=facts.name,
-        title="Schema",
-        lead=f"What a request to {step.name} looks like: learned from the training rows, owned by the version.",
-        tabs=model_tabs(facts, step, f"/models/{facts.full(step.name)}/schema"),
-        schemas=(_schema(step, found),) if found else (),
-    )
-    crumbs = (Link(step.name, f"/models/{facts.full(step.name)}"), Link("Schema", ""))
-    frame = frame_for(
-        asked, f"Schema of {step.name}", facts=facts, crumbs=crumbs, here=f"/models/{facts.full(step.name)}"
-    )
-    return page(asked.site.templates, asked.request, "pages/schema.html", view, frame)
-
-
-def schema_of_solution(asked: Asked) -> Response:
-    """What a row looks like, for everything of a solution that answers."""
-    with asked.site.database.read() as connection:
-        facts = facts_of(connection, asked.part("solution"))
-    found = [(step, released(asked, facts, step)) for step in facts.answering]
-    view = SchemaView(
-        solution=facts.name,
-        title="Schema",
-        lead="What a request looks like. It checks requests, draws the form and describes the API.",
-        tabs=(),
-        schemas=tuple(_schema(step, one) for step, one in found if one is not None),
-    )
-    frame = frame_for(asked, f"Schema of {facts.title}", facts=facts, crumbs=(Link("Schema", ""),))
-    return page(asked.site.templates, asked.request, "pages/schema.html", view, frame)
-
-
-def api(asked: Asked) -> Response:
-    """How a program asks."""
-    facts, step, found = _found(asked)
-    full = facts.full(step.name)
-    address = f"{asked.address}/api/models/{full}/predict"
-    row = (_example(asked, found, 0) or example_row(found.schema)) if found else {}
-    view = ApiView(
-        solution=facts.name,
-        model=full,
-        name=step.name,
-        kind=step.kind.value,
-        address=address,
-        models=_models(asked, facts, "api"),
-        tabs=_tabs(full, "api"),
-        recipes=recipes(address, row) if found else (),
-        answer=_sample(asked, full),
-        has_keys=asked.may(Action.OWN_KEYS) and bool(visible_keys(asked)),
-        may_make_keys=asked.may(Action.OWN_KEYS),
-    )
-    here = f"/solutions/{facts.name}/api"
-    frame = frame_for(asked, f"{step.name} from a program", facts=facts, crumbs=(Link("API", ""),), here=here)
-    return page(asked.site.templates, asked.request, "pages/api.html", view, frame)
 
 
 def answer_card(step: StepInfo, found: Released, body: Mapping[str, Any], took: str) -> AnswerCard:
@@ -236,7 +168,8 @@ def _warning(one: object) -> str:
     return str(one)
 
 
-def _first(asked: Asked, page_name: str) -> Response:
+def first_of(asked: Asked, page_name: str) -> Response:
+    """On to a page of the first thing of a solution that answers."""
     with asked.site.database.read() as connection:
         facts = facts_of(connection, asked.part("solution"))
     ready = [step for step in facts.answering if facts.champion(step.name)] or list(facts.answering)
@@ -245,7 +178,8 @@ def _first(asked: Asked, page_name: str) -> Response:
     return to(f"/models/{facts.full(ready[0].name)}/{page_name}")
 
 
-def _found(asked: Asked) -> tuple[SolutionFacts, StepInfo, Released | None]:
+def found_of(asked: Asked) -> tuple[SolutionFacts, StepInfo, Released | None]:
+    """The model that a page is about, and what answers for it."""
     with asked.site.database.read() as connection:
         facts, step = facts_of_model(connection, asked.part("model"))
     return facts, step, released(asked, facts, step)
@@ -270,8 +204,8 @@ def _ask_page(
         name=step.name,
         title=step.title if is_question else f"Ask {step.name}",
         lead="Describe one row; you get an answer, what it means, and a receipt." if is_question else step.title,
-        models=_models(asked, facts, "ask"),
-        tabs=_tabs(full, "ask"),
+        models=models_to_ask(asked, facts, "ask"),
+        tabs=ways_to_ask(full, "ask"),
         form=form,
         answer=card,
         next_example=_next_example(asked, full, found),
@@ -284,7 +218,7 @@ def _ask_page(
 
 
 def _next_example(asked: Asked, full_name: str, found: Released | None) -> str:
-    if found is None or _example(asked, found, 0) is None:
+    if found is None or example_of(asked, found, 0) is None:
         return ""
     return f"/models/{full_name}/ask?example={(asked.query_number('example') or 0) + 1}"
 
@@ -298,8 +232,8 @@ def _file_page(
         solution=facts.name,
         model=full,
         name=step.name,
-        tabs=_tabs(full, "file"),
-        models=_models(asked, facts, "file"),
+        tabs=ways_to_ask(full, "file"),
+        models=models_to_ask(asked, facts, "file"),
         columns=found.schema.names if found else (),
         added=_added(step, found),
         limit=f"up to {size(asked.site.settings.most_file_bytes)}",
@@ -313,7 +247,7 @@ def _file_page(
     return page(asked.site.templates, asked.request, "pages/file.html", view, frame, status=status)
 
 
-def _example(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
+def example_of(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
     """A real row that the version was judged on, or None where there is none or the actor may not see rows."""
     file = found.manifest.files.get("heldout")
     if file is None or not asked.may(Action.SEE_LOG):
@@ -327,12 +261,14 @@ def _example(asked: Asked, found: Released, number: int) -> dict[str, Any] | Non
     return row
 
 
-def _tabs(full_name: str, here: str) -> tuple[Link, ...]:
+def ways_to_ask(full_name: str, here: str) -> tuple[Link, ...]:
+    """By the form, with a file, from a program."""
     tabs = (("One row", "ask"), ("A whole file", "file"), ("From a program", "api"))
     return tuple(Link(text, f"/models/{full_name}/{path}", here=path == here) for text, path in tabs)
 
 
-def _models(asked: Asked, facts: SolutionFacts, page_name: str) -> tuple[Link, ...]:
+def models_to_ask(asked: Asked, facts: SolutionFacts, page_name: str) -> tuple[Link, ...]:
+    """The same page for each model and endpoint of the solution."""
     this = asked.part("model")
     return tuple(
         Link(step.name, f"/models/{facts.full(step.name)}/{page_name}", here=facts.full(step.name) == this)
@@ -356,58 +292,3 @@ def _score_names(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None or not evaluation.signature.scores:
         return []
     return list(map(str, evaluation.signature.classes)) if evaluation.task == "multiclass" else ["score"]
-
-
-def _sample(asked: Asked, full_name: str) -> str:
-    """The newest real answer as a program gets it; nothing where there is none yet."""
-    if not asked.may(Action.SEE_LOG):
-        return ""
-    newest = next(iter(asked.site.predictions.recent(full_name, limit=1)), None)
-    if newest is None:
-        return ""
-    body = {"model": full_name, "answers": [msgspec.json.decode(newest.answer)]}
-    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
-
-
-def _schema(step: StepInfo, found: Released) -> SchemaOf:
-    return SchemaOf(
-        model=found.version.model,
-        name=step.name,
-        version=found.version.number,
-        digest=found.schema.digest,
-        rows=tuple(
-            SchemaRow(
-                name=field.name,
-                title=field.title or field.description or "",
-                type=field.type.value,
-                unit=field.unit or "",
-                allowed=_capital(allowed(field).removesuffix(", or null")),
-                missing="yes" if field.missing else "no",
-                seen=_seen(field.seen, [(one.value, one.share) for one in field.categories], field.type),
-                note=_note(field.sensitive, field.role),
-            )
-            for field in found.schema.fields
-        ),
-    )
-
-
-def _seen(
-    seen: tuple[int | float, int | float] | None, categories: Sequence[tuple[str, float]], type_: FieldType
-) -> str:
-    if seen is not None:
-        return f"{exact(seen[0])} to {exact(seen[1])}"
-    if not categories:
-        return ""
-    most = sorted(categories, key=lambda one: -one[1])[:_MOST_CATEGORIES]
-    told = ", ".join(f"{value} {share(part, 0)}" for value, part in most[:3])
-    kind = "number" if type_ is FieldType.INTEGER else "value"
-    return f"{plural(len(categories), kind)}: {told}{' …' if len(categories) > 3 else ''}"
-
-
-def _note(sensitive: str | None, role: str) -> str:
-    told = [f"likely sensitive: {sensitive}"] if sensitive else []
-    return ", ".join([*told, "identifier"] if role == "identifier" else told)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

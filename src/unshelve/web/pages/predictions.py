@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -46,8 +46,8 @@ def of_solution(asked: Asked) -> Response:
     with asked.site.database.read() as connection:
         facts = facts_of(connection, asked.part("solution"))
     root = f"/solutions/{facts.name}/predictions"
-    crumbs = (Link("Answers", root),)
-    return _listing(asked, facts, list(facts.answering), root, "Answers", (), crumbs, root)
+    wanted = _Wanted(steps=facts.answering, root=root, heading="Answers", crumbs=(Link("Answers", root),), here=root)
+    return _listing(asked, facts, wanted)
 
 
 def of_model(asked: Asked) -> Response:
@@ -56,9 +56,15 @@ def of_model(asked: Asked) -> Response:
         facts, step = facts_of_model(connection, asked.part("model"))
     model = f"/models/{facts.full(step.name)}"
     root = f"{model}/predictions"
-    crumbs = (Link(step.name, model), Link("Answers", ""))
-    heading = f"Answers of {step.name}"
-    return _listing(asked, facts, [step], root, heading, model_tabs(facts, step, root), crumbs, model)
+    wanted = _Wanted(
+        steps=(step,),
+        root=root,
+        heading=f"Answers of {step.name}",
+        crumbs=(Link(step.name, model), Link("Answers", "")),
+        here=model,
+        tabs=model_tabs(facts, step, root),
+    )
+    return _listing(asked, facts, wanted)
 
 
 def receipt(asked: Asked) -> Response:
@@ -95,18 +101,21 @@ def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("id", "warnings")}
 
 
-def _listing(
-    asked: Asked,
-    facts: SolutionFacts,
-    steps: Sequence[StepInfo],
-    root: str,
-    heading: str,
-    tabs: tuple[Link, ...],
-    crumbs: Sequence[Link],
-    here: str,
-) -> Response:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Whose answers a list shows, and how its page is called."""
+
+    steps: tuple[StepInfo, ...]
+    root: str
+    heading: str
+    crumbs: tuple[Link, ...]
+    here: str
+    tabs: tuple[Link, ...] = ()
+
+
+def _listing(asked: Asked, facts: SolutionFacts, wanted: _Wanted) -> Response:
     before = asked.query("before") or None
-    names = [facts.full(step.name) for step in steps]
+    names = [facts.full(step.name) for step in wanted.steps]
     newest = [one for name in names for one in asked.site.predictions.recent(name, limit=_A_PAGE + 1, before=before)]
     found = sorted(newest, key=lambda one: one.id, reverse=True)
     shown = found[:_A_PAGE]
@@ -115,17 +124,18 @@ def _listing(
         actors = names_of_actors(connection)
     view = PredictionsView(
         solution=facts.name,
-        heading=heading,
+        heading=wanted.heading,
         rows=tuple(_row(one, voices[one.model, one.version], actors) for one in shown),
         pages=Pages(
-            newer=root if before else "", older=f"{root}?before={shown[-1].id}" if len(found) > _A_PAGE else ""
+            newer=wanted.root if before else "",
+            older=f"{wanted.root}?before={shown[-1].id}" if len(found) > _A_PAGE else "",
         ),
-        tabs=tabs,
+        tabs=wanted.tabs,
         models=(),
         a_day=_a_day(asked, names) if shown and before is None else None,
         may_ask=asked.may(Action.ASK),
     )
-    frame = frame_for(asked, heading, facts=facts, crumbs=tuple(crumbs), here=here)
+    frame = frame_for(asked, wanted.heading, facts=facts, crumbs=wanted.crumbs, here=wanted.here)
     return page(asked.site.templates, asked.request, "pages/predictions.html", view, frame)
 
 
