@@ -249,7 +249,7 @@ def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
     if is_full(error):
         raise StorageFull(
             f"There is no room left for blobs under {root}; nothing was stored.",
-            hint="Free some space (`unshelve gc` removes what nothing refers to), then try again.",
+            hint="Free some space, then try again.",
         ) from error
     raise error
 
