@@ -406,7 +406,7 @@ def _stored(house: House, value: Any) -> File:
 
 def _version(house: House, number: int, area: float) -> None:
     held = [{"tried": 2, "refused": 0, "of": 2}] + [
-        {"position": n, "row": {**ROW, "cars": n}, "answer": {}} for n in (3, 4)
+        {"position": n, "row": {**ROW, "cars": n}, "answer": {"label": True, "score": 0.36}} for n in (3, 4)
     ]
     files = {
         "schema.json": _stored(house, SCHEMA.to_json()),

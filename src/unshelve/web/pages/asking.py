@@ -247,17 +247,22 @@ def _file_page(
     return page(asked.site.templates, asked.request, "pages/file.html", view, frame, status=status)
 
 
-def example_of(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
-    """A real row that the version was judged on, or None where there is none or the actor may not see rows."""
+def held_out(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
+    """A real row that the version was judged on, with its answer; None where the actor may not see rows."""
     file = found.manifest.files.get("heldout")
     if file is None or not asked.may(Action.SEE_LOG):
         return None
-    lines = asked.site.blobs.get(file.digest).split(b"\n")[1:]
-    rows = [line for line in lines if line]
-    if not rows:
+    lines = [line for line in asked.site.blobs.get(file.digest).split(b"\n")[1:] if line]
+    if not lines:
         return None
-    held: dict[str, Any] = msgspec.json.decode(rows[number % len(rows)])
-    row: dict[str, Any] = held["row"]
+    held: dict[str, Any] = msgspec.json.decode(lines[number % len(lines)])
+    return held
+
+
+def example_of(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
+    """The row of `held_out` alone."""
+    held = held_out(asked, found, number)
+    row: dict[str, Any] | None = held["row"] if held else None
     return row
 
 

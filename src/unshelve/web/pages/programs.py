@@ -10,7 +10,7 @@ from unshelve.security.permissions import Action
 from unshelve.web.asked import Asked
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
-from unshelve.web.pages.asking import example_of, first_of, found_of, models_to_ask, ways_to_ask
+from unshelve.web.pages.asking import Released, example_of, first_of, found_of, held_out, models_to_ask, ways_to_ask
 from unshelve.web.pages.people import visible_keys
 from unshelve.web.recipes import recipes
 from unshelve.web.render import page
@@ -37,7 +37,7 @@ def api(asked: Asked) -> Response:
         models=models_to_ask(asked, facts, "api"),
         tabs=ways_to_ask(full, "api"),
         recipes=recipes(address, row) if found else (),
-        answer=_sample(asked, full),
+        answer=_sample(asked, found),
         has_keys=asked.may(Action.OWN_KEYS) and bool(visible_keys(asked)),
         may_make_keys=asked.may(Action.OWN_KEYS),
     )
@@ -46,12 +46,11 @@ def api(asked: Asked) -> Response:
     return page(asked.site.templates, asked.request, "pages/api.html", view, frame)
 
 
-def _sample(asked: Asked, full_name: str) -> str:
-    """The newest real answer as a program gets it; nothing where there is none yet."""
-    if not asked.may(Action.SEE_LOG):
+def _sample(asked: Asked, found: Released | None) -> str:
+    """What a program gets back, with a real answer; nothing where there is none or the actor may not see rows."""
+    held = held_out(asked, found, 0) if found else None
+    if held is None or found is None:
         return ""
-    newest = next(iter(asked.site.predictions.recent(full_name, limit=1)), None)
-    if newest is None:
-        return ""
-    body = {"model": full_name, "answers": [msgspec.json.decode(newest.answer)]}
+    answer = {"id": "26 letters and digits", "version": found.version.number, **held["answer"], "warnings": []}
+    body = {"model": found.version.model, "answers": [answer]}
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from unshelve.pipeline.step import Kind
 from unshelve.predictions.query import DayCount
-from unshelve.predictions.record import Record
 from unshelve.registry.charts import newest_charts
 from unshelve.registry.releases import ReleaseChange, history
 from unshelve.registry.runs import Run, RunState, runs_of
@@ -19,13 +18,16 @@ from unshelve.registry.solutions import solutions as known_solutions
 from unshelve.registry.versions import Attestation, Version, attestations_of, get_version
 from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
+from unshelve.storage.blobs import BlobStore
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.charts import small
 from unshelve.web.charts.figure import EMPTY
+from unshelve.web.evidence import GateVerdict, gates_of
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
 from unshelve.web.pages.pictures import chart_of
+from unshelve.web.pages.proofs import gate_results
 from unshelve.web.pages.steps import pipeline_of
 from unshelve.web.render import page
 from unshelve.web.solution_facts import SolutionFacts, facts_of
@@ -76,7 +78,8 @@ def overview(asked: Asked) -> Response:
             for step in facts.answering
             if (number := facts.champion(step.name)) is not None
         }
-        proofs = attestations_of(connection, [one.manifest for one in standing.values()])
+        newest = [one.manifest for one in (*standing.values(), *facts.newest.values())]
+        attested = attestations_of(connection, newest)
         charts = newest_charts(connection, name)
         schedules = schedules_of(connection, name)
         changes = [
@@ -91,9 +94,9 @@ def overview(asked: Asked) -> Response:
         title=facts.title,
         description=facts.known.description,
         glances=_glances(asked, facts, standing, days),
-        alerts=_alerts(facts),
+        alerts=_alerts(asked.site.blobs, facts, attested),
         pipeline=pipeline,
-        models=tuple(_model_row(facts, step, standing, proofs, days, asked.now) for step in facts.answering),
+        models=tuple(_model_row(facts, step, standing, attested, days, asked.now) for step in facts.answering),
         held_out="On held-out rows",
         charts=tuple(one for one in drawn if one is not None),
         schedules=tuple(
@@ -180,14 +183,8 @@ def _glances(
 ) -> tuple[Glance, ...]:
     names = [facts.full(step.name) for step in facts.answering]
     by_day = answers_by_day(days, names, asked.now, _TREND_DAYS)
-    last = _last_answer(asked, names) if sum(by_day) else None
-    said = (
-        f"last answer {ago(instant(datetime.fromtimestamp(last.time / 1000, asked.now.tzinfo)), asked.now)}"
-        if last
-        else ""
-    )
     glances = [
-        Glance(name="Right now", state=_standing(facts), below=said or "no answer was asked for yet"),
+        Glance(name="Right now", state=_standing(facts), below=_last_asked(by_day)),
         Glance(name="Answers today", figure=count(by_day[-1]), below=f"7 days: {count(sum(by_day[-_WEEK:]))}"),
     ]
     for step in facts.declaration.of_kind(Kind.MODEL):
@@ -211,12 +208,17 @@ def _glances(
     return tuple(glances)
 
 
-def _last_answer(asked: Asked, names: Sequence[str]) -> Record | None:
-    found = [one for name in names for one in asked.site.predictions.recent(name, limit=1)]
-    return max(found, key=lambda one: one.id, default=None)
+def _last_asked(by_day: Sequence[int]) -> str:
+    """When somebody asked last, as exactly as the counts by day tell: reading the log itself would take a second."""
+    back = next((days for days, number in enumerate(reversed(by_day)) if number), None)
+    if back is None:
+        return f"nobody has asked in {len(by_day)} days"
+    return ("asked today", "last asked yesterday")[back] if back < 2 else f"last asked {back} days ago"
 
 
-def _alerts(facts: SolutionFacts) -> tuple[Alert, ...]:
+def _alerts(
+    blobs: BlobStore, facts: SolutionFacts, attested: Mapping[tuple[str, str], Attestation]
+) -> tuple[Alert, ...]:
     alerts = []
     for step in facts.answering:
         newest, champion = facts.newest.get(facts.full(step.name)), facts.champion(step.name)
@@ -238,7 +240,7 @@ def _alerts(facts: SolutionFacts) -> tuple[Alert, ...]:
                 Alert(
                     state=states.WARN,
                     title=f"{title} was refused{f'; v{champion} goes on answering' if champion else ''}",
-                    text=_compared(newest, champion),
+                    text=_refused(gates_of(blobs, attested.get((newest.manifest, "gates")))),
                     href=f"{href}/versions/{newest.number}",
                     action="See why",
                 )
@@ -262,6 +264,12 @@ def _compared(newest: Version, champion: int | None) -> str:
     shown = headline(newest)
     beside = f"; v{champion} answers now" if champion else ""
     return f"{shown.name} {shown.text}, {shown.note}{beside}." if shown.text else ""
+
+
+def _refused(gates: Sequence[GateVerdict]) -> str:
+    """What stood against a version."""
+    against = [one for one in gate_results(gates) if one.state.tone != "ok"]
+    return " ".join(f"{one.name}: {one.sentence}" for one in against[:2])
 
 
 def _model_row(
