@@ -248,20 +248,25 @@ def _named_by(manifest: Manifest) -> Callable[[str], bool]:
 
 
 def _warm(loaded: LoadedModel | LoadedEndpoint, blobs: BlobStore) -> None:
-    """Answer a held-out row twice: the first call imports and allocates, the second is timed."""
-    lines = (
-        blobs.get(loaded.manifest.files["heldout"].digest).split(b"\n")[1:2]
-        if "heldout" in loaded.manifest.files
-        else []
-    )
-    if not lines or not lines[0]:
+    """Answer held-out rows one by one and together: what one costs, and whether requests may share a call.
+
+    They may when every answer is the same to the last bit alone and among others.
+    """
+    file = loaded.manifest.files.get("heldout")
+    text = blobs.get(file.digest).split(b"\n", WARM_ROWS + 1)[1 : WARM_ROWS + 1] if file is not None else []
+    given = [msgspec.json.decode(line)["row"] for line in text if line]
+    if not given:
         return
-    rows = loaded.decoder.decode_rows([msgspec.json.decode(lines[0])["row"]])
-    loaded.answer(rows)
-    start = time.perf_counter()
-    loaded.answer(rows)
-    loaded.seconds = time.perf_counter() - start
+    alone: list[dict[str, Any]] = []
+    took = []
+    for row in given:
+        start = time.perf_counter()
+        alone.extend(loaded.answer(loaded.decoder.decode_rows([row])))
+        took.append(time.perf_counter() - start)
+    loaded.seconds = sorted(took)[len(took) // 2]
     loaded.slow = loaded.seconds > SLOW_SECONDS
+    if loaded.answer(loaded.decoder.decode_rows(given)) == alone:
+        loaded.together = MOST_TOGETHER
 
 
 def _mapping(value: object) -> dict[str, Any]:
