@@ -14,7 +14,7 @@ from unshelve.evaluation.metrics import value_of
 from unshelve.evaluation.randomness import generator
 from unshelve.evaluation.truth import Predicted, Truth
 
-MOST_ROWS = 2_000
+MOST_ROWS = 1_000
 """Rows that importance is measured on, drawn at random from those given."""
 
 REPEATS = 5
@@ -49,7 +49,7 @@ def permutation_importance(
     predict: answers for a frame of the same columns and dtypes (a new frame with a RangeIndex each time). table: (n,
     n_columns) raw rows with truth of the same n rows; `columns` limits the work to some. Missing values are shuffled
     with the others. Columns that carry the same information share their importance out: each alone seems unimportant.
-    Seeded: the same input gives the same result. Cost: 1 + 5 x n_columns calls of `predict` on at most 2,000 rows.
+    Seeded: the same input gives the same result. Cost: 1 + 5 x n_columns calls of `predict` on at most 1,000 rows.
 
     Raises Refused when the metric is undefined on these rows, or lengths differ.
     Source: L. Breiman, Random Forests (2001), section 10.

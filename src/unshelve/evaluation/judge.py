@@ -28,7 +28,7 @@ from unshelve.evaluation.gates import (
     WorthAtLeast,
 )
 from unshelve.evaluation.measures import MEASURES, Kind, Metric
-from unshelve.evaluation.metrics import Gain, gain_of, measure
+from unshelve.evaluation.metrics import PAIRED_RESAMPLES, Gain, gain_of, gains_of, measure
 from unshelve.evaluation.truth import Predicted, Truth
 from unshelve.evaluation.weighted import names_for
 
@@ -138,7 +138,7 @@ def _beats_baseline(gate: BeatsBaseline, evidence: Evidence) -> Verdict:
     if not names:
         return _undecided(gate, _not_measured(" or ".join(gate.metrics), fitting))
     level = 1 - (1 - LEVEL) / len(names)  # Bonferroni: either metric may pass, so each must be surer
-    gains = [_least_gain(name, truth, predicted, evidence.baselines, level) for name in names]
+    gains = _least_gains(names, truth, predicted, evidence.baselines, level)
     decided = [(gain, against) for gain, against in gains if gain.low is not None]
     if not decided:
         return _undecided(gate, f"{' and '.join(names)} cannot be told apart from chance on these test rows.")
@@ -149,12 +149,17 @@ def _beats_baseline(gate: BeatsBaseline, evidence: Evidence) -> Verdict:
     return _decided(gate, False, f"{message} Not worth shipping: that is not beyond chance.", _numbers(gain))
 
 
-def _least_gain(
-    name: str, truth: Truth, predicted: Predicted, against: Sequence[Baseline], level: float
-) -> tuple[Gain, str]:
-    """The gain over the baseline that is hardest to beat by one metric, and that baseline's name."""
-    gains = [(gain_of(name, truth, predicted, rival.predicted, level=level), rival.name) for rival in against]
-    return min(gains, key=lambda pair: -np.inf if pair[0].low is None else pair[0].low)
+def _least_gains(
+    names: Sequence[str], truth: Truth, predicted: Predicted, against: Sequence[Baseline], level: float
+) -> list[tuple[Gain, str]]:
+    """For each metric the gain over the baseline that is hardest to beat by it, and that baseline's name."""
+    resamples = int(np.clip(20_000_000 / len(truth), 200, PAIRED_RESAMPLES))
+    rivals = [rival.predicted for rival in against]
+    found = []
+    for gains in gains_of(names, truth, predicted, rivals, level=level, resamples=resamples):
+        pairs = zip(gains, [rival.name for rival in against], strict=True)
+        found.append(min(pairs, key=lambda pair: -np.inf if pair[0].low is None else pair[0].low))
+    return found
 
 
 def _beyond_chance(gain: Gain, by: float = 0.0) -> bool:

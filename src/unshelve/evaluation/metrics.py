@@ -18,7 +18,7 @@ from unshelve.evaluation.truth import Floats, Predicted, Truth
 from unshelve.evaluation.weighted import Panel, names_for, panels
 
 RESAMPLES = 500
-"""Resamples behind the interval of a metric; fewer, but 100 at least, when rows x (classes - 1) pass 800,000."""
+"""Resamples behind the interval of a metric; fewer, but 100 at least, when rows x (classes - 1) pass 80,000."""
 
 PAIRED_RESAMPLES = 1_000
 """Resamples behind a gain, on which a gate decides; fewer, but 400 at least, when rows pass 20,000."""
@@ -74,7 +74,7 @@ def value_of(name: str, truth: Truth, predicted: Predicted) -> float:
     Raises NotFound for a metric that does not fit the task or what the model gives.
     """
     _check_lengths(truth, predicted)
-    return float(_one(name, truth, predicted)(None))
+    return float(_Some((name,), truth, predicted)(None)[0])
 
 
 def gain_of(
@@ -95,45 +95,84 @@ def gain_of(
     Cost: O(n) per resample; 2,000 rows in 0.2 s, 160,000 in 1 s. Raises NotFound for a metric that does not fit,
     Refused when lengths differ. Source: Efron and Tibshirani (1993), section 16.4, with rows of two models as pairs.
     """
-    _check_lengths(truth, predicted)
-    _check_lengths(truth, other)
     n = len(truth)
     if resamples is None:
-        resamples = int(np.clip(40_000_000 / n, 400, PAIRED_RESAMPLES))
-    mine, theirs = _one(name, truth, predicted), _one(name, truth, other)
-    sign = 1.0 if MEASURES[name].higher_is_better else -1.0
-    differences = np.array([sign * (mine(w) - theirs(w)) for w in weights(n, resamples, seed)])
-    low, high = interval(differences, level)
-    value, against = mine(None), theirs(None)
-    return Gain(
-        metric=name, value=value, other=against, gain=sign * (value - against), low=low, high=high, level=level, n=n
-    )
+        resamples = int(np.clip(40_000_000 / max(n, 1), 400, PAIRED_RESAMPLES))
+    (gain,) = gains_of((name,), truth, predicted, (other,), level=level, resamples=resamples, seed=seed)[0]
+    return gain
 
 
-class _One:
-    """One metric of one model, as a function of row weights (None: every row once)."""
+def gains_of(
+    names: Sequence[str],
+    truth: Truth,
+    predicted: Predicted,
+    others: Sequence[Predicted],
+    *,
+    level: float = LEVEL,
+    resamples: int,
+    seed: int = 0,
+) -> list[list[Gain]]:
+    """As `gain_of`, of several metrics (outer) over several rivals (inner), all under the same draws.
 
-    def __init__(self, panel: Panel, name: str) -> None:
-        self._panel, self._place = panel, panel.names.index(name)
-
-    def __call__(self, w: Floats | None) -> float:
-        return float((self._panel.exact if w is None else self._panel.under(w))[self._place])
-
-
-def _one(name: str, truth: Truth, predicted: Predicted) -> _One:
-    fitting = names_for(truth, predicted)
-    if name not in fitting:
-        raise NotFound(
-            f"The metric {name!r} cannot be measured here; those that can are {', '.join(fitting) or 'none'}.",
-            code="metric-not-found",
-            near=get_close_matches(name, fitting, n=2),
+    Cost: that of one `gain_of` for drawing, and of each model once for each resample.
+    """
+    _check_lengths(truth, predicted)
+    for other in others:
+        _check_lengths(truth, other)
+    mine = _Some(names, truth, predicted)
+    rivals = [_Some(names, truth, other) for other in others]
+    signs = np.array([1.0 if MEASURES[name].higher_is_better else -1.0 for name in names])
+    drawn = np.empty((resamples, len(rivals), len(names)))
+    for row, w in enumerate(weights(len(truth), resamples, seed)):
+        own = mine(w)
+        drawn[row] = [signs * (own - rival(w)) for rival in rivals]
+    value, against = mine(None), [rival(None) for rival in rivals]
+    found = []
+    for place, name in enumerate(names):
+        ends = [interval(drawn[:, rival, place], level) for rival in range(len(rivals))]
+        found.append(
+            [
+                Gain(
+                    metric=name,
+                    value=float(value[place]),
+                    other=float(theirs[place]),
+                    gain=float(signs[place] * (value[place] - theirs[place])),
+                    low=low,
+                    high=high,
+                    level=level,
+                    n=len(truth),
+                )
+                for theirs, (low, high) in zip(against, ends, strict=True)
+            ]
         )
-    return _One(panels(truth, predicted, {name})[0], name)
+    return found
+
+
+class _Some:
+    """Some metrics of one model, as a function of row weights (None: every row once): (n_names,)."""
+
+    def __init__(self, names: Sequence[str], truth: Truth, predicted: Predicted) -> None:
+        fitting = names_for(truth, predicted)
+        for name in names:
+            if name not in fitting:
+                raise NotFound(
+                    f"The metric {name!r} cannot be measured here; those that can are {', '.join(fitting) or 'none'}.",
+                    code="metric-not-found",
+                    near=get_close_matches(name, fitting, n=2),
+                )
+        self._panels = panels(truth, predicted, set(names))
+        computed = _names(self._panels)
+        self._places = [computed.index(name) for name in names]
+
+    def __call__(self, w: Floats | None) -> Floats:
+        values = [panel.exact if w is None else panel.under(w) for panel in self._panels]
+        found: Floats = np.concatenate(values)[self._places]
+        return found
 
 
 def _resamples(task: Task, n: int) -> int:
     size = n * max(1, len(task.classes) - 1)
-    return int(np.clip(RESAMPLES * 800_000 / size, 100, RESAMPLES))
+    return int(np.clip(RESAMPLES * 80_000 / size, 100, RESAMPLES))
 
 
 def _replicates(built: Sequence[Panel], n: int, resamples: int, seed: int) -> Floats:
