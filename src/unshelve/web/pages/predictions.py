@@ -243,7 +243,7 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
 
 
 _ROUTES: Final = {
-    "model": "",
+    "model": "from a program",
     "version": "of a named version",
     "form": "by the form",
     "file": "in a file",
