@@ -23,6 +23,7 @@ from cli_solution import (
     environment,
     eventually,
     unshelve,
+    unshelve_here,
     write_solution,
 )
 
@@ -53,7 +54,7 @@ def test_the_ready_line_says_where_how_to_get_in_and_who_it_is(up: Up) -> None:
 
 
 def test_a_model_that_came_up_answers_a_key(up: Up, trained: Trained) -> None:
-    key = unshelve("key", "create", "test", "--home", trained.folder / ".unshelve").out.strip()
+    key = unshelve_here("key", "create", "test", "--home", trained.folder / ".unshelve").out.strip()
     answer = ask(up.ready["url"], key)
     assert (answer["label"], answer["version"]) == (True, 2)
 
@@ -83,7 +84,7 @@ def test_a_port_that_is_taken_is_refused_with_one_that_is_free(tmp_path: Path) -
     assert (refused.code, error["code"]) == (1, "port-in-use")
     assert f"Port {port} of 127.0.0.1 is in use by another program." in refused.err
     assert error["details"]["free"] != port
-    assert unshelve("models", "--home", folder / ".unshelve", "--json").json["models"][0]["champion"] is None
+    assert unshelve_here("models", "--home", folder / ".unshelve", "--json").json["models"][0]["champion"] is None
 
 
 def test_a_home_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
@@ -147,32 +148,35 @@ def test_a_server_ends_in_order(number: int, trained_home: Path, tmp_path: Path)
         assert served.end(number) == 0
         assert served.rest == ""
     assert errors.read_text() == ""
-    assert unshelve("fsck", "--home", trained_home).code == 0
+    assert unshelve_here("fsck", "--home", trained_home).code == 0
 
 
 def test_a_killed_server_leaves_a_home_that_is_sound_and_serves_again(trained_home: Path, tmp_path: Path) -> None:
-    key = unshelve("key", "create", "test", "--home", trained_home).out.strip()
+    key = unshelve_here("key", "create", "test", "--home", trained_home).out.strip()
     with (tmp_path / "errors").open("w") as file:
         with Up("serve", "--home", trained_home, errors=file) as killed:
             ask(killed.ready["url"], key)
             killed.end(signal.SIGKILL)
-        assert unshelve("fsck", "--home", trained_home).code == 0
+        assert unshelve_here("fsck", "--home", trained_home).code == 0
         with Up("serve", "--home", trained_home, errors=file) as again:
             assert ask(again.ready["url"], key)["version"] == 2
 
 
-def test_ctrl_c_during_the_first_run_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [("up", "--port", 0), ("run", "--json")])
+def test_ctrl_c_during_a_run_ends_it(words: tuple[object, ...], tmp_path: Path) -> None:
     text = SOLUTION.replace('    """Weight and way."""', "    import time\n    time.sleep(60)")
     folder = write_solution(tmp_path / "parcels", text)
     errors = tmp_path / "errors"
+    verb, *options = words
     with errors.open("w") as file:
         process = subprocess.Popen(
-            command("up", folder, "--port", "0"), stdout=subprocess.DEVNULL, stderr=file, env=environment()
+            command(verb, folder, *options), stdout=subprocess.DEVNULL, stderr=file, env=environment()
         )
     eventually(lambda: "ran      late" in errors.read_text())
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 1
-    runs = unshelve("runs", "--home", folder / ".unshelve", "--json").json["runs"]
+    assert "Traceback" not in errors.read_text()
+    runs = unshelve_here("runs", "--home", folder / ".unshelve", "--json").json["runs"]
     assert [run["state"] for run in runs] == ["stopped"]
 
 

@@ -6,7 +6,7 @@ import difflib
 import sys
 import traceback
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -36,6 +36,9 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 """Verb -> its module, which has a function `command` or a table COMMANDS, and one line of help."""
 
+_INTERRUPTED: Final = 130
+"""What typer makes of Ctrl-C."""
+
 
 def main() -> None:
     """Run the command; exits 0 when done, 1 when refused or failed for a stated reason, 2 for wrong usage."""
@@ -61,8 +64,14 @@ def main() -> None:
         report(mistake, output)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        say("Stopped.")
-        raise SystemExit(1) from None
+        raise _stopped(output) from None
+    except SystemExit as ended:
+        raise (_stopped(output) if ended.code == _INTERRUPTED else ended) from None
+
+
+def _stopped(output: Output) -> SystemExit:
+    report(UnshelveError("Stopped from the keyboard.", code="stopped"), output)
+    return SystemExit(1)
 
 
 def application(verb: str) -> typer.Typer:

@@ -35,8 +35,7 @@ def command(
     folder = solution_folder(path)
     arguments = parse_settings(settings or [])
     place = home_for(home, [folder])
-    if not place.exists():
-        declaration_of(folder)  # what cannot be read leaves no home behind
+    known = None if place.exists() else declaration_of(folder)  # what cannot be read leaves no home behind
     with Control.open(place) as control:
         if explain:
             reasons = explain_run(control, folder, arguments=arguments, only=only)
@@ -54,11 +53,14 @@ def command(
                 control,
                 folder,
                 Cause(LOCAL, "unshelve run"),
+                known=known,
                 arguments=arguments,
                 only=only,
                 listener=shown.event,
                 progress=shown.proof,
             )
+        for found in done.findings:
+            say(str(found))
         result(as_json(done), json=json, lines=summary(done))
     if done.run.state is not RunState.DONE:
         raise typer.Exit(1)
@@ -104,8 +106,6 @@ def summary(done: RunResult) -> list[str]:
             f"  {each.model} v{each.number}: {state}{proof}"
             + ("" if each.message == "released" else f" ({each.message})")
         )
-    for found in done.findings:
-        say(str(found))
     if done.run.error:
         lines.append(f"  {done.run.error}")
     return lines
