@@ -60,7 +60,9 @@ class HeldOut:
                 f"{self.refused:,} of {self.tried:,} held-out rows are refused, since they hold values that training "
                 "never had: that so few requests would be answered is not covered."
             )
-        said.extend(f"{name} of an answer depends on the version's number: it is not compared." for name in self.left_out)
+        said.extend(
+            f"{name} of an answer depends on the version's number: it is not compared." for name in self.left_out
+        )
         return tuple(said)
 
 

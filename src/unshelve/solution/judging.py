@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from unshelve.data.tables import take, to_pandas, without
+from unshelve.data.tables import only, take, to_pandas, without
 from unshelve.errors import Refused, SolutionInvalid, UserCodeFailed
 from unshelve.evaluation import curves
 from unshelve.evaluation.baseline import Baseline, baselines
@@ -19,15 +19,15 @@ from unshelve.evaluation.evidence import Champion, Evidence
 from unshelve.evaluation.gates import MaxLatency, Proven
 from unshelve.evaluation.importance import permutation_importance
 from unshelve.evaluation.judge import judge_all
-from unshelve.evaluation.measures import MEASURES, Metric, Task
+from unshelve.evaluation.measures import MEASURES, Kind, Metric, Task
 from unshelve.evaluation.metrics import measure, value_of
 from unshelve.evaluation.truth import Predicted, Truth, infer_task, predicted_of, truth_of
 from unshelve.evaluation.worth import appraise
-from unshelve.models.estimator import Signature, predict, signature_of
-from unshelve.models.package import Manifest
+from unshelve.models.estimator import Raw, Signature, predict, try_out
+from unshelve.models.package import manifest_from
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.pipeline.step import mark_of
-from unshelve.serving.answer import answers
+from unshelve.serving.answer import Answer, answers, as_value
 from unshelve.serving.loaded import load_model
 from unshelve.serving.row_path import run_path
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
@@ -45,33 +45,34 @@ HEADLINE: Mapping[str, str] = {"binary": "roc_auc", "multiclass": "accuracy", "r
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A model on its held-out rows: what it was given, what is true, what it said and what it answers."""
+    """A model on its held-out rows: what is true, what it said, and what it answers, as `answers_frame` has it."""
 
     task: Task
     signature: Signature
     truth: Truth | None
     trained: Truth | None
     predicted: Predicted
-    answers: list[dict[str, Any]]
+    answers: pd.DataFrame
+    single: bool = False
+    """Whether its numbers are of single precision."""
 
 
 def held_out(inputs: Inputs, parameters: Parameters, context: Context) -> Held:
     """Predict the held-out rows as training sees them: transformed in bulk, predicted in bulk."""
     estimator = inputs[parameters["estimator"]]
     X = resolve(parameters["X_test"], inputs)
-    y_test = np.asarray(resolve(parameters["y_test"], inputs)) if "y_test" in parameters else None
-    y_train = np.asarray(resolve(parameters["y_train"], inputs)) if "y_train" in parameters else None
+    y_test, y_train = _targets(inputs, parameters)
     both = None if y_test is None or y_train is None else np.concatenate([y_train, y_test])
+    if both is None:
+        _refuse_without_target(str(parameters["model"]), estimator)
     task = infer_task(
         both,
         is_classifier=is_classifier(estimator),
         classes=_classes(estimator),
         unit=parameters.get("unit"),
     )
-    signature = signature_of(estimator, task.kind.value, X, unit=parameters.get("unit"))
-    raw = predict(estimator, signature, X)
+    signature, raw = try_out(estimator, task.kind.value, X, unit=parameters.get("unit"))
     answered = apply_answer(raw.for_answer, inputs, parameters, context)
-    said = answers(signature, raw, answered)
     labels = raw.labels if answered is None else np.asarray(answered)
     return Held(
         task=task,
@@ -79,8 +80,57 @@ def held_out(inputs: Inputs, parameters: Parameters, context: Context) -> Held:
         truth=None if y_test is None else truth_of(task, y_test),
         trained=None if y_train is None else truth_of(task, y_train),
         predicted=_predicted(task, signature, labels, raw.scores),
-        answers=said,
+        answers=answers_frame(signature, raw, answered),
+        single=any(values is not None and values.dtype.name in _SINGLE for values in (raw.labels, raw.scores)),
     )
+
+
+def held_before(inputs: Inputs, parameters: Parameters) -> Held:
+    """The same from what the evaluation has stored: nothing is predicted again."""
+    stored = inputs[parameters["evaluation"]]
+    frame = inputs[parameters["predictions"]]
+    task = Task(Kind(stored["task"]), tuple(stored["classes"]), parameters.get("unit"))
+    signature = msgspec.convert(stored["signature"], Signature)
+    y_test, y_train = _targets(inputs, parameters)
+    labels, scores = _columns_of(frame)
+    return Held(
+        task=task,
+        signature=signature,
+        truth=None if y_test is None else truth_of(task, y_test),
+        trained=None if y_train is None else truth_of(task, y_train),
+        predicted=_predicted(task, signature, labels, scores),
+        answers=frame,
+        single=bool(stored["single"]),
+    )
+
+
+_SINGLE = ("float32", "float16")
+
+
+def _targets(inputs: Inputs, parameters: Parameters) -> tuple[Any, Any]:
+    """The target of the test and of the train rows, None for a model without one."""
+    found = [
+        np.asarray(resolve(parameters[name], inputs)) if name in parameters else None for name in ("y_test", "y_train")
+    ]
+    return found[0], found[1]
+
+
+def _refuse_without_target(model: str, estimator: Any) -> None:
+    """SolutionInvalid for a classifier or regressor of a model that names no target: nothing could judge it."""
+    from sklearn.base import is_classifier as classifies
+    from sklearn.base import is_regressor as regresses
+
+    try:
+        supervised = classifies(estimator) or regresses(estimator)
+    except (AttributeError, TypeError):
+        return
+    if supervised:
+        raise SolutionInvalid(
+            f"Model {model} returned a {type(estimator).__name__}, but takes no target: nothing says how good it is, "
+            "and the column it learns from is not hidden from it.",
+            code="model-without-target",
+            hint=f"Declare what is predicted as a @target, and let {model} take TARGET_train.",
+        )
 
 
 def apply_answer(raw: Any, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
@@ -93,12 +143,14 @@ def apply_answer(raw: Any, inputs: Inputs, parameters: Parameters, context: Cont
     return function(raw, **state, **parameters.get("answer_arguments", {}))
 
 
-def evaluation(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> Outputs:
+def evaluation(_call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> Outputs:
     """Metrics with intervals, pictures, baselines and importance; and the answers on the held-out rows."""
     held = held_out(inputs, parameters, context)
     rows = row_numbers(parameters["test"], inputs)
     found: dict[str, Any] = {
         "task": held.task.kind.value,
+        "classes": list(held.task.classes),
+        "single": held.single,
         "signature": msgspec.to_builtins(held.signature),
         "rows": {"test": 0 if rows is None else len(rows), "train": len(held.trained) if held.trained else None},
         "metrics": [],
@@ -112,11 +164,20 @@ def evaluation(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], co
         found["headline"] = _headline(metrics, held.task.kind.value)
         found["baselines"] = [
             {"name": b.name, "says": b.says, "metrics": [dataclasses.asdict(each) for each in b.metrics]}
-            for b in baselines(held.trained, held.truth)
+            for b in baselines(held.trained, held.truth, times=train_times(inputs, parameters))
         ]
         found["pictures"] = pictures(held.truth, held.predicted)
         found["importance"] = importance(inputs, parameters, context, held)
-    return Outputs({"evaluation": as_json(found), "predictions": answers_frame(held.answers)})
+    return Outputs({"evaluation": as_json(found), "predictions": held.answers})
+
+
+def train_times(inputs: Inputs, parameters: Parameters) -> pd.Series[Any] | None:
+    """The times of the train rows where rows are split by time: the last value is then a baseline."""
+    split = parameters.get("split")
+    if not isinstance(split, Mapping) or split.get("type") != "ByTime":
+        return None
+    table = take(only(inputs[parameters["entry"]], [str(split["column"])]), row_numbers(parameters["train"], inputs))
+    return to_pandas(table)[str(split["column"])]
 
 
 def pictures(truth: Truth, predicted: Predicted) -> dict[str, Any]:
@@ -140,8 +201,10 @@ def pictures(truth: Truth, predicted: Predicted) -> dict[str, Any]:
 
 def importance(inputs: Inputs, parameters: Parameters, context: Context, held: Held) -> list[dict[str, Any]]:
     """What shuffling each raw column of the request costs, by the headline metric."""
-    metric = _headline(measure(held.truth, held.predicted, resamples=0), held.task.kind.value) if held.truth else None
-    if metric is None or held.truth is None:
+    if held.truth is None:
+        return []
+    metric = _headline(measure(held.truth, held.predicted, resamples=0), held.task.kind.value)
+    if metric is None:
         return []
     path, frozen = row_path(parameters, inputs)
     estimator = inputs[parameters["estimator"]]
@@ -162,9 +225,9 @@ def importance(inputs: Inputs, parameters: Parameters, context: Context, held: H
     return [dataclasses.asdict(each) for each in found]
 
 
-def gates(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> dict[str, Any]:
+def gates(_call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context: Context) -> dict[str, Any]:
     """The verdict of every gate that can be judged before the version is served."""
-    held = held_out(inputs, parameters, context)
+    held = held_before(inputs, parameters)
     evaluated = inputs[parameters["evaluation"]]
     metrics = tuple(Metric(**each) for each in evaluated["metrics"])
     worth = None
@@ -172,7 +235,7 @@ def gates(call: Any, inputs: dict[str, Any], parameters: dict[str, Any], context
         worth = appraise(np.asarray(inputs[parameters["worth"]]), unit=str(parameters.get("worth_unit") or ""))
     found: tuple[Baseline, ...] = ()
     if held.truth is not None and held.trained is not None:
-        found = baselines(held.trained, held.truth)
+        found = baselines(held.trained, held.truth, times=train_times(inputs, parameters))
     evidence = Evidence(
         task=held.task,
         metrics=metrics,
@@ -194,11 +257,11 @@ def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Hel
     pinned = parameters.get("champion")
     if not pinned or held.truth is None:
         return None
-    name = f"v{pinned['number']}"
+    name = f"v{pinned['version']}"
     rows = row_numbers(parameters["test"], inputs)
     table = take(inputs[parameters["entry"]], rows)
-    manifest = msgspec.convert(pinned["manifest"], Manifest)
-    loaded = load_model(manifest, context.blobs, version=int(pinned["number"]), name=f"{parameters['model']} {name}")
+    manifest = manifest_from(context.blobs.get(str(pinned["manifest"])))  # control has checked its signature
+    loaded = load_model(manifest, context.blobs, version=int(pinned["version"]), name=f"{parameters['model']} {name}")
     seen = loaded.trained_rows()
     fresh = np.flatnonzero(~np.isin(row_hashes(table), seen))
     try:
@@ -209,7 +272,12 @@ def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Hel
         empty = np.empty(0, dtype=np.int64)
         return Champion(name=name, rows=empty, predicted=held.predicted.rows(empty))
     labels = raw.labels if raw.answered is None else np.asarray(raw.answered)
-    return Champion(name=name, rows=fresh, predicted=_predicted(held.task, loaded.signature, labels, raw.scores))
+    try:
+        predicted = _predicted(held.task, loaded.signature, labels, raw.scores)
+    except Refused:  # its classes are no longer those of the target
+        empty = np.empty(0, dtype=np.int64)
+        return Champion(name=name, rows=empty, predicted=held.predicted.rows(empty))
+    return Champion(name=name, rows=fresh, predicted=predicted)
 
 
 def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters: Parameters) -> Outputs:
@@ -230,8 +298,7 @@ def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters
     values: dict[str, float | None] = {}
     for candidate, estimator in made.items():
         task = infer_task(y, is_classifier=is_classifier(estimator), classes=_classes(estimator))
-        signature = signature_of(estimator, task.kind.value, X)
-        raw = predict(estimator, signature, X)
+        signature, raw = try_out(estimator, task.kind.value, X)
         predicted = _predicted(task, signature, raw.labels, raw.scores)
         values[str(candidate)] = value_of(str(wanted), truth_of(task, y), predicted)
     chosen = choose(values, higher_is_better=MEASURES[str(wanted)].higher_is_better)
@@ -240,28 +307,67 @@ def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters
     )
 
 
-def answers_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Answers as a table: label, score and one column per class."""
-    flat = [
-        {
-            **{key: value for key, value in row.items() if key != "scores"},
-            **{f"score {name}": score for name, score in row.get("scores", {}).items()},
-        }
-        for row in rows
-    ]
-    return pd.DataFrame(flat)
+def answers_frame(signature: Signature, raw: Raw, answered: Any) -> pd.DataFrame:
+    """The answers to n rows as a table: `value`, or `label` with `score` or a column `score CLASS` for each class.
+
+    `answered` is what an answer step made of the raw predictions, None where there is none.
+    """
+    first = answers(signature, Raw(raw.labels[:1], None if raw.scores is None else raw.scores[:1]))
+    said = raw.labels if answered is None else _one_each(answered, len(raw.labels))
+    columns: dict[str, Any] = {("value" if "value" in first[0] else "label"): said}
+    if "score" in first[0]:
+        columns["score"] = raw.scores
+    elif "scores" in first[0] and raw.scores is not None:
+        columns.update({f"score {name}": raw.scores[:, place] for place, name in enumerate(signature.classes)})
+    return pd.DataFrame(columns)
+
+
+def _one_each(answered: Any, count: int) -> Any:
+    found = answered.to_list() if hasattr(answered, "to_list") else answered
+    if not hasattr(found, "__len__") or len(found) != count:
+        raise UserCodeFailed(
+            f"The answer step was given {count:,} predictions and returned "
+            + (f"{len(found):,} values." if hasattr(found, "__len__") else f"a {type(found).__name__}."),
+            code="answer-changed-rows",
+            hint="Return one value for each prediction.",
+        )
+    return found
 
 
 def answers_from(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The answers that `answers_frame` wrote."""
-    classes = [name for name in frame.columns if name.startswith("score ")]
-    found = []
-    for row in frame.to_dict("records"):
-        answer = {str(key): value for key, value in row.items() if key not in classes}
-        if classes:
-            answer["scores"] = {name.removeprefix("score "): row[name] for name in classes}
-        found.append(answer)
+    """The answers that `answers_frame` wrote, as JSON-able dicts."""
+    columns = {str(name): frame[name].tolist() for name in frame.columns}
+    classes = [name for name in columns if name.startswith("score ")]
+    plain = [name for name in columns if name not in classes]
+    found = [dict(zip(plain, row, strict=True)) for row in zip(*(columns[name] for name in plain), strict=True)]
+    if classes:
+        names = [name.removeprefix("score ") for name in classes]
+        each = zip(*(columns[name] for name in classes), strict=True)
+        for answer, scores in zip(found, each, strict=True):
+            answer["scores"] = dict(zip(names, scores, strict=True))
     return found
+
+
+def values_from(frame: pd.DataFrame) -> list[Answer]:
+    """The answers that `answers_frame` wrote, as endpoints and worth functions get them. Cost: 1 µs a row."""
+    if any(str(name).startswith("score ") for name in frame.columns):
+        return [as_value(answer) for answer in answers_from(frame)]
+    columns = {str(name): frame[name].tolist() for name in frame.columns}
+    if "score" in columns:
+        pairs = zip(columns["label"], columns["score"], strict=True)
+        return [Answer(label=label, score=score) for label, score in pairs]
+    if "value" in columns:
+        return [Answer(value=value) for value in columns["value"]]
+    return [Answer(label=label) for label in columns["label"]]
+
+
+def _columns_of(frame: pd.DataFrame) -> tuple[Any, Any]:
+    """Labels (or values) and scores of answers, as arrays."""
+    labels = frame["value" if "value" in frame.columns else "label"].to_numpy()
+    classes = [name for name in frame.columns if str(name).startswith("score ")]
+    if classes:
+        return labels, frame[classes].to_numpy()
+    return labels, frame["score"].to_numpy() if "score" in frame.columns else None
 
 
 def appraise_values(values: Any, unit: str | None) -> dict[str, Any]:

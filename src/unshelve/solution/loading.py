@@ -23,6 +23,7 @@ import msgspec
 
 from unshelve.errors import NotFound, SolutionInvalid, UserCodeFailed
 from unshelve.pipeline.code import Project
+from unshelve.pipeline.libraries import environment as environment_of_all
 from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Kind, Mark, mark_of
 from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
@@ -93,7 +94,7 @@ def declare(folder: Path) -> Declaration:
         dataclasses.replace(step, parameters=_without_step_types(step, names)) if step.kind is Kind.ENDPOINT else step
         for step in steps
     )
-    environment = {"python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"}
+    environment = environment_of_all()
     for step in steps:
         environment.update(step.libraries)
     return Declaration(

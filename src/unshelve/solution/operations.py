@@ -18,10 +18,9 @@ from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline.outputs import Context, Operation, Outputs
-from unshelve.serving.answer import as_value
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing
-from unshelve.solution.binding import aligned, hidden_columns, resolve_all, row_numbers
+from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_asked_for, columns_that_matter, sample_rows
@@ -220,23 +219,31 @@ def model(function: Call, inputs: Inputs, parameters: Parameters, context: Conte
 
 def worth(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """What each held-out answer was worth, and their mean with its interval."""
-    answers: dict[str, list[Any]] = {}
-    outcomes: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for name, bind in parameters["bind"].items():
         if "answers" in bind:
-            answers[name] = [as_value(row) for row in judging.answers_from(inputs[bind["answers"]])]
+            columns[name] = judging.values_from(inputs[bind["answers"]])
         else:
-            values = aligned(inputs[bind["aligned"]], bind["of"], bind["rows"], inputs) if "aligned" in bind else None
-            outcomes[name] = np.asarray(values if values is not None else inputs[bind["value"]]).tolist()
-    count = len(next(iter(answers.values())))
+            columns[name] = np.asarray(resolve(bind, inputs)).tolist()
+    names = tuple(columns)
     arguments = parameters.get("arguments", {})
-    names = [*answers, *outcomes]
-    columns = [*answers.values(), *outcomes.values()]
-    values = np.empty(count, dtype=np.float64)
-    for row, given in enumerate(zip(*columns, strict=True)):
-        values[row] = float(function(**dict(zip(names, given, strict=True)), **arguments))
-    if not np.isfinite(values).all():
-        raise UserCodeFailed(f"Worth {context.task} gave a value that is not a number.", code="worth-not-a-number")
+    given = zip(*columns.values(), strict=True)
+    said = [function(**dict(zip(names, row, strict=True)), **arguments) for row in given]
+    try:
+        values = np.asarray(said, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserCodeFailed(
+            f"Worth {context.task.partition(':')[0]} gave a value that is not a number: {error}.",
+            code="worth-not-a-number",
+            hint="Return a finite number for each answer.",
+        ) from error
+    odd = np.flatnonzero(~np.isfinite(values))
+    if len(odd):
+        raise UserCodeFailed(
+            f"Worth {context.task.partition(':')[0]} gave {said[int(odd[0])]!r} for held-out row {int(odd[0])}.",
+            code="worth-not-a-number",
+            hint="Return a finite number for each answer.",
+        )
     return Outputs({"values": values, "summary": judging.appraise_values(values, parameters.get("unit"))})
 
 

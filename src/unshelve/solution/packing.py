@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,17 +13,19 @@ import pandas as pd
 from unshelve.data.check import check_dtypes, check_table
 from unshelve.data.frames import records
 from unshelve.data.profile import learn
-from unshelve.data.tables import Table, columns, is_polars, only, take, to_pandas, without
+from unshelve.data.tables import SINGLE, Table, columns, is_polars, only, take, to_pandas, without
 from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.schema.schema import FieldType, Schema
 from unshelve.schema.text import read
 from unshelve.serving.answer import as_value
 from unshelve.serving.loaded import plain
+from unshelve.serving.proof import flat
 from unshelve.serving.request_table import schema_from
 from unshelve.serving.row_path import RowPath
 from unshelve.solution import judging
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
+from unshelve.solution.files import owned_schemas
 from unshelve.solution.keeping import row_hashes
 from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_missed, columns_that_matter, sample_rows
@@ -62,9 +65,9 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
             code="nothing-to-ask",
         )
     learned = learn(only(train, list(used)))
-    owned = parameters.get("owned")
-    if owned:
-        learned = owned_schema(str(owned), learned, to_pandas(train), parameters["model"])
+    if parameters.get("owned"):
+        text = owned_schemas(context.folder)[parameters["model"]]
+        learned = owned_schema(text, learned, to_pandas(train), parameters["model"])
     unused = [name for name in columns(train) if name not in set(learned.names)]
     constants, fillers = _fillers(train, unused)
     described = learned.to_json()
@@ -155,22 +158,26 @@ def reference(train: pd.DataFrame, learned: Schema) -> dict[str, Any]:
     return {"rows": len(train), "fields": found}
 
 
-def heldout(call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> bytes:
+def heldout(_call: Any, inputs: Inputs, parameters: Parameters, _context: Context) -> bytes:
     """Up to 1,000 held-out rows as a caller would send them, each with what training computed, as JSON lines.
 
     The first line says how many rows were tried and how many the Schema refuses (values that training never had).
     """
-    held = judging.held_out(inputs, parameters, context)
+    answers = inputs[parameters["predictions"]]
     learned = schema_from(inputs[parameters["schema"]])
     rows = row_numbers(parameters["test"], inputs)
     table = to_pandas(inputs[parameters["entry"]])
     numbers = np.arange(len(table)) if rows is None else rows
     chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
     accepted, sent = accepted_rows(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
-    lines: list[dict[str, Any]] = [{"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}]
-    for position, row in zip(accepted, sent, strict=True):
-        place = int(chosen[position])
-        lines.append({"position": int(numbers[place]), "row": row, "answer": held.answers[place]})
+    head: dict[str, float] = {"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}
+    if inputs[parameters["evaluation"]]["single"]:
+        head["tolerance"] = SINGLE
+    lines: list[dict[str, Any]] = [head]
+    places = chosen[accepted]
+    said = judging.answers_from(answers.iloc[places])
+    for place, row, answer in zip(places.tolist(), sent, said, strict=True):
+        lines.append({"position": int(numbers[place]), "row": row, "answer": answer})
     return b"\n".join(msgspec.json.encode(line) for line in lines)
 
 
@@ -189,17 +196,33 @@ def endpoint_heldout(function: Callable[..., Any], inputs: Inputs, parameters: P
         per_model[model] = {line["position"]: line for line in read_lines}
     shared = sorted(set.intersection(*(set(lines) for lines in per_model.values())))
     own = {name: sample_value(field) for name, field in parameters["fields"].items()}
-    found: list[dict[str, Any]] = [{"tried": len(shared), "refused": 0, "of": len(shared)}]
+    own_values = {name: _READ.get(str(parameters["fields"][name]["type"]), _as_is)(own[name]) for name in own}
+    found: list[dict[str, Any]] = []
+    left_out: dict[str, None] = {}
+    tolerance = 0.0
+    for labels in parameters["models"].values():
+        tolerance = max(tolerance, msgspec.json.decode(inputs[labels["heldout"]].split(b"\n")[0]).get("tolerance", 0.0))
     for position in shared:
         row: dict[str, Any] = {}
-        given = {}
-        for model, lines_of in per_model.items():
+        for lines_of in per_model.values():
             row.update(lines_of[position]["row"])
-            given[model] = as_value(lines_of[position]["answer"])
-        answer = function(**given, **own, **parameters.get("arguments", {}))
-        found.append({"position": position, "row": {**row, **own}, "answer": {"value": plain(answer)}})
-    return b"\n".join(msgspec.json.encode(line) for line in found)
+        said = []
+        for version in (1, 2):  # the versions' numbers are not known yet: what depends on them is not compared
+            given = {model: as_value(lines_of[position]["answer"], version) for model, lines_of in per_model.items()}
+            said.append({"value": plain(function(**given, **own_values, **parameters.get("arguments", {})))})
+        first, second = flat(said[0]), flat(said[1])
+        left_out.update(dict.fromkeys(name for name in {**first, **second} if first.get(name) != second.get(name)))
+        found.append({"position": position, "row": {**row, **own}, "answer": said[0]})
+    head = {"tried": len(shared), "refused": 0, "of": len(shared), "tolerance": tolerance, "left_out": sorted(left_out)}
+    return b"\n".join(msgspec.json.encode(line) for line in (head, *found))
 
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
+"""From JSON to what an endpoint's function is handed."""
 
 _SAMPLES: Mapping[str, Any] = {
     "boolean": True,

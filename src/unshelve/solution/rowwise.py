@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from unshelve.data.tables import first_difference, length, take, take_any, to_pandas, usual_sizes, without
+from unshelve.data.tables import first_difference, length, only, take, take_any, to_pandas, usual_sizes, without
 from unshelve.errors import UserCodeFailed
-from unshelve.models.estimator import Signature
 from unshelve.pipeline.outputs import Context
 from unshelve.schema.decoder import decoder
 from unshelve.serving.code import VersionCode
@@ -25,10 +23,12 @@ from unshelve.serving.row_path import Functions, run_steps
 from unshelve.solution.alike import SAME, Positions, Trial, Tried, check_transforms, difference
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import code_files
+from unshelve.solution.judging import Held, held_before
 from unshelve.solution.predicting import Answerer, check_answers
 from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.telling import telling_rows
+from unshelve.solution.telltale import refuse_copies, too_good
 from unshelve.solution.watching import watched
 
 ROWS = 200
@@ -57,6 +57,8 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
     rows = [sent[place] for place in np.searchsorted(drawn[accepted], numbers)]
     fillers = inputs.get(str(parameters.get("fillers")))
     asked = RequestTable.build(learned, described, fillers).of(decoder(learned).decode_rows(rows))
+    held = held_before(inputs, parameters)
+    _refuse_copies(inputs, parameters, take(entry, row_numbers(parameters["train"], inputs)), list(learned.names))
     copies = _Copies(context)
     with copies.loaded(), watched() as heard:
         trial = Trial(
@@ -70,13 +72,31 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
         tried = check_transforms(trial)
         _as_trained(trial, tried, parts)
         _as_requests(trial, tried, take(entry, numbers))
-        answerer = _answerer(inputs, parameters, context, copies.functions)
+        answerer = _answerer(inputs, parameters, context, held, copies.functions)
         check_answers(answerer, tried.bulk[path.output], tried.alone, numbers)
     return {
         "rows": len(numbers),
         "refused": len(drawn) - len(accepted),
-        "not_covered": [f"While it answers, {parameters['model']} {said}: that may change." for said in heard],
+        "not_covered": [
+            *(
+                f"While it answers, {parameters['model']} {said}: what changes with that is not covered."
+                for said in heard
+            ),
+            *_too_good(parameters, held),
+        ],
     }
+
+
+def _refuse_copies(inputs: Inputs, parameters: Parameters, train: Any, names: list[str]) -> None:
+    if "y_train" in parameters:
+        values = np.asarray(resolve(parameters["y_train"], inputs))
+        refuse_copies(parameters["model"], parameters["target"], to_pandas(only(train, names)), values)
+
+
+def _too_good(parameters: Parameters, held: Held) -> list[str]:
+    if held.truth is None or parameters.get("answer"):
+        return []
+    return list(too_good(parameters["model"], parameters["target"], held.truth, held.predicted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +159,11 @@ def _as_requests(trial: Trial, tried: Tried, real: Any) -> None:
             )
 
 
-def _answerer(inputs: Inputs, parameters: Parameters, context: Context, fresh: Callable[[], Functions]) -> Answerer:
+def _answerer(
+    inputs: Inputs, parameters: Parameters, context: Context, held: Held, fresh: Callable[[], Functions]
+) -> Answerer:
     estimator = inputs[parameters["estimator"]]
-    signature = msgspec.convert(inputs[parameters["evaluation"]]["signature"], Signature)
+    signature = held.signature
     name = parameters.get("answer")
     if name is None:
         return Answerer(model=parameters["model"], estimator=estimator, signature=signature)

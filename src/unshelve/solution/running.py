@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from unshelve.errors import Conflict, NotFound, SolutionInvalid, UnshelveError
 from unshelve.pipeline.outcome import Listener, RunRequest
 from unshelve.pipeline.processes import Processes
@@ -172,10 +170,14 @@ def request_for(control: Control, declaration: Declaration, run_id: str, only: f
     return RunRequest(
         run_id=run_id,
         solution=declaration.name,
-        environment={"python": declaration.environment["python"]},
+        environment={name: declaration.environment[name] for name in EVERY_KEY if name in declaration.environment},
         only=only,
         fresh_since=fresh_since,
     )
+
+
+EVERY_KEY = ("python", "numpy", "pandas", "pyarrow", "unshelve")
+"""What every step depends on: Python, and what reads and writes the tables between steps."""
 
 
 def program_of(declaration: Declaration, folder: Path) -> Program:
@@ -222,5 +224,5 @@ def champions_of(control: Control, declaration: Declaration) -> dict[str, Mappin
             version = get_version(connection, full, number)
         data = control.blobs.get(version.manifest)
         verifier.verify(data, version.signature)
-        found[step.name] = {"number": number, "manifest": msgspec.json.decode(data)}
+        found[step.name] = {"version": number, "manifest": version.manifest}
     return found

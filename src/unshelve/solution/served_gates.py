@@ -27,7 +27,11 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def _proven(proof: Proof) -> dict[str, Any]:
     if proof.outcome == "not-proven":
-        said = proof.difference.message if proof.difference else "a difference was found"
+        said = (
+            proof.difference.message
+            if proof.difference
+            else f"none of {proof.tried:,} held-out rows fits the Schema, so nothing could be asked"
+        )
         return _verdict("served answers proven", "failed", said, {})
     same = f"{proof.rows:,} held-out rows answered as in training, each in {len(proof.ways)} ways"
     covered = "" if proof.outcome == "proven" else f"; not covered: {' '.join(proof.not_covered)}"

@@ -10,8 +10,10 @@ import pandas as pd
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
+_MOST_TEXTS = 20_000
+"""Rows among which rare texts are sought."""
 _EACH = 2
-"""Rows of each oddity of a column: missing, smallest, largest, rare."""
+"""Rows of an oddity of a column: with a missing value, with a rare one."""
 
 
 def telling_rows(table: pd.DataFrame, at_most: int, *, seed: int) -> Positions:
@@ -40,10 +42,11 @@ def _odd_rows(values: pd.Series[Any]) -> Iterator[int]:
         return
     ordered = pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype)
     if ordered and not isinstance(values.dtype, pd.CategoricalDtype) and not pd.api.types.is_bool_dtype(values.dtype):
-        order = np.argsort(values.iloc[present].to_numpy(), kind="stable")
-        yield int(present[order[0]])
-        yield int(present[order[-1]])
+        numbers = values.iloc[present]
+        yield int(present[int(numbers.argmin())])
+        yield int(present[int(numbers.argmax())])
         return
+    present = present[:_MOST_TEXTS]
     texts = values.iloc[present].astype(str).to_numpy()
     _, first, counts = np.unique(texts, return_index=True, return_counts=True)
     rare = np.argsort(counts, kind="stable")

@@ -104,7 +104,7 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
         "test": [wiring.put(shared, output) for output in test],
         "model": name,
         "unit": step.unit,
-        "owned": wiring.declaration.schemas.get(name),
+        "owned": name in wiring.declaration.schemas,
     }
     frozen_labels = described["frozen"]
     assert isinstance(frozen_labels, dict)
@@ -131,6 +131,7 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
     }
     if path.target is not None:
         common["y_test"] = wiring.view(path.target, test, scope, judged, whole=True)
+        common["target"] = path.target
         common["y_train"] = wiring.view(path.target, train, scope, judged, whole=True)
     if answer is not None:
         common["answer"] = answer.name

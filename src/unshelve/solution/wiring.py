@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from unshelve.errors import SolutionInvalid
-from unshelve.ids import digest_json
+from unshelve.ids import digest, digest_json
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
@@ -87,6 +87,8 @@ class Wiring:
             libraries.update(self.declaration.step(used).libraries)
         if operation not in OWN:
             code["unshelve's own work"] = revision()
+        if operation == "schema" and step.name in self.declaration.schemas:
+            code[f"schema/{step.name}.toml"] = digest(self.declaration.schemas[step.name].encode())
         self.tasks[name] = Task(
             name=name,
             operation=operation,
