@@ -321,7 +321,10 @@ class Advice:
 
 @endpoint
 def advice(lateness, delay, minutes_to_spare: int = 60) -> Advice:
-    """What should a traveller do who must be somewhere `minutes_to_spare` after the scheduled arrival?"""
+    """What should a traveller do?
+
+    The traveller must be somewhere `minutes_to_spare` minutes after the scheduled arrival.
+    """
     if delay.value > minutes_to_spare:
         plan, because = "take an earlier flight", "half of such flights arrive later than you can spare"
     elif lateness.score >= 0.5:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from unshelve.evaluation.gates import max_latency as max_latency
     from unshelve.evaluation.gates import max_size as max_size
     from unshelve.evaluation.gates import worth_at_least as worth_at_least
+    from unshelve.evaluation.splits import at_random as at_random
     from unshelve.evaluation.splits import by_group as by_group
     from unshelve.evaluation.splits import by_time as by_time
-    from unshelve.evaluation.splits import at_random as at_random
     from unshelve.pipeline.step import answer as answer
     from unshelve.pipeline.step import chart as chart
     from unshelve.pipeline.step import endpoint as endpoint

@@ -205,9 +205,7 @@ class _Plain(Protocol):
     @overload
     def __call__(self, function: Function, /) -> Function: ...
     @overload
-    def __call__(
-        self, *, retries: int = 0, timeout: str | float | None = None
-    ) -> Callable[[Function], Function]: ...
+    def __call__(self, *, retries: int = 0, timeout: str | float | None = None) -> Callable[[Function], Function]: ...
 
 
 def _plain(kind: Kind, doc: str) -> _Plain:
@@ -249,9 +247,7 @@ def expect(
 def worth(function: Function, /) -> Function: ...
 @overload
 def worth(*, unit: str | None = None) -> Callable[[Function], Function]: ...
-def worth(
-    function: Function | None = None, /, *, unit: str | None = None
-) -> Function | Callable[[Function], Function]:
+def worth(function: Function | None = None, /, *, unit: str | None = None) -> Function | Callable[[Function], Function]:
     """What one answer was worth, given the outcome, in `unit`: called with one answer and one outcome."""
     return _apply(function, Mark(kind=Kind.WORTH, unit=unit))
 

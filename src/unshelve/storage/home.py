@@ -155,6 +155,7 @@ class Home:
             folder = self.root / name
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
+        (self.root / ".gitignore").write_text("*\n", encoding="utf-8")  # keys must not be committed by accident
         temporary = self.root / "version.new"
         temporary.write_text(f"{HOME_VERSION}\n", encoding="utf-8")
         temporary.rename(self.version_file)

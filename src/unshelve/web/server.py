@@ -206,6 +206,7 @@ async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, as
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # the answer process that passes a page on says the date
         ws="none",
     )
     server = _Server(config)
