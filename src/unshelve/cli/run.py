@@ -92,6 +92,7 @@ def as_json(done: RunResult) -> dict[str, Any]:
         "versions": [msgspec.to_builtins(each) for each in done.decisions],
         "findings": [each.to_json() for each in done.findings],
         "error": done.run.error,
+        "failures": [each.to_json() for each in done.failures],
     }
 
 
@@ -106,6 +107,7 @@ def summary(done: RunResult) -> list[str]:
             f"  {each.model} v{each.number}: {state}{proof}"
             + ("" if each.message == "released" else f" ({each.message})")
         )
-    if done.run.error:
+    lines.extend(f"  {failure.place or failure.step}: {failure.message}" for failure in done.failures)
+    if done.run.error and not done.failures:
         lines.append(f"  {done.run.error}")
     return lines

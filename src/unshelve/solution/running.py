@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unshelve.errors import Conflict, NotFound, SolutionInvalid, UnshelveError
-from unshelve.pipeline.outcome import Listener, RunRequest
+from unshelve.pipeline.outcome import Listener, RunRequest, StepError
 from unshelve.pipeline.processes import Processes
 from unshelve.pipeline.run import execute
 from unshelve.pipeline.step import Kind
@@ -39,6 +39,8 @@ class RunResult:
     run: Run
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...] = ()
+    failures: tuple[StepError, ...] = ()
+    """Why steps failed themselves, without those skipped for their sake."""
     steps: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -158,6 +160,7 @@ def run_solution(
             run=finished,
             findings=findings,
             decisions=decisions,
+            failures=tuple(step.error for step in outcome.failures if step.error is not None),
             steps={state.value: outcome.count(state) for state in StepState},
             seconds=control.clock.monotonic() - started,
         )
