@@ -84,7 +84,7 @@ def test_a_port_that_is_taken_is_refused_with_one_that_is_free(tmp_path: Path) -
     assert (refused.code, error["code"]) == (1, "port-in-use")
     assert f"Port {port} of 127.0.0.1 is in use by another program." in refused.err
     assert error["details"]["free"] != port
-    assert unshelve_here("models", "--home", folder / ".unshelve", "--json").json["models"][0]["champion"] is None
+    assert unshelve_here("models", "--home", folder / ".unshelve", "--json").json == {"models": []}
 
 
 def test_a_home_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
@@ -119,6 +119,30 @@ def test_a_solution_that_cannot_be_read_leaves_nothing_behind(
     assert (refused.code, refused.json["error"]["code"]) == (1, code)
     assert said in refused.err and "Traceback" not in refused.err
     assert not (folder / ".unshelve").exists()
+
+
+def test_a_solution_that_broke_since_is_refused_and_its_home_stays_sound(trained_home: Path, tmp_path: Path) -> None:
+    folder = write_solution(tmp_path / "parcels", "import nosuchthing\n")
+    refused = unshelve("up", folder, "--port", 0, "--home", trained_home, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "solution-import-failed")
+    assert "Traceback" not in refused.err
+    assert len(unshelve_here("runs", "--home", trained_home, "--json").json["runs"]) == 2
+
+
+def test_ctrl_c_while_a_solution_hangs_in_being_read_ends_it(trained_home: Path, tmp_path: Path) -> None:
+    folder = write_solution(tmp_path / "parcels", "import time\ntime.sleep(100)\n")
+    errors = tmp_path / "errors"
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            command("up", folder, "--port", 0, "--home", trained_home),
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            env=environment(),
+        )
+    eventually(lambda: (trained_home / "run" / "served.json").exists())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert errors.read_text() == f"Reading {folder / 'solution.py'}\n"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

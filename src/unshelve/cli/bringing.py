@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,14 +20,16 @@ from unshelve.errors import NotFound, UnshelveError
 from unshelve.pipeline.step import Kind
 from unshelve.registry.releases import releases
 from unshelve.registry.runs import Run, RunState, runs_of, usual_seconds
-from unshelve.registry.solutions import get_solution
+from unshelve.registry.solutions import get_solution, solutions
 from unshelve.security.actors import LOCAL
 from unshelve.solution.check import check
 from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaration import Declaration
+from unshelve.solution.declaring import Reading
 from unshelve.solution.findings import refuse
 from unshelve.solution.runner import Runner
 from unshelve.solution.running import RunResult, keep_solution
+from unshelve.storage.home import Home
 from unshelve.web.server import Ready, Serving, serve
 
 Told = Callable[[Run, RunResult | None, UnshelveError | None], None]
@@ -42,15 +44,17 @@ class Listening:
     processes: int = 1
 
 
-def bring_up(place: Path, declared: Mapping[Path, Declaration], listening: Listening, *, json: bool) -> bool:
-    """Run and serve solutions until it is told to stop. False when one of them never came to answer."""
-    for declaration in declared.values():
-        refuse(check(declaration))
-    with Control.open(place) as control, RunProgress(_usual(control, declared.values())) as shown:
-        first = _FirstRuns(control, declared, json=json)
-        for folder, declaration in declared.items():
-            for finding in keep_solution(control, folder, declaration):
-                shown.line(str(finding))
+def bring_up(place: Path, readings: Sequence[Reading], listening: Listening, *, json: bool) -> bool:
+    """Run and serve solutions until it is told to stop. False when one of them never came to answer.
+
+    Where there is no home yet, everything that can be wrong with the files is found before it is made; otherwise
+    the answer processes start while the files are read.
+    """
+    if not Home(place.absolute()).version_file.exists():
+        for reading in readings:
+            _checked(reading)
+    with Control.open(place) as control, RunProgress(_usual(control)) as shown:
+        first = _FirstRuns(control, readings, shown, json=json)
         serve_home(control, listening, shown, first.begin, first.finished)
         return first.all_answer
 
@@ -59,10 +63,10 @@ def serve_home(
     control: Control,
     listening: Listening,
     shown: RunProgress,
-    on_ready: Callable[[Ready, Runner], None],
+    on_ready: Callable[[Ready, Runner], Awaitable[None]],
     finished: Told | None = None,
 ) -> None:
-    """Serve a home until it is told to stop. `on_ready` is called once pages and answers are there."""
+    """Serve a home until it is told to stop. `on_ready` is awaited once pages and answers are there."""
     settings = control.settings
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("unshelve").setLevel(settings.log_level.upper())
@@ -72,9 +76,9 @@ def serve_home(
         processes=listening.processes,
     )
 
-    def ready(at: Ready, runner: Runner) -> None:
+    async def ready(at: Ready, runner: Runner) -> None:
         say_served(control.home, Served(url=at.url, pid=at.pid))
-        on_ready(at, runner)
+        await on_ready(at, runner)
 
     def told(run: Run, result: RunResult | None, error: UnshelveError | None) -> None:
         ended = [f"Run {run.number} of {run.solution}: {error or 'stopped before it began'}"]
@@ -102,12 +106,13 @@ class _FirstRuns:
     A solution that answers already as it is declared is ready before its run, which then only looks for new rows.
     """
 
-    def __init__(self, control: Control, declared: Mapping[Path, Declaration], *, json: bool) -> None:
+    def __init__(self, control: Control, readings: Sequence[Reading], shown: RunProgress, *, json: bool) -> None:
         self._control = control
-        self._declared = declared
+        self._readings = readings
+        self._shown = shown
         self._json = json
         self._at: Ready | None = None
-        self._waited_for = {one.name for one in declared.values() if not _answers_as_declared(control, one)}
+        self._waited_for: set[str] = set()
         self._silent: set[str] = set()
 
     @property
@@ -115,14 +120,24 @@ class _FirstRuns:
         """Whether every solution came to answer."""
         return not self._waited_for and not self._silent
 
-    def begin(self, at: Ready, runner: Runner) -> None:
-        """Queues the runs."""
+    async def begin(self, at: Ready, runner: Runner) -> None:
+        """Waits for the solutions to be read, and queues their runs."""
+        try:
+            declared = await asyncio.to_thread(lambda: [_checked(reading) for reading in self._readings])
+        except asyncio.CancelledError:
+            for reading in self._readings:
+                reading.close()
+            raise
         self._at = at
         if not self._json:
             tell_ready(at, json=False)
-        for folder, declaration in self._declared.items():
-            runner.enqueue(folder, declaration.name, Cause(LOCAL, "unshelve up"), known=declaration)
-        if not self._waited_for:
+        self._waited_for = {one.name for one in declared if not _answers_as_declared(self._control, one)}
+        all_answer = not self._waited_for
+        for reading, declaration in zip(self._readings, declared, strict=True):
+            for finding in keep_solution(self._control, reading.folder, declaration):
+                self._shown.line(str(finding))
+            runner.enqueue(reading.folder, declaration.name, Cause(LOCAL, "unshelve up"), known=declaration)
+        if all_answer:
             self._tell()
 
     def finished(self, run: Run, _result: RunResult | None, _error: UnshelveError | None) -> None:
@@ -165,8 +180,15 @@ def _answers_as_declared(control: Control, declaration: Declaration) -> bool:
     return same and ran and wanted <= set(released)
 
 
-def _usual(control: Control, declared: Iterable[Declaration]) -> dict[str, float]:
-    """How long each step took when it last ran."""
+def _checked(reading: Reading) -> Declaration:
+    """The declaration of a solution that can run. Raises what stands against it."""
+    declaration = reading.declaration()
+    refuse(check(declaration))
+    return declaration
+
+
+def _usual(control: Control) -> dict[str, float]:
+    """How long each step of this home took when it last ran."""
     with control.database.read() as connection:
-        known = [usual_seconds(connection, declaration.name) for declaration in declared]
+        known = [usual_seconds(connection, one.name) for one in solutions(connection)]
     return {task: seconds for each in known for task, seconds in each.items()}

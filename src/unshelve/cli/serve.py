@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Serve what a home knows already: like `up`, without running anything first."""
 
-    def ready(at: Ready, _runner: Runner) -> None:
+    async def ready(at: Ready, _runner: Runner) -> None:
         tell_ready(at, json=json)
 
     with Control.open(existing_home(home).root) as control, RunProgress() as shown:

@@ -34,9 +34,7 @@ def command(
         say(f"Reading {folder / SOLUTION_FILE}")
     # The server's modules are loaded while other processes read the solutions.
     bringing = import_module("unshelve.cli.bringing")
-    # Everything that can be wrong with the files is found before a home is made or a port is taken.
-    declared = {reading.folder: reading.declaration() for reading in readings}
-    if not bringing.bring_up(place, declared, bringing.Listening(port, host, processes), json=json):
+    if not bringing.bring_up(place, readings, bringing.Listening(port, host, processes), json=json):
         raise typer.Exit(1)
 
 

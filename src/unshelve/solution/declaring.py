@@ -43,6 +43,7 @@ class Reading:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._found: Declaration | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "unshelve.solution.declaring", str(folder)],
             stdin=subprocess.DEVNULL,
@@ -52,6 +53,19 @@ class Reading:
 
     def declaration(self) -> Declaration:
         """The declaration; SolutionInvalid or UserCodeFailed when the folder cannot be read."""
+        if self._found is None:
+            self._found = self._wait()
+        return self._found
+
+    def close(self) -> None:
+        """Gives the reading up, if it goes on."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _wait(self) -> Declaration:
         file = self.folder / SOLUTION_FILE
         try:
             out, errors = self._process.communicate(timeout=TIMEOUT_SECONDS)
@@ -62,7 +76,7 @@ class Reading:
                 hint="Move work out of the file's top level into steps.",
             ) from error
         finally:
-            self._end()
+            self.close()
         try:
             answer = msgspec.json.decode(out.rpartition(b"\n\x00")[2], type=Answer)
         except msgspec.DecodeError as error:
@@ -75,13 +89,6 @@ class Reading:
         if answer.declaration is not None:
             return answer.declaration
         raise SolutionInvalid(answer.message, code=answer.code, near=answer.near, hint=answer.hint)
-
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
 
 
 def main(folder: Path) -> None:

@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -80,12 +80,15 @@ async def serve(
     control: Control,
     serving: Serving,
     *,
-    on_ready: Callable[[Ready, Runner], None],
+    on_ready: Callable[[Ready, Runner], Awaitable[None]],
     finished: Finished | None = None,
     listener: Listener | None = None,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> None:
-    """Serve a home until SIGTERM or Ctrl-C. `on_ready` is called once pages and answers are there."""
+    """Serve a home until SIGTERM or Ctrl-C. `on_ready` is awaited once pages and answers are there.
+
+    What it raises ends the server, and is raised.
+    """
     live = LiveRuns()
 
     def told(event: RunEvent) -> None:
@@ -116,10 +119,8 @@ async def serve(
         with control.database.write() as connection:
             secret = start_link(connection, now=control.clock.now())
         gc.freeze()
-        on_ready(
-            Ready(url=control.address, sign_in=f"{control.address}/sign-in/link/{secret}", pid=os.getpid()), runner
-        )
-        await stopping.wait()
+        sign_in = f"{control.address}/sign-in/link/{secret}"
+        await _until(stopping, on_ready(Ready(url=control.address, sign_in=sign_in, pid=os.getpid()), runner))
     finally:
         for task in background:
             task.cancel()
@@ -129,6 +130,21 @@ async def serve(
         await page_task
         await asyncio.to_thread(_tidy, control, site, files)
         files.close()
+
+
+async def _until(stopping: asyncio.Event, beginning: Awaitable[None]) -> None:
+    """Waits until it is time to stop; what is begun meanwhile is cancelled then, and its failure is raised."""
+    begun = asyncio.ensure_future(beginning)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((begun, stop), return_when=asyncio.FIRST_COMPLETED)
+        if begun.done():
+            begun.result()
+        await stop
+    finally:
+        for task in (begun, stop):
+            task.cancel()
+        await asyncio.gather(begun, stop, return_exceptions=True)
 
 
 def _reachable(host: str) -> str:
