@@ -68,7 +68,7 @@ def _place(error: BaseException, folder: Path) -> str | None:
         if path.is_relative_to(root) or path.is_relative_to(folder):
             inside = path.relative_to(root if path.is_relative_to(root) else folder)
             return f"{inside.as_posix()}:{frame.lineno}"
-    return None
+    return None if error.__cause__ is None else _place(error.__cause__, folder)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -71,6 +71,10 @@ class VersionCode:
             value = getattr(value, part)
         return value
 
+    def loaded(self) -> dict[str, ModuleType]:
+        """The modules that were executed so far, by name."""
+        return dict(self._modules)
+
     def forget(self) -> None:
         """Take the modules out of Python's table. Functions that somebody still holds go on working."""
         for module in self._modules.values():

@@ -6,12 +6,15 @@ is tried on real rows, and a difference is refused with the transform, the colum
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -47,9 +50,19 @@ class Trial:
     table: Table
     numbers: Positions
 
-    def run(self, table: Table, functions: Functions | None = None) -> dict[str, Any]:
+    def run(self, table: Table, anew: Restart | None = None) -> dict[str, Any]:
         """What every step gives for these rows. Frozen state is lent as it is: that it does not change is checked."""
-        return run_steps(self.path, table, functions or self.functions, self.frozen)
+        if anew is None:
+            return run_steps(self.path, table, self.functions, self.frozen)
+        return run_steps(self.path, table, anew.functions, anew.frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Functions and frozen state as a server has them after it was started."""
+
+    functions: Functions
+    frozen: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +117,9 @@ def check_transforms(trial: Trial) -> Tried:
 
     Runs every transform a few times on all rows, and about 170 times on one.
     """
-    before = _state_of(trial)
+    pristine = deepcopy(dict(trial.frozen))
     bulk = trial.run(trial.table)
+    settled = _state_of(trial)  # some objects complete themselves at their first use
     usual = _Usual(trial, bulk, {step.name: usual_sizes(bulk[step.name]) for step in trial.path.steps})
     everything = np.arange(len(trial.numbers))
     first = everything[:ALONE]
@@ -116,10 +130,10 @@ def check_transforms(trial: Trial) -> Tried:
     usual.hold(_TWICE, np.repeat(first, 2))
     with other_zone():
         usual.hold(_ZONE, everything)
-    for functions, rows in _restarts(trial, first):
+    for anew, rows in _restarts(trial, pristine, first):
         for row in rows:
-            usual.hold(_ANEW, first[[row]], functions)
-    changed = [name for name, state in _state_of(trial).items() if state != before[name]]
+            usual.hold(_ANEW, first[[row]], anew)
+    changed = [name for name, state in _state_of(trial).items() if state != settled[name]]
     if changed:
         raise UserCodeFailed(
             f"A transform before {trial.path.output} changes its frozen input {changed[0]}.",
@@ -129,13 +143,13 @@ def check_transforms(trial: Trial) -> Tried:
     return Tried(bulk, alone)
 
 
-def _restarts(trial: Trial, rows: Positions) -> Iterator[tuple[Functions, list[int]]]:
+def _restarts(trial: Trial, pristine: Mapping[str, Any], rows: Positions) -> Iterator[tuple[Restart, list[int]]]:
     """Freshly loaded code with the rows to give it: all of them backwards, then single rows, each to a copy."""
     began = time.perf_counter()
-    yield trial.fresh(), rows.tolist()[::-1]
+    yield Restart(trial.fresh(), deepcopy(dict(pristine))), rows.tolist()[::-1]
     for row in np.unique(np.linspace(0, len(rows) - 1, ANEW).astype(int)).tolist():
         if time.perf_counter() - began < LOADING_SECONDS:
-            yield trial.fresh(), [row]
+            yield Restart(trial.fresh(), deepcopy(dict(pristine))), [row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +160,10 @@ class _Usual:
     bulk: Results
     sizes: Mapping[str, Mapping[str, float]]
 
-    def hold(self, way: _Way, rows: Positions, functions: Functions | None = None) -> dict[str, Any]:
+    def hold(self, way: _Way, rows: Positions, anew: Restart | None = None) -> dict[str, Any]:
         """Run the path on these rows in some way and hold the results against the usual ones."""
         try:
-            result = self.trial.run(take(self.trial.table, rows), functions)
+            result = self.trial.run(take(self.trial.table, rows), anew)
         except Exception as error:
             raise self._failure(error, way, rows) from error
         for step in self.trial.path.steps:
@@ -157,7 +171,7 @@ class _Usual:
             found = first_difference(expected, result[step.name], relative=SAME, usual=self.sizes[step.name])
             if found is not None:
                 row = int(self.trial.numbers[rows[min(found[0], len(rows) - 1)]])
-                raise difference(step.name, found[1], row, way.said, way.hint)
+                raise difference(self.trial, step.name, (row, found[1]), way.said, way.hint)
         return result
 
     def _failure(self, error: Exception, way: _Way, rows: Positions) -> UserCodeFailed:
@@ -171,14 +185,21 @@ class _Usual:
         )
 
 
-def difference(step: str, column: str, row: int, said: str, hint: str) -> UserCodeFailed:
-    """The refusal of a transform that gives a row something else in some way."""
+def difference(trial: Trial, step: str, place: tuple[int, str], said: str, hint: str) -> UserCodeFailed:
+    """The refusal of a transform that gives a row something else in some way; `place` is the row and the column."""
+    row, column = place
     return UserCodeFailed(
-        f"Transform {step} gives another {column} for row {row} {said}.",
+        f"Transform {step}{written(trial.functions[step])} gives another {column} for row {row} {said}.",
         code="transform-not-row-wise",
         hint=hint,
         details={"step": step, "column": column, "row": row},
     )
+
+
+def written(function: Callable[..., Any]) -> str:
+    """Where a function is written, as a part of a sentence: " (solution.py, line 12)"."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code is not None else ""
 
 
 @contextmanager

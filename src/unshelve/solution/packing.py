@@ -14,7 +14,7 @@ from unshelve.data.check import check_dtypes, check_table
 from unshelve.data.frames import records
 from unshelve.data.profile import learn
 from unshelve.data.tables import SINGLE, Table, columns, is_polars, only, take, to_pandas, without
-from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError
+from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError, UserCodeFailed
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.schema.schema import FieldType, Schema
 from unshelve.schema.text import read
@@ -24,6 +24,7 @@ from unshelve.serving.proof import flat
 from unshelve.serving.request_table import schema_from
 from unshelve.serving.row_path import RowPath
 from unshelve.solution import judging
+from unshelve.solution.alike import written
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import owned_schemas
 from unshelve.solution.keeping import row_hashes
@@ -207,10 +208,19 @@ def endpoint_heldout(function: Callable[..., Any], inputs: Inputs, parameters: P
         for lines_of in per_model.values():
             row.update(lines_of[position]["row"])
         said = []
-        for version in (1, 2):  # the versions' numbers are not known yet: what depends on them is not compared
+        for version in (1, 2, 1):  # the versions' numbers are not known yet: what depends on them is not compared
             given = {model: as_value(lines_of[position]["answer"], version) for model, lines_of in per_model.items()}
             said.append({"value": plain(function(**given, **own_values, **parameters.get("arguments", {})))})
-        first, second = flat(said[0]), flat(said[1])
+        first, second, again = map(flat, said)
+        odd = next((name for name in {**first, **again} if first.get(name) != again.get(name)), None)
+        if odd is not None:
+            raise UserCodeFailed(
+                f"Endpoint {parameters['endpoint']}{written(function)} gives another {odd.partition('.')[2]} for row "
+                f"{position} when it is asked again.",
+                code="endpoint-changes",
+                hint="Let its answer depend on its parameters alone.",
+                details={"step": parameters["endpoint"], "column": odd, "row": position},
+            )
         left_out.update(dict.fromkeys(name for name in {**first, **second} if first.get(name) != second.get(name)))
         found.append({"position": position, "row": {**row, **own}, "answer": said[0]})
     head = {"tried": len(shared), "refused": 0, "of": len(shared), "tolerance": tolerance, "left_out": sorted(left_out)}

@@ -6,15 +6,25 @@ too, and a difference is named by step, column and row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from unshelve.data.tables import first_difference, length, only, take, take_any, to_pandas, usual_sizes, without
-from unshelve.errors import UserCodeFailed
+from unshelve.data.tables import (
+    as_frame,
+    differing,
+    first_difference,
+    length,
+    only,
+    take,
+    take_any,
+    to_pandas,
+    usual_sizes,
+    without,
+)
 from unshelve.pipeline.outputs import Context
 from unshelve.schema.decoder import decoder
 from unshelve.serving.code import VersionCode
@@ -29,7 +39,7 @@ from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.telling import telling_rows
 from unshelve.solution.telltale import refuse_copies, too_good
-from unshelve.solution.watching import watched
+from unshelve.solution.watching import variables, watched
 
 ROWS = 200
 """Rows of each part that are tried, the telling ones among them."""
@@ -43,22 +53,15 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
 
     Gives how many rows were tried, how many the Schema refuses, and what cannot be spoken for, one sentence each.
     """
-    described = inputs[parameters["schema"]]
-    learned = schema_from(described)
     path, frozen = row_path(parameters, inputs)
     hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
     entry = without(inputs[parameters["entry"]], hidden)
     parts = [_part(parameters[name], inputs, entry, seed) for seed, name in ((3, "tested"), (7, "fitted"))]
-    drawn = np.unique(np.concatenate([part.numbers for part in parts]))
-    accepted, sent = accepted_rows(learned, to_pandas(take(entry, drawn))[list(learned.names)])
-    if not len(accepted):
-        return {"rows": 0, "refused": len(drawn), "not_covered": []}
-    numbers = _telling_first(drawn[accepted], parts)
-    rows = [sent[place] for place in np.searchsorted(drawn[accepted], numbers)]
-    fillers = inputs.get(str(parameters.get("fillers")))
-    asked = RequestTable.build(learned, described, fillers).of(decoder(learned).decode_rows(rows))
+    numbers, asked, refused = _asked(inputs, parameters, entry, parts)
+    if not len(numbers):
+        return {"rows": 0, "refused": refused, "not_covered": []}
     held = held_before(inputs, parameters)
-    _refuse_copies(inputs, parameters, take(entry, row_numbers(parameters["train"], inputs)), list(learned.names))
+    _refuse_copies(inputs, parameters, entry)
     copies = _Copies(context)
     with copies.loaded(), watched() as heard:
         trial = Trial(
@@ -72,25 +75,38 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
         tried = check_transforms(trial)
         _as_trained(trial, tried, parts)
         _as_requests(trial, tried, take(entry, numbers))
-        answerer = _answerer(inputs, parameters, context, held, copies.functions)
+        answerer = _answerer(inputs, parameters, context, held, copies)
         check_answers(answerer, tried.bulk[path.output], tried.alone, numbers)
+    reached = [
+        f"While it answers, {parameters['model']} {said}: what changes with that is not covered." for said in heard
+    ]
     return {
         "rows": len(numbers),
-        "refused": len(drawn) - len(accepted),
-        "not_covered": [
-            *(
-                f"While it answers, {parameters['model']} {said}: what changes with that is not covered."
-                for said in heard
-            ),
-            *_too_good(parameters, held),
-        ],
+        "refused": refused,
+        "not_covered": [*reached, *copies.remembered, *_too_good(parameters, held)],
     }
 
 
-def _refuse_copies(inputs: Inputs, parameters: Parameters, train: Any, names: list[str]) -> None:
-    if "y_train" in parameters:
-        values = np.asarray(resolve(parameters["y_train"], inputs))
-        refuse_copies(parameters["model"], parameters["target"], to_pandas(only(train, names)), values)
+def _asked(inputs: Inputs, parameters: Parameters, entry: Any, parts: list[_Part]) -> tuple[Positions, Any, int]:
+    """Row numbers that are tried, their table as requests give it, and how many rows the Schema refuses."""
+    described = inputs[parameters["schema"]]
+    learned = schema_from(described)
+    drawn = np.unique(np.concatenate([part.numbers for part in parts]))
+    accepted, sent = accepted_rows(learned, to_pandas(take(entry, drawn))[list(learned.names)])
+    if not len(accepted):
+        return accepted, None, len(drawn)
+    numbers = _telling_first(drawn[accepted], parts)
+    rows = [sent[place] for place in np.searchsorted(drawn[accepted], numbers)]
+    table = RequestTable.build(learned, described, inputs.get(str(parameters.get("fillers"))))
+    return numbers, table.of(decoder(learned).decode_rows(rows)), len(drawn) - len(accepted)
+
+
+def _refuse_copies(inputs: Inputs, parameters: Parameters, entry: Any) -> None:
+    if "y_train" not in parameters:
+        return
+    names = [field["name"] for field in inputs[parameters["schema"]]["fields"]]
+    train = to_pandas(only(take(entry, row_numbers(parameters["train"], inputs)), names))
+    refuse_copies(parameters["model"], parameters["target"], train, np.asarray(resolve(parameters["y_train"], inputs)))
 
 
 def _too_good(parameters: Parameters, held: Held) -> list[str]:
@@ -135,33 +151,44 @@ def _as_trained(trial: Trial, tried: Tried, parts: list[_Part]) -> None:
         found = first_difference(take_any(part.X, then), take_any(now, places), relative=SAME, usual=usual_sizes(now))
         if found is not None:
             raise difference(
+                trial,
                 trial.path.output,
-                found[1],
-                int(trial.numbers[places[min(found[0], len(places) - 1)]]),
+                (int(trial.numbers[places[min(found[0], len(places) - 1)]]), found[1]),
                 "than the model was trained with",
                 "Its result depends on how many rows there are, or on something that has changed since.",
             )
 
 
 def _as_requests(trial: Trial, tried: Tried, real: Any) -> None:
-    """Hold what rows give that came as requests against what they give in the source's own table."""
+    """Hold what rows give that came as requests against what they give in the source's own table.
+
+    What the model is given counts. Steps before it may differ in columns that no answer depends on.
+    """
     usual = run_steps(trial.path, real, trial.functions, trial.frozen)
-    for step in trial.path.steps:
-        sizes = usual_sizes(usual[step.name])
-        found = first_difference(usual[step.name], tried.bulk[step.name], relative=SAME, usual=sizes)
-        if found is not None:
-            raise UserCodeFailed(
-                f"Transform {step.name} gives another {found[1]} for row {int(trial.numbers[found[0]])} when it comes "
-                "as a request.",
-                code="request-differs",
-                hint="A request has the types of training; look at what the transform does to its values.",
-                details={"step": step.name, "column": found[1]},
-            )
+    output = trial.path.output
+    found = first_difference(usual[output], tried.bulk[output], relative=SAME, usual=usual_sizes(usual[output]))
+    if found is None or not trial.path.steps:
+        return
+    row, column = found
+    guilty = next((step.name for step in trial.path.steps if _differs(usual, tried.bulk, step.name, column)), output)
+    raise difference(
+        trial,
+        guilty,
+        (int(trial.numbers[row]), column),
+        "when it comes as a request",
+        "A request has the types of training; look at what the transform does to its values.",
+    )
 
 
-def _answerer(
-    inputs: Inputs, parameters: Parameters, context: Context, held: Held, fresh: Callable[[], Functions]
-) -> Answerer:
+def _differs(usual: Mapping[str, Any], sent: Mapping[str, Any], step: str, column: str) -> bool:
+    """Whether a step's results differ in a column that it has."""
+    one, two = as_frame(usual[step]), as_frame(sent[step])
+    if column not in one.columns or column not in two.columns:
+        return False
+    return bool(differing(one[column], two[column], relative=SAME).any())
+
+
+def _answerer(inputs: Inputs, parameters: Parameters, context: Context, held: Held, copies: _Copies) -> Answerer:
     estimator = inputs[parameters["estimator"]]
     signature = held.signature
     name = parameters.get("answer")
@@ -169,7 +196,8 @@ def _answerer(
         return Answerer(model=parameters["model"], estimator=estimator, signature=signature)
     state = {key: resolve(bind, inputs) for key, bind in parameters.get("answer_bind", {}).items()}
     arguments = parameters.get("answer_arguments", {})
-    usual, anew = context.functions[str(name)], fresh()[str(name)]
+    usual, anew = context.functions[str(name)], copies.functions()[str(name)]
+    copies.look_at_last()
     return Answerer(
         model=parameters["model"],
         estimator=estimator,
@@ -188,17 +216,35 @@ class _Copies:
         self._files: dict[str, bytes] = code_files(context.folder)[0]
         self._name = context.folder.name
         self._made: list[VersionCode] = []
+        self._looked_at: list[tuple[VersionCode, dict[str, str]]] = []
+        self.remembered: tuple[str, ...] = ()
+        """A sentence for each variable of the code that had changed by the end of the block."""
 
     def functions(self) -> Functions:
         """The functions of one more copy."""
-        self._made.append(VersionCode(self._name, self._files))
-        return self._made[-1].functions()
+        copy = VersionCode(self._name, self._files)
+        self._made.append(copy)
+        functions = copy.functions()
+        if len(self._made) == 1:
+            self.look_at_last()
+        return functions
+
+    def look_at_last(self) -> None:
+        """Remember what the variables of the newest copy hold now. The first copy is looked at anyway."""
+        self._looked_at.append((self._made[-1], variables(self._made[-1].loaded())))
 
     @contextmanager
     def loaded(self) -> Iterator[None]:
         """Copies that are made inside the block are forgotten at its end."""
         try:
             yield
+            changed: dict[str, None] = {}
+            for copy, before in self._looked_at:
+                now = variables(copy.loaded())
+                changed.update(dict.fromkeys(name for name in before if now.get(name) != before[name]))
+            self.remembered = tuple(
+                f"Variable {name} changes while it answers: what depends on that is not covered." for name in changed
+            )
         finally:
             for copy in self._made:
                 copy.forget()

@@ -7,18 +7,23 @@ itself, without Python, is not heard.
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
+from unshelve.ids import digest
+
+_NO_DATA: Final = (ModuleType, property, classmethod, staticmethod)
 _CODE: Final = (".py", ".pyc", ".pyi", ".so", ".pth")
 _SYSTEM: Final = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/zoneinfo", "/usr/lib/", "/lib/")
 
@@ -36,6 +41,33 @@ def watched() -> Iterator[dict[str, None]]:
         ear.listen(None)
         if _random_state() != before:
             heard["draws random numbers that no seed of its own fixes"] = None
+
+
+def variables(modules: Mapping[str, ModuleType]) -> dict[str, str]:
+    """What the variables of modules hold, and those of their own classes, as digests by "name (module.py)".
+
+    Only data is looked at: functions, modules and what cannot be pickled are left out.
+    """
+    found: dict[str, str] = {}
+    for module, loaded in modules.items():
+        for name, value in vars(loaded).items():
+            if isinstance(value, type) and value.__module__ == loaded.__name__:
+                for inner, held in vars(value).items():
+                    _note(found, f"{name}.{inner} ({module}.py)", inner, held)
+            else:
+                _note(found, f"{name} ({module}.py)", name, value)
+    return found
+
+
+def _note(found: dict[str, str], label: str, name: str, value: object) -> None:
+    if (
+        name.startswith("__")
+        or callable(value)
+        or isinstance(value, ModuleType | property | classmethod | staticmethod)
+    ):
+        return
+    with suppress(Exception):  # whatever an object of the author's raises when it cannot be pickled
+        found[label] = digest(pickle.dumps(value, protocol=5))
 
 
 class _Ear:
