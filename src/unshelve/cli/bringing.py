@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from unshelve.cli.output import say
 from unshelve.cli.progress import RunProgress
 from unshelve.cli.run import summary
 from unshelve.cli.served import Served, say_served
@@ -148,7 +147,7 @@ class _FirstRuns:
             answers = bool(releases(connection, run.solution))
         if not answers:
             self._silent.add(run.solution)
-            say(f"Nothing of {run.solution} answers yet. Mend it and run it again from its page.")
+            self._shown.line(f"Nothing of {run.solution} answers yet. Mend it and run it again from its page.")
         self._waited_for.discard(run.solution)
         if not self._waited_for:
             self._tell()
@@ -159,7 +158,7 @@ class _FirstRuns:
         if self._json:
             tell_ready(self._at, json=True, ready=not self._silent)
         elif not self._silent:
-            say(f"Ready at {self._at.url}")
+            self._shown.line(f"Ready at {self._at.url}")
 
 
 def _answers_as_declared(control: Control, declaration: Declaration) -> bool:
