@@ -10,6 +10,7 @@ import inspect
 import os
 import pickle
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -133,14 +134,21 @@ def check_transforms(trial: Trial) -> Tried:
     for anew, rows in _restarts(trial, pristine, first):
         for row in rows:
             usual.hold(_ANEW, first[[row]], anew)
-    changed = [name for name, state in _state_of(trial).items() if state != settled[name]]
-    if changed:
-        raise UserCodeFailed(
-            f"A transform before {trial.path.output} changes its frozen input {changed[0]}.",
-            code="transform-changed-state",
-            hint="Copy it first: what one request changes, the next would see.",
-        )
+    _refuse_changes(trial, settled)
     return Tried(bulk, alone)
+
+
+def _refuse_changes(trial: Trial, settled: Mapping[str, bytes]) -> None:
+    for name, state in _state_of(trial).items():
+        if state != settled[name]:
+            takes = [step.name for step in trial.path.steps if name in step.frozen.values()]
+            who = takes[0] if takes else name.partition(".")[0]
+            raise UserCodeFailed(
+                f"Transform {who}{written(trial.functions[who])} changes its frozen input {name.rpartition('.')[2]}.",
+                code="transform-changed-state",
+                hint="Copy it first: what one request changes, the next would see.",
+                details={"step": who},
+            )
 
 
 def _restarts(trial: Trial, pristine: Mapping[str, Any], rows: Positions) -> Iterator[tuple[Restart, list[int]]]:
@@ -175,11 +183,18 @@ class _Usual:
         return result
 
     def _failure(self, error: Exception, way: _Way, rows: Positions) -> UserCodeFailed:
-        output = self.trial.path.output
+        codes = {(f.f_code.co_name, f.f_code.co_firstlineno) for f, _ in traceback.walk_tb(error.__traceback__)}
+        who = f"The transforms before {self.trial.path.output} work"
+        for step in self.trial.path.steps:
+            function = self.trial.functions[step.name]
+            code = getattr(inspect.unwrap(function), "__code__", None)
+            if code is not None and (code.co_name, code.co_firstlineno) in codes:
+                who = f"Transform {step.name}{written(function)} works"
+        fails = "fail" if who.endswith("work") else "fails"
         said = error.message if isinstance(error, UserCodeFailed) else f"{type(error).__name__}: {error}"
         which = f"on row {int(self.trial.numbers[rows[0]])} " if len(rows) == 1 else ""
         return UserCodeFailed(
-            f"The transforms before {output} work on the whole table, but fail {which}{way.fails}: {said}",
+            f"{who} on the whole table, but {fails} {which}{way.fails}: {said}",
             code="transform-not-row-wise",
             hint=way.hint,
         )
