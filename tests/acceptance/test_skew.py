@@ -87,7 +87,7 @@ def test_a_transform_that_looks_beyond_its_row_is_never_proven(
         assert f"another {planted.column} for row" in message
 
 
-def _own_errors(ran: Ran, name: str) -> dict[str, dict[str, object]]:
+def _own_errors(ran: Ran, name: str) -> dict[str, dict[str, Any]]:
     """The errors of a plant, the one message for both parts counted once."""
     found = {
         task: error

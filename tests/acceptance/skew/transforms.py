@@ -224,7 +224,10 @@ TYPES = (
     ),
     Planted(
         name="turned_object",
-        body='flags = np.asarray([0 if x is None else x for x in rows["flag"]])\nreturn rows[["a"]].assign(r=(~flags) * 1.0)',
+        body="""
+flags = np.asarray([0 if flag is None else flag for flag in rows["flag"]])
+return rows[["a"]].assign(r=(~flags) * 1.0)
+""",
         column="r",
         says=OTHER_ROWS,
     ),
