@@ -152,6 +152,9 @@ def interrupt_open_runs(connection: Connection, *, now: datetime) -> list[str]:
     open_runs = list(connection.execute(select(run.c.id).where(run.c.state == RunState.RUNNING.value)).scalars())
     for run_id in open_runs:
         end(connection, run_id, RunState.INTERRUPTED, now=now, error="The process ended while the run was going on.")
+    queued = list(connection.execute(select(run.c.id).where(run.c.state == RunState.QUEUED.value)).scalars())
+    for run_id in queued:
+        end(connection, run_id, RunState.STOPPED, now=now, error="The process ended before the run began.")
     return open_runs
 
 

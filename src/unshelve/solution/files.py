@@ -16,7 +16,7 @@ def code_files(folder: Path) -> tuple[dict[str, bytes], str]:
     found = {}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).parts
-        if SKIPPED_FOLDERS.isdisjoint(parts) and not any(part.startswith("test") for part in parts):
+        if SKIPPED_FOLDERS.isdisjoint(parts) and not _is_test(parts):
             found["/".join(parts)] = path.read_bytes()
     return found, digest_json({path: digest(data) for path, data in found.items()})
 
@@ -34,3 +34,7 @@ def solution_folder(path: Path) -> Path:
             f"There is no folder {folder}.", code="solution-folder-not-found", hint="`unshelve new NAME` makes one."
         )
     return folder.resolve()
+
+
+def _is_test(parts: tuple[str, ...]) -> bool:
+    return "tests" in parts[:-1] or parts[-1].startswith("test_") or parts[-1] == "conftest.py"

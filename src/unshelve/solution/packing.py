@@ -130,7 +130,7 @@ def owned_schema(text: str, learned: Schema, train: pd.DataFrame, model: str) ->
         raise SchemaMismatch(
             f"schema/{model}.toml {said}.",
             code="owned-schema-mismatch",
-            hint=f"Mend the file, or delete it and run `unshelve schema {model}` to write it anew.",
+            hint=f"Mend the file, or delete it and run `unshelve schema SOLUTION.{model} --own` to write it anew.",
         )
     findings = (*check_table(train, owned), *check_dtypes(train, owned))
     if findings:

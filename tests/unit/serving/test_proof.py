@@ -84,7 +84,8 @@ def test_a_refused_request_is_a_difference() -> None:
 
 
 def test_without_rows_or_with_something_not_covered_nothing_is_proven() -> None:
-    assert proof_of(served, LINES.split(b"\n")[0]).outcome == "not-covered"
+    assert proof_of(served, LINES.split(b"\n")[0]).outcome == "not-proven"
+    assert proof_of(served, b'{"tried":0,"refused":0}').outcome == "not-covered"
     assert proof_of(served, not_covered=("cleaning comes before",)).outcome == "not-covered"
 
 

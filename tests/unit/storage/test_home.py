@@ -24,6 +24,7 @@ def test_a_new_home_has_its_folders_and_its_number(tmp_path: Path) -> None:
         "blobs": None,
         "predictions": None,
         "keys": None,
+        ".gitignore": b"*\n",
         "version": f"{HOME_VERSION}\n".encode(),
     }
 
