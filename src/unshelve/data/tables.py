@@ -116,6 +116,15 @@ def constant(table: Table, names: Iterable[str], row: Table) -> Table:
     return table
 
 
+def filled(table: Table, name: str, value: float | str) -> Table:
+    """The table with one value in all rows of a column, which takes the type of the value."""
+    if is_polars(table):
+        import polars
+
+        return table.with_columns(polars.lit(value).alias(name))
+    return table.assign(**{name: value})
+
+
 def like(table: pd.DataFrame, example_is_polars: bool) -> Table:
     """A pandas table as the kind that the solution's functions take."""
     if not example_is_polars:

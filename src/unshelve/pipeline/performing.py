@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
+from inspect import unwrap
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +55,8 @@ class Performer:
             raise
         except BaseException as error:  # noqa: BLE001 - the edge around user code; it is reported, not hidden
             inputs = {name: artifact.words for name, artifact in order.inputs.items()}
-            return {}, report_of(error, step=order.task.title, folder=self._folder, inputs=inputs)
+            report = report_of(error, step=order.task.title, folder=self._folder, inputs=inputs)
+            return {}, replace(report, place=report.place or self._written(order.task))
 
     def _call(self, order: Order, progress: Progress) -> object:
         task = order.task
@@ -70,6 +73,14 @@ class Performer:
             progress=progress,
         )
         return operation(self._function(task), values, _own_copy(task.parameters), context)
+
+    def _written(self, task: Task) -> str | None:
+        """Where a task's step is written: what the platform finds out about a step has no line of its own."""
+        function = self._functions.get(task.function or task.group)
+        code = getattr(unwrap(function), "__code__", None) if function is not None else None
+        if code is None or not Path(code.co_filename).is_relative_to(self._folder.resolve()):
+            return None
+        return f"{Path(code.co_filename).relative_to(self._folder.resolve()).as_posix()}:{code.co_firstlineno}"
 
     def _function(self, task: Task) -> Callable[..., object]:
         if task.function is None:

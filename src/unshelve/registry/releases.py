@@ -99,8 +99,9 @@ def set_champion(
 
 
 def roll_back(connection: Connection, model: str, *, actor: Actor, reason: str, now: datetime) -> ReleaseChange:
-    """Let the version answer that answered before the present champion.
+    """Let the version answer that answered before the present champion was released or promoted.
 
+    Rolling back again goes further back, not forth: the version that was left is not tried a second time.
     Raises NotFound when the model has no release, and Conflict when no other version ever answered.
     """
     present = champion_of(connection, model)
@@ -109,8 +110,8 @@ def roll_back(connection: Connection, model: str, *, actor: Actor, reason: str, 
     earlier = next(
         (
             change.from_version
-            for change in history(connection, model)
-            if change.to_version == present and change.from_version is not None
+            for change in history(connection, model, limit=1000)
+            if change.to_version == present and change.verb != "rollback" and change.from_version is not None
         ),
         None,
     )

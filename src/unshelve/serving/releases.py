@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from unshelve.errors import Damaged, NotFound
+from unshelve.errors import Damaged, NotFound, Untrusted
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.releases import releases
 from unshelve.registry.versions import Version, get_version, versions_of
@@ -87,6 +87,21 @@ class LiveReleases:
         self._held = held
 
     def _load(self, wanted: Version) -> Predictor:
+        """A version with all that it pins. Damaged or Untrusted, naming it, when it is not what was signed."""
+        try:
+            return self._loaded(wanted)
+        except (Damaged, Untrusted) as error:
+            name = f"{wanted.model} v{wanted.number}"
+            if name in error.message:
+                raise
+            raise type(error)(
+                f"{name} is not loaded: {error.message}",
+                code=error.subject_code,
+                hint=error.hint or "`unshelve rollback` lets the version before it answer.",
+                details=error.details,
+            ) from error
+
+    def _loaded(self, wanted: Version) -> Predictor:
         manifest = self.manifest(wanted)
         if manifest.kind == "model":
             return self._load_model(wanted, manifest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,9 @@ Parameters = dict[str, Any]
 
 def call(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A fit or any other work: what it returns is kept as it is."""
-    return function(**_lent(resolve_all(parameters, inputs)))
+    arguments = resolve_all(parameters, inputs)
+    with _naming_columns(f"Step {context.task}", arguments, inputs, parameters):
+        return function(**_lent(arguments))
 
 
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
@@ -48,7 +51,9 @@ def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
     before = row_numbers(parameters["before"], inputs)
-    positions = kept_rows(context.task, given, function(**_lent(arguments)))
+    with _naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
+        result = function(**_lent(arguments))
+    positions = kept_rows(context.task, given, result)
     return Outputs({"rows": positions if before is None else before[positions]})
 
 
@@ -56,7 +61,7 @@ def transform(function: Call, inputs: Inputs, parameters: Parameters, context: C
     """A transform on some rows: the same number of rows comes back, in the same order."""
     arguments = resolve_all(parameters, inputs)
     name = context.task.partition("[")[0]
-    with _naming_hidden(f"Transform {name}", inputs, parameters):
+    with _naming_columns(f"Transform {name}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     first = next(iter(arguments.values()))
     check_rows(name, result, length(first))
@@ -67,7 +72,8 @@ def target(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
     """One value per row; a missing one is refused, since nothing can be learned from it."""
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
-    values = clean(function(**_lent(arguments)))
+    with _naming_columns(f"Target {context.task}", arguments, inputs, parameters):
+        values = clean(function(**_lent(arguments)))
     if values is None or not hasattr(values, "__len__") or length(values) != length(given):
         raise UserCodeFailed(
             f"Target {context.task} was given {length(given):,} rows and returned "
@@ -197,14 +203,21 @@ def expect(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
     held = said is None or said is True or (isinstance(said, list | tuple) and not said)
     message = "" if held else "It does not hold." if said is False else str(said)
     if not held and parameters["severity"] == "stop":
-        raise UserCodeFailed(f"{context.task}: {message}", code="expectation-failed")
+        title = (function.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
+        expected = f", which expects: {title}," if title else ""
+        raise UserCodeFailed(
+            f"{context.task}{expected} failed. {message}",
+            code="expectation-failed",
+            hint='Nothing is released. Look at the rows, or let the run go on with @expect(severity="warn").',
+        )
     return {"held": held, "message": message, "severity": parameters["severity"]}
 
 
 def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """A fitted estimator; of several candidates, the one that the author's choice takes."""
-    with _naming_hidden(f"Model {context.task}", inputs, parameters):
-        made = function(**_lent(resolve_all(parameters, inputs)))
+    arguments = resolve_all(parameters, inputs)
+    with _naming_columns(f"Model {context.task}", arguments, inputs, parameters):
+        made = function(**_lent(arguments))
     if isinstance(made, dict):
         return judging.choose_candidate(context.task, made, inputs, parameters)
     if not hasattr(made, "predict"):
@@ -257,20 +270,44 @@ def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _naming_hidden(who: str, inputs: Inputs, parameters: Parameters) -> Iterator[None]:
-    """Say clearly of an error of user code that it asked for a column which is hidden from it."""
+def _naming_columns(who: str, arguments: Mapping[str, Any], inputs: Inputs, parameters: Parameters) -> Iterator[None]:
+    """Say clearly of an error of user code that it asked for a column which is hidden from it, or not there."""
     try:
         yield
     except Exception as error:
-        column = _hidden_in(error, inputs, parameters)
-        if column is None:
+        hidden = _hidden_in(error, inputs, parameters)
+        if hidden is not None:
+            raise SolutionInvalid(
+                f"{who} reads {hidden}, which no request has: a target reads it, or it is known later.",
+                code="transform-reads-hidden",
+                hint="Leave it out: what is known only afterwards cannot help to predict.",
+                details={"step": who.rpartition(" ")[2], "column": hidden},
+            ) from error
+        missing = _missing_in(error, arguments)
+        if missing is None:
             raise
-        raise SolutionInvalid(
-            f"{who} reads {column}, which no request has: a target reads it, or it is known later.",
-            code="transform-reads-hidden",
-            hint="Leave it out: what is known only afterwards cannot help to predict.",
+        name, column = missing
+        there = [str(each) for each in arguments[name].columns]
+        raise UserCodeFailed(
+            f"{who} reads {column}, which {name} does not have.",
+            code="column-gone",
+            near=get_close_matches(column, there, n=1),
+            hint=f"It has {', '.join(there[:12])}{', …' if len(there) > 12 else ''}.",
             details={"step": who.rpartition(" ")[2], "column": column},
         ) from error
+
+
+def _missing_in(error: Exception, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The parameter and the column, where an error says that a table lacks one."""
+    if not isinstance(error, KeyError) or not error.args:
+        return None
+    asked = error.args[0]
+    found = re.findall(r"'([^']+)'", asked) if isinstance(asked, str) and "not in index" in asked else [asked]
+    for name, value in arguments.items():
+        for column in found:
+            if isinstance(value, pd.DataFrame) and isinstance(column, str) and column not in value.columns:
+                return name, column
+    return None
 
 
 def _hidden_in(error: Exception, inputs: Inputs, parameters: Parameters) -> str | None:

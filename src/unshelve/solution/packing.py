@@ -29,12 +29,14 @@ from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import owned_schemas
 from unshelve.solution.keeping import row_hashes
 from unshelve.solution.plain import as_json
-from unshelve.solution.probing import columns_missed, columns_that_matter, sample_rows
+from unshelve.solution.probing import columns_missed, columns_that_matter, matters_when_filled, sample_rows
 from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
 
 MOST_HELD_OUT = 1000
 """Held-out rows that the Proof sends through HTTP."""
+EMPTY_ROWS = 50
+"""Rows that are tried to see if a column without values would matter."""
 BINS = 20
 """Quantile bins of a numeric field in the reference that monitoring compares with."""
 
@@ -99,7 +101,25 @@ def needed_columns(
         rows = take(table, row_numbers(parameters[part]["rows"], inputs))
         usual = resolve(parameters[part]["X"], inputs)
         used = (*used, *columns_missed(path, rows, usual, used, functions, frozen))
+    refuse_empty(path, frozen, train, used, context)
     return tuple(name for name in columns(train) if name in set(used))
+
+
+def refuse_empty(path: RowPath, frozen: dict[str, Any], train: Table, used: tuple[str, ...], context: Context) -> None:
+    """Raise SchemaMismatch for a column without any value that would matter if it had one: nothing is known of it."""
+    some = take(train, np.arange(min(EMPTY_ROWS, len(train))))
+    frame = to_pandas(train)
+    for name in columns(train):
+        if name in used or not frame[name].isna().all():
+            continue
+        if matters_when_filled(path, some, name, context.functions, frozen):
+            raise SchemaMismatch(
+                f"The column {name!r} holds no value at all in {len(train):,} training rows, and {path.output} depends "
+                "on it.",
+                code="column-empty",
+                hint="Look at the source; leave the column out if it stays empty.",
+                details={"problems": [{"field": name, "problem": "holds no value at all"}]},
+            )
 
 
 def _fillers(train: Table, unused: list[str]) -> tuple[dict[str, Any], pd.DataFrame | None]:

@@ -15,6 +15,7 @@ from unshelve.data.tables import (
     Table,
     columns,
     constant,
+    filled,
     first_difference,
     rows_differing,
     shuffled,
@@ -102,6 +103,20 @@ def columns_missed(
         guilty = [name for name in rest if _changed_by(path, some, as_is, [name], first, functions, frozen).any()]
         found.extend(guilty or rest)
     return tuple(found)
+
+
+def matters_when_filled(
+    path: RowPath, table: Table, name: str, functions: Functions, frozen: Mapping[str, Any]
+) -> bool:
+    """Whether a column without values would change what the path gives if it had some: a number, or else a text."""
+    usual = run_path(path, table, functions, frozen)
+    for value in (1.0, "x"):
+        try:
+            other = run_path(path, filled(table, name, value), functions, frozen)
+        except Exception:  # noqa: BLE001, S112  user code that wants the other type
+            continue
+        return first_difference(usual, other) is not None
+    return True
 
 
 def _changed_by(
