@@ -73,7 +73,8 @@ class Machine:
         self.killed: Counter[str] = Counter()
         self.start()
 
-    def start(self) -> None:
+    def start(self, tries: int = 5) -> None:
+        """Starts control, again if it ends at once, as a service manager does: its port may be held for a moment."""
         self.control = subprocess.Popen(
             [sys.executable, str(TESTS / "kill_control.py"), str(self.home.root), str(self.port)],
             stdout=subprocess.PIPE,
@@ -82,7 +83,13 @@ class Machine:
             env={**os.environ, "PYTHONPATH": str(TESTS)},
         )
         assert self.control.stdout is not None
-        self.port = int(self.control.stdout.readline())
+        said = self.control.stdout.readline()
+        if not said and tries > 1:
+            self.control.wait()
+            self.control.stdout.close()
+            self.start(tries - 1)
+            return
+        self.port = int(said)
 
     def kill(self, chance: random.Random) -> None:
         """Kills one process, and starts control again when it was that."""

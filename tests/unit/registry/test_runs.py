@@ -121,7 +121,7 @@ def test_runs_that_nobody_carries_on_are_interrupted(database: Database) -> None
         assert runs.interrupt_open_runs(connection, now=NOON) == [going.id]
     with database.read() as connection:
         assert runs.get_run(connection, going.id).state is RunState.INTERRUPTED
-        assert runs.get_run(connection, waiting.id).state is RunState.QUEUED
+        assert runs.get_run(connection, waiting.id).state is RunState.STOPPED
 
 
 @pytest.mark.parametrize(
