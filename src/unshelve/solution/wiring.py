@@ -228,6 +228,14 @@ class Wiring:
         if named.part is None:
             return self.all_rows(named.step, scope)
         if scope is None:
+            keeps = [name for name in self.building if self.declaration.has(name) and self._kind_of(name) is Kind.KEEP]
+            if keeps:
+                raise SolutionInvalid(
+                    f"Keep {keeps[-1]} needs what is learned from {named.step}_{named.part}, but which rows are in the "
+                    "parts is known only after it.",
+                    code="keep-needs-parts",
+                    hint=f"Let it be learned from {named.step}, or drop these rows inside the model.",
+                )
             raise SolutionInvalid(
                 f"{named.step}_{named.part} was asked for, but no model says how rows are divided.",
                 code="part-without-split",
@@ -237,6 +245,9 @@ class Wiring:
         own = self.all_rows(named.step, scope)
         extra = tuple(output for output in own if output not in divided.rows and not self.nested(output, divided))
         return (f"{self.parts(divided)}.{named.part}", *extra)
+
+    def _kind_of(self, name: str) -> Kind:
+        return self.declaration.step(name).kind
 
     def nested(self, output: str, scope: Scope) -> bool:
         """Whether the scope's rows are all among a keep's rows, because a keep of the scope stands after it."""
