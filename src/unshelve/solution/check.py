@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from unshelve.errors import SolutionInvalid
 from unshelve.pipeline.graph import Graph
@@ -13,6 +14,7 @@ from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.request_path import (
+    ModelPath,
     chain_to,
     entry_of,
     first_reference,
@@ -230,11 +232,7 @@ def _test_rows(declaration: Declaration) -> Iterator[Finding]:
 
 def _seen_test_rows(declaration: Declaration, names: set[str]) -> Iterator[tuple[StepInfo, str, str]]:
     """Those of some steps that take rows by which models are judged: the step, the parameter, and the repair."""
-    entries = {
-        model_path(declaration, model.name).entry
-        for model in declaration.of_kind(Kind.MODEL)
-        if first_reference(declaration, model) is not None
-    }
+    entries = {path.entry for path in _paths(declaration)}
     for step in declaration.steps:
         if step.name not in names:
             continue
@@ -245,6 +243,15 @@ def _seen_test_rows(declaration: Declaration, names: set[str]) -> Iterator[tuple
                 continue
             known = "" if named.part else ", unless what it learns is known beforehand"
             yield step, parameter, f"Take {named.step}_train{known}."
+
+
+def _paths(declaration: Declaration) -> tuple[ModelPath, ...]:
+    """The paths of the models that have rows; those without are a finding of their own."""
+    found = []
+    for model in declaration.of_kind(Kind.MODEL):
+        with suppress(SolutionInvalid):
+            found.append(model_path(declaration, model.name))
+    return tuple(found)
 
 
 def _learned_state(declaration: Declaration, steps: tuple[StepInfo, ...]) -> set[str]:
@@ -316,9 +323,9 @@ def _unused(declaration: Declaration) -> Iterator[Finding]:
 
 
 def _not_covered(declaration: Declaration) -> Iterator[Finding]:
-    for model in declaration.of_kind(Kind.MODEL):
-        entry = declaration.step(model_path(declaration, model.name).entry)
-        if entry.kind is Kind.STEP:
+    for path in _paths(declaration):
+        model = declaration.step(path.model)
+        if declaration.step(path.entry).kind is Kind.STEP:
             yield finding(
                 "U009",
                 model.name,
