@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from unshelve.data.tables import first_difference, length, take_any, usual_sizes
+from unshelve.data.tables import first_difference, take_any, usual_sizes
 from unshelve.errors import UserCodeFailed
 from unshelve.ids import digest
 from unshelve.models.estimator import Raw, Signature, predict
@@ -71,17 +71,17 @@ def _check_answer_step(one: Answerer, raw: Raw, numbers: Positions) -> None:
         return
     given = raw.for_answer
     before = _digest(one.state)
-    whole = _answered(one.answer(given))
+    whole = _answered(one.answer(given), len(given))
     check = _Held(f"Answer {one.step}", "answer-not-row-wise", numbers, whole, usual_sizes(whole))
     everything = np.arange(len(given))
-    check.hold(_answered(one.answer(given)), everything, "when it is made again")
+    check.hold(_answered(one.answer(given), len(given)), everything, "when it is made again")
     order = np.random.default_rng(6).permutation(len(given))
-    check.hold(_answered(one.answer(given[order])), order, "in another order than among all")
+    check.hold(_answered(one.answer(given[order]), len(given)), order, "in another order than among all")
     for row in everything[:200]:
-        found = _answered(one.answer(given[[row]]))
+        found = _answered(one.answer(given[[row]]), 1)
         check.hold(found, np.asarray([row]), "when it comes alone than among all")
     for row in everything[:200][::-1]:
-        found = _answered(one.answer_anew(given[[row]]))
+        found = _answered(one.answer_anew(given[[row]]), 1)
         check.hold(found, np.asarray([row]), "when the code is loaded anew")
     if _digest(one.state) != before:
         raise UserCodeFailed(
@@ -124,15 +124,15 @@ def _frame(raw: Raw) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _answered(values: Any) -> pd.DataFrame:
-    if not hasattr(values, "__len__") and not hasattr(values, "shape"):
+def _answered(values: Any, count: int) -> pd.DataFrame:
+    if not hasattr(values, "__len__") or len(values) != count:
+        found = f"{len(values):,} values" if hasattr(values, "__len__") else f"a {type(values).__name__}"
         raise UserCodeFailed(
-            f"An answer step returned {'None' if values is None else 'a ' + type(values).__name__}.",
+            f"The answer step was given {count:,} predictions and returned {'None' if values is None else found}.",
             code="answer-changed-rows",
             hint="Return one value for each prediction.",
         )
-    listed = values.tolist() if hasattr(values, "tolist") else list(values)
-    return pd.DataFrame({"value": listed if length(values) else []})
+    return pd.DataFrame({"value": values.tolist() if hasattr(values, "tolist") else list(values)})
 
 
 def _digest(value: Any) -> str:
