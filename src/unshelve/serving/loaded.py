@@ -91,6 +91,10 @@ class LoadedModel:
         """The numbers of the rows the version was trained on, as solution.keeping.row_hashes makes them."""
         return np.asarray(read_file(self.manifest, "trained_rows", self._blobs, self._code))
 
+    def forget(self) -> None:
+        """Take the version's modules out of Python's table; what is under way goes on."""
+        self._code.forget()
+
     def _given(self, table: Table) -> Table:
         wanted = [name for name in self._table.order if name in set(columns(table))]
         return table if list(columns(table)) == wanted else only(table, wanted)
@@ -118,6 +122,7 @@ class LoadedEndpoint:
     _models: Mapping[str, LoadedModel]
     _function: Any
     _own: tuple[str, ...]
+    _code: VersionCode
     _arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, rows: Rows) -> list[dict[str, Any]]:
@@ -143,6 +148,10 @@ class LoadedEndpoint:
                     code="answer-failed",
                 ) from error
         return found
+
+    def forget(self) -> None:
+        """Take the version's modules out of Python's table; what is under way goes on."""
+        self._code.forget()
 
 
 def plain(answer: Any) -> dict[str, Any]:
@@ -213,6 +222,7 @@ def load_endpoint(
         _models=models,
         _function=code.functions()[manifest.model.partition(".")[2]],
         _own=tuple(manifest.fields),
+        _code=code,
         _arguments=_mapping(manifest.lineage.get("arguments", {})),
     )
     _warm(loaded, blobs)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from unshelve.errors import Damaged, NotFound, Untrusted
+from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.releases import releases
 from unshelve.registry.versions import Version, get_version, versions_of
@@ -31,15 +31,22 @@ class LiveReleases:
         self._blobs = blobs
         self._verifier = verifier
         self._champions: Mapping[str, Predictor] = {}
+        self._troubles: Mapping[str, UnshelveError] = {}
         self._held: dict[tuple[str, int], Predictor] = {}
         self._by_manifest: dict[str, LoadedModel] = {}
         self._lock = threading.RLock()
 
     def release_for(self, model: str) -> Predictor:
-        """The version that answers now; NotFound, naming near models, when none does."""
+        """The version that answers now; NotFound, naming near models, when none does.
+
+        Raises why the released version could not be loaded, when no former one answers in its place.
+        """
         found = self._champions.get(model)
         if found is not None:
             return found
+        trouble = self._troubles.get(model)
+        if trouble is not None:
+            raise trouble
         with self._database.read() as connection:
             versions = versions_of(connection, model)
         raise NotFound(
@@ -66,14 +73,26 @@ class LiveReleases:
             return found
 
     def refresh(self) -> None:
-        """Take over the releases of the database, loading what is new first; versions nobody needs are let go."""
+        """Take over the releases of the database, loading what is new first; versions nobody needs are let go.
+
+        A version that cannot be loaded leaves the others alone: what answered for its model goes on, and the error is
+        raised once all others have been taken over.
+        """
         with self._lock:
             with self._database.read() as connection:
-                wanted = {
-                    model: get_version(connection, model, now.champion) for model, now in releases(connection).items()
-                }
-            champions = {model: self.version(model, found.number) for model, found in wanted.items()}
-            self._champions = champions
+                wanted = {model: now.champion for model, now in releases(connection).items()}
+            champions: dict[str, Predictor] = {}
+            troubles: dict[str, UnshelveError] = {}
+            for model, number in wanted.items():
+                try:
+                    champions[model] = self.version(model, number)
+                except UnshelveError as error:
+                    troubles[model] = error
+                    if model in self._champions:
+                        champions[model] = self._champions[model]
+            self._champions, self._troubles = champions, troubles
+        for trouble in troubles.values():
+            raise trouble
 
     def _hold(self, model: str, number: int, predictor: Predictor) -> None:
         held = dict(self._held)
@@ -84,6 +103,8 @@ class LiveReleases:
             dropped = held.pop(key)
             if isinstance(dropped, LoadedModel):
                 self._by_manifest.pop(dropped.manifest.digest, None)
+            if isinstance(dropped, LoadedModel | LoadedEndpoint):
+                dropped.forget()
         self._held = held
 
     def _load(self, wanted: Version) -> Predictor:
