@@ -25,7 +25,7 @@ def union(schemas: Sequence[Schema], endpoint: str) -> Schema:
 def _both(one: Field, other: Field, endpoint: str) -> Field:
     if one.type is not other.type or one.zone != other.zone:
         raise SolutionInvalid(
-            f"Endpoint {endpoint} combines models that take {one.name} as {one.type} and as {other.type}.",
+            f"Endpoint {endpoint} combines models that take {one.name} as {_said(one)} and as {_said(other)}.",
             code="endpoint-fields-differ",
             hint="Give one of the columns another name.",
         )
@@ -46,3 +46,7 @@ def _both(one: Field, other: Field, endpoint: str) -> Field:
         categories=tuple(Category(value=each.value, share=each.share) for each in categories),
         unseen="refuse" if refuses else one.unseen,
     )
+
+
+def _said(field: Field) -> str:
+    return f"{field.type} in {field.zone or 'local time'}" if field.type is FieldType.TIMESTAMP else str(field.type)

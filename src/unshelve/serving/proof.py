@@ -1,8 +1,9 @@
 """The served Proof: held-out rows go through HTTP at the version's own route and must come back as training had them.
 
 Each row is asked one at a time, in batches, and in a shuffled batch. Labels must be equal. Scores and values count
-as proven when they are equal bit for bit, and as equal within tolerance up to 1e-12 of their size (matrix products
-over one row and over many differ in the last bits). Anything else is a difference, and stops the release.
+as proven when they are equal bit for bit, and as equal within tolerance up to what the held-out rows allow: 1e-9 of
+their size for a model (matrix products over one row, over many and on another number of threads sum up in another
+order), 1e-5 where it computes in single precision. Anything else is a difference, and stops the release.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class HeldOut:
     refused: int
     rows: tuple[Expected, ...]
     tolerance: float = 0.0
-    """What scores of single precision may differ by, relative to their size; 0 where they are of double precision."""
+    """What numbers may differ by, relative to their size, where that is more than TOLERANCE."""
     left_out: tuple[str, ...] = ()
     """Values of answers that are not compared, such as the number of a version that is not known before."""
 

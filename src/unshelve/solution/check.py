@@ -68,7 +68,8 @@ def not_covered(declaration: Declaration, model: str) -> tuple[str, ...]:
     on_path = [declaration.step(name) for name in path.chain if declaration.step(name).kind is Kind.TRANSFORM]
     for step in (*on_path, *answers):
         sentences.extend(_beyond_the_request(step))
-    learned = _learned_state(declaration, (*on_path, *answers, declaration.step(model)))
+    keeps = [declaration.step(name) for name in path.chain if declaration.step(name).kind is Kind.KEEP]
+    learned = _learned_state(declaration, (*on_path, *keeps, *answers, declaration.step(model)))
     for step, parameter, _ in _seen_test_rows(declaration, {*learned, model}):
         sentences.append(
             f"{step.kind.capitalize()} {step.name} takes {parameter}, with rows that the model is judged by: how good "
@@ -182,14 +183,14 @@ def _models(declaration: Declaration) -> Iterator[Finding]:
                 f"Model {step.name} takes {len(set(targets))} targets: {', '.join(sorted(set(targets)))}.",
                 "Declare one model for each.",
             )
-        if path.target is not None and path.part is None:
+        if path.target is not None and path.part != "train":
             first = step.parameters[0].name
             yield finding(
                 "U010",
                 step.name,
                 step.place,
                 f"Model {step.name} takes {first}, which holds the rows it will be judged by.",
-                f"Take {first}_train and {path.target}_train.",
+                f"Take {path.rows}_train and {path.target}_train.",
             )
 
 

@@ -29,6 +29,7 @@ from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import owned_schemas
 from unshelve.solution.keeping import row_hashes
 from unshelve.solution.plain import as_json
+from unshelve.solution.predicting import SCORES
 from unshelve.solution.probing import columns_missed, columns_that_matter, matters_when_filled, sample_rows
 from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
@@ -192,8 +193,7 @@ def heldout(_call: Any, inputs: Inputs, parameters: Parameters, _context: Contex
     chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
     accepted, sent = accepted_rows(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
     head: dict[str, float] = {"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}
-    if inputs[parameters["evaluation"]]["single"]:
-        head["tolerance"] = SINGLE
+    head["tolerance"] = SINGLE if inputs[parameters["evaluation"]]["single"] else SCORES
     lines: list[dict[str, Any]] = [head]
     places = chosen[accepted]
     said = judging.answers_from(answers.iloc[places])

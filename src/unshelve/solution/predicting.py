@@ -17,6 +17,9 @@ from unshelve.ids import digest
 from unshelve.models.estimator import Raw, Signature, predict
 from unshelve.solution.alike import SAME, Positions
 
+SCORES: Final = 1e-9
+"""Relative difference under which scores count as equal: matrix products over one row, over many, and on another
+number of threads sum up in another order."""
 SECONDS: Final = 1.5
 """How long rows are predicted one at a time; the Proof asks many more."""
 FEWEST: Final = 8
@@ -46,7 +49,7 @@ def check_answers(one: Answerer, X: Any, alone: Sequence[Any], numbers: Position
     whole = _frame(predict(one.estimator, one.signature, X))
     before, known = _digest(one.estimator), _digest(one.estimator)
     said = f"The estimator of model {one.model}"
-    check = _Held(said, "estimator-not-row-wise", numbers, whole, usual_sizes(whole))
+    check = _Held(said, "estimator-not-row-wise", numbers, whole, usual_sizes(whole), SCORES)
     check.hold(_frame(predict(one.estimator, one.signature, X)), np.arange(len(whole)), "when it is asked again")
     order = np.random.default_rng(5).permutation(len(whole))
     shuffled = _frame(predict(one.estimator, one.signature, take_any(X, order)))
@@ -100,10 +103,11 @@ class _Held:
     numbers: Positions
     whole: pd.DataFrame
     sizes: Mapping[str, float]
+    relative: float = SAME
 
     def hold(self, found: pd.DataFrame, rows: Positions, how: str) -> None:
         expected = take_any(self.whole, rows)
-        odd = first_difference(expected, found, relative=SAME, usual=self.sizes)
+        odd = first_difference(expected, found, relative=self.relative, usual=self.sizes)
         if odd is None:
             return
         row = int(self.numbers[rows[min(odd[0], len(rows) - 1)]])

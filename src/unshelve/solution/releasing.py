@@ -206,7 +206,11 @@ def _register(control: Control, run_id: str, candidate: Candidate) -> tuple[Vers
 def _known(control: Control, version: Version) -> Decision:
     with control.database.read() as connection:
         answers = champion_of(connection, version.model) == version.number
-    said = "is what answers already" if answers else f"was {version.state} before"
+    said = (
+        "is what answers already"
+        if answers
+        else f"was accepted before; `unshelve promote {version.model} {version.number}` lets it answer again"
+    )
     return _decision(version, False, version.state, answers, f"equal to v{version.number}, which {said}", None, [])
 
 

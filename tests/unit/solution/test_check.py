@@ -92,6 +92,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U008", "def features(flown, usual, built)", "def features(flown, usual)", "Nothing takes built", "Use it"),
     ("U009", "def flown(flights)", "def flown(built)", "A request is a row of built", "Turn the step into a source"),
     ("U010", "def lateness(features_train,", "def lateness(features,", "rows it will be judged by", "features_train"),
+    ("U010", "features_train, late_train", "features_test, late_test", "rows it will be judged by", "features_train"),
     ("U011", "@dataclass\n", MORE + "@dataclass\n", "the models divide them in 2 ways", "the model that is meant"),
     ("U012", "test=0.25)", 'test=0.25), retrain="@sometimes"', "retrain='@sometimes'", "five cron fields"),
     ("U012", "split=at_random(test=0.25)", 'split="halves"', "split='halves' names no @split step", "by_time"),
@@ -146,6 +147,11 @@ def test_an_error_keeps_a_solution_from_running_and_a_warning_does_not(declared:
     ("old", "new", "says"),
     [
         ("def usual(flown_train)", "def usual(flown)", "Fit usual takes flown, with rows that the model is judged by"),
+        (
+            "@keep\ndef flown(flights)",
+            "@fit\ndef limit(flights): ...\n@keep\ndef flown(flights, limit)",
+            "Fit limit takes flights, with rows that the model is judged by",
+        ),
         ("def flown(flights)", "def flown(built)", "A request is a row of built, as built returns it"),
         ('"""What is known."""', "return date.today()", "Transform features depends on what time it is"),
         ('"""What is known."""', 'return open("x.csv")', "Transform features reads x.csv"),
