@@ -48,6 +48,8 @@ class Trial:
     frozen: Mapping[str, Any]
     functions: Functions
     fresh: Callable[[], Functions]
+    fresh_and_looked_at: Callable[[], Functions]
+    """As `fresh`; what the code's variables hold is looked at while they run."""
     table: Table
     numbers: Positions
 
@@ -154,7 +156,7 @@ def _refuse_changes(trial: Trial, settled: Mapping[str, bytes]) -> None:
 def _restarts(trial: Trial, pristine: Mapping[str, Any], rows: Positions) -> Iterator[tuple[Restart, list[int]]]:
     """Freshly loaded code with the rows to give it: all of them backwards, then single rows, each to a copy."""
     began = time.perf_counter()
-    yield Restart(trial.fresh(), deepcopy(dict(pristine))), rows.tolist()[::-1]
+    yield Restart(trial.fresh_and_looked_at(), deepcopy(dict(pristine))), rows.tolist()[::-1]
     for row in np.unique(np.linspace(0, len(rows) - 1, ANEW).astype(int)).tolist():
         if time.perf_counter() - began < LOADING_SECONDS:
             yield Restart(trial.fresh(), deepcopy(dict(pristine))), [row]

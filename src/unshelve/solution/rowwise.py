@@ -6,9 +6,10 @@ too, and a difference is named by step, column and row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,13 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
             frozen=frozen,
             functions=context.functions,
             fresh=copies.functions,
+            fresh_and_looked_at=lambda: copies.looked_at([step.name for step in path.steps]),
             table=asked,
             numbers=numbers,
         )
         tried = check_transforms(trial)
-        _as_trained(trial, tried, parts)
         _as_requests(trial, tried, take(entry, numbers))
+        _as_trained(trial, tried, parts)
         answerer = _answerer(inputs, parameters, context, held, copies)
         check_answers(answerer, tried.bulk[path.output], tried.alone, numbers)
     reached = [
@@ -196,8 +198,7 @@ def _answerer(inputs: Inputs, parameters: Parameters, context: Context, held: He
         return Answerer(model=parameters["model"], estimator=estimator, signature=signature)
     state = {key: resolve(bind, inputs) for key, bind in parameters.get("answer_bind", {}).items()}
     arguments = parameters.get("answer_arguments", {})
-    usual, anew = context.functions[str(name)], copies.functions()[str(name)]
-    copies.look_at_last()
+    usual, anew = context.functions[str(name)], copies.looked_at([str(name)])[str(name)]
     return Answerer(
         model=parameters["model"],
         estimator=estimator,
@@ -222,16 +223,30 @@ class _Copies:
 
     def functions(self) -> Functions:
         """The functions of one more copy."""
-        copy = VersionCode(self._name, self._files)
-        self._made.append(copy)
-        functions = copy.functions()
-        if len(self._made) == 1:
-            self.look_at_last()
-        return functions
+        self._made.append(VersionCode(self._name, self._files))
+        return self._made[-1].functions()
 
-    def look_at_last(self) -> None:
-        """Remember what the variables of the newest copy hold now. The first copy is looked at anyway."""
-        self._looked_at.append((self._made[-1], variables(self._made[-1].loaded())))
+    def looked_at(self, names: Sequence[str]) -> Functions:
+        """Some functions of one more copy, whose variables are looked at once each of them was called.
+
+        Not before: some objects complete themselves at their first use, and then stay as they are.
+        """
+        functions = dict(self.functions())
+        copy, waiting = self._made[-1], set(names)
+
+        def watching(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(function)
+            def call(*given: Any, **named: Any) -> Any:  # Any: whatever the author's function takes and gives
+                result = function(*given, **named)
+                if name in waiting:
+                    waiting.discard(name)
+                    if not waiting:
+                        self._looked_at.append((copy, variables(copy.loaded())))
+                return result
+
+            return call
+
+        return {**functions, **{name: watching(name, functions[name]) for name in names}}
 
     @contextmanager
     def loaded(self) -> Iterator[None]:

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 import numpy as np
 
 from unshelve.ids import digest
 
-_NO_DATA: Final = (ModuleType, property, classmethod, staticmethod)
+_NO_DATA: Final = (property, classmethod, staticmethod)
 _CODE: Final = (".py", ".pyc", ".pyi", ".so", ".pth")
 _SYSTEM: Final = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/zoneinfo", "/usr/lib/", "/lib/")
 
@@ -44,30 +44,40 @@ def watched() -> Iterator[dict[str, None]]:
 
 
 def variables(modules: Mapping[str, ModuleType]) -> dict[str, str]:
-    """What the variables of modules hold, and those of their own classes, as digests by "name (module.py)".
+    """What the variables of modules hold, and those of their own classes and functions, as digests by name and file.
 
-    Only data is looked at: functions, modules and what cannot be pickled are left out.
+    What cannot be pickled, and holds nothing that can, is left out.
     """
     found: dict[str, str] = {}
     for module, loaded in modules.items():
         for name, value in vars(loaded).items():
-            if isinstance(value, type) and value.__module__ == loaded.__name__:
-                for inner, held in vars(value).items():
-                    _note(found, f"{name}.{inner} ({module}.py)", inner, held)
-            else:
-                _note(found, f"{name} ({module}.py)", name, value)
+            for label, held in _held_by(name, value, loaded.__name__):
+                state = _state(held)
+                if state is not None:
+                    found[f"{label} ({module}.py)"] = state
     return found
 
 
-def _note(found: dict[str, str], label: str, name: str, value: object) -> None:
-    if (
-        name.startswith("__")
-        or callable(value)
-        or isinstance(value, ModuleType | property | classmethod | staticmethod)
-    ):
+def _held_by(name: str, value: object, module: str) -> Iterator[tuple[str, object]]:
+    """The data behind a variable: itself, or what a class or function of the module keeps."""
+    if name.startswith("__") or isinstance(value, ModuleType):
         return
+    if not isinstance(value, type | FunctionType):
+        yield name, value
+    elif value.__module__ == module:
+        for inner, held in vars(value).items():
+            if not inner.startswith("__") and not callable(held) and not isinstance(held, _NO_DATA):
+                yield f"{name}.{inner}", held
+        for place, cell in enumerate(getattr(value, "__closure__", None) or ()):
+            yield f"{name} (variable {place + 1} around it)", cell.cell_contents
+
+
+def _state(held: object) -> str | None:
     with suppress(Exception):  # whatever an object of the author's raises when it cannot be pickled
-        found[label] = digest(pickle.dumps(value, protocol=5))
+        return digest(pickle.dumps(held, protocol=5))
+    with suppress(Exception):
+        return digest(pickle.dumps(vars(held), protocol=5))
+    return None
 
 
 class _Ear:

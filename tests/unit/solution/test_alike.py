@@ -33,6 +33,7 @@ def trial(function: Transform, state: object = None, fresh: Transform | None = N
         frozen={"state": state},
         functions={"features": function},
         fresh=lambda: {"features": fresh or function},
+        fresh_and_looked_at=lambda: {"features": fresh or function},
         table=ROWS,
         numbers=NUMBERS,
     )

@@ -6,6 +6,7 @@ import json
 import random
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,13 +70,48 @@ def test_other_threads_and_other_times_are_not_heard(tmp_path: Path) -> None:
     assert heard(lambda: None) == []
 
 
-def test_variables_of_modules_and_their_classes_are_compared_by_what_they_hold() -> None:
-    module = ModuleType("solution")
-    exec("import os\nSEEN = []\nLIMIT = 3\ndef f(): ...\nclass Box:\n    held = {}\n", module.__dict__)
-    module.Box.__module__ = "solution"
-    before = variables({"solution": module})
-    assert set(before) == {"SEEN (solution.py)", "LIMIT (solution.py)", "Box.held (solution.py)"}
+CODE = """
+import os, threading
+SEEN = []
+LIMIT = 3
+LOCAL = threading.local()
+def plain(): ...
+def counting(): ...
+counting.calls = 0
+class Box:
+    held = {}
+class Adder:
+    total = 0
+    def __call__(self): self.total += 1
+ADD = Adder()
+def make():
+    total = 0
+    def add():
+        nonlocal total
+        total += 1
+    return add
+RUN = make()
+"""
+
+
+def test_whatever_a_module_can_remember_in_is_compared_by_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("remembering")
+    monkeypatch.setitem(sys.modules, "remembering", module)
+    exec(CODE, module.__dict__)
+    before = variables({"remembering": module})
     module.SEEN.append(1)
+    module.LOCAL.n = 1
+    module.counting.calls += 1
     module.Box.held["x"] = 1
-    after = variables({"solution": module})
-    assert {name for name in before if before[name] != after[name]} == {"SEEN (solution.py)", "Box.held (solution.py)"}
+    module.ADD()
+    module.RUN()
+    after = variables({"remembering": module})
+    assert {name.partition(" (")[0] for name in before if before[name] != after[name]} == {
+        "SEEN",
+        "LOCAL",
+        "counting.calls",
+        "Box.held",
+        "ADD",
+        "RUN",
+    }
+    assert "LIMIT (remembering.py)" in before
