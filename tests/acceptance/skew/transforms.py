@@ -14,6 +14,7 @@ import os
 import random
 import time
 import uuid
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,12 @@ ORDER = (
         column="r",
         says=OTHER_ROWS,
     ),
+    Planted(
+        name="since_the_newest",
+        body='rows[["a"]].assign(r=(rows["at"].max() - rows["at"]).dt.days)',
+        column="r",
+        says=OTHER_ROWS,
+    ),
     Planted(name="sorted", body='rows[["a", "b"]].sort_values("a")', says="in another order"),
     Planted(
         name="sorted_anew",
@@ -210,6 +217,12 @@ ORDER = (
 )
 
 TYPES = (
+    Planted(
+        name="any_missing",
+        body='rows[["a"]].assign(r=float(rows["part"].isna().any()))',
+        column="r",
+        says=OTHER_ROWS,
+    ),
     Planted(
         name="text_of_number",
         body='rows[["a"]].assign(r=pd.to_numeric(rows["code"], errors="coerce").map(str).str.len())',
@@ -307,6 +320,42 @@ WORLD = (
 )
 
 MEMORY = (
+    Planted(
+        name="cached",
+        before="@lru_cache\ndef NAME_first(size):\n    return NAME_first.cache_info().currsize\n",
+        body='rows[["a"]].assign(r=[cached_first(int(size)) for size in rows["size"]])',
+        column="r",
+        says="it remembers earlier rows",
+    ),
+    Planted(
+        name="running_total",
+        before="""
+def NAME_make():
+    total = 0.0
+
+    def add(value):
+        nonlocal total
+        total += value
+        return total
+
+    return add
+
+
+NAME_add = NAME_make()
+""",
+        body='rows[["a"]].assign(r=[running_total_add(value) for value in rows["b"]])',
+        column="r",
+        says="when it is made again",
+    ),
+    Planted(
+        name="counts_in_silence",
+        before="def NAME_helper(): ...\n",
+        body="""
+NAME_helper.calls = getattr(NAME_helper, "calls", 0) + 1
+return rows[["a"]].assign(r=float(NAME_helper.calls > 10**6))
+""",
+        not_covered="Variable counts_in_silence_helper.calls",
+    ),
     Planted(
         name="counted",
         before="NAME_calls = [0]\n",
