@@ -120,6 +120,7 @@ def run_solution(
     `known` is what was read from the folder a moment ago, if it was. Raises SolutionInvalid when the solution
     cannot run; a step's failure is in the result instead.
     """
+    folder = folder.resolve()  # workers go into it and look for it from there
     with control.running:
         started = control.clock.monotonic()
         try:
