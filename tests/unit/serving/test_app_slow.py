@@ -95,8 +95,10 @@ def test_the_failure_of_one_request_is_not_that_of_those_it_waited_with(
 
 
 def test_a_version_that_hangs_is_given_up_and_reported(tmp_path: Path, callers: ThreadPoolExecutor) -> None:
-    with Served(tmp_path, Tiny(slow=True), limits=Limits(answer_seconds=0.2, stuck_seconds=0.6)) as served:
+    tiny = Tiny(slow=True)
+    with Served(tmp_path, tiny, limits=Limits(answer_seconds=0.2, stuck_seconds=0.6)) as served:
         first = callers.submit(served.ask, {"x": 1, "note": "wait"})
+        wait_for(lambda: bool(tiny.calls))
         second = callers.submit(served.ask, {"x": 2})
 
         codes = {each.result().json["code"] for each in (first, second)}
