@@ -216,14 +216,24 @@ def test_a_run_that_is_stopped_changes_nothing(shop: Shop) -> None:
     assert shop.house.champion("shop.returns") == 1
 
 
-def test_a_worse_candidate_is_refused_by_the_champion(shop: Shop) -> None:
+def test_a_candidate_that_knows_nothing_is_refused(shop: Shop) -> None:
     rows = customers(seed=2)
     rows["back"] = np.random.default_rng(0).permutation(rows["back"])
     ran = shop.run(rows)
     decision = ran.decision("returns")
     assert (decision.state, decision.released) == ("refused", False)
-    assert "baseline" in decision.message or "champion" in decision.message
+    assert "Not worth shipping" in decision.message
     assert shop.house.champion("shop.returns") == 1
+
+
+def test_a_candidate_that_is_no_better_is_refused_by_the_champion_alone(shop: Shop) -> None:
+    decision = shop.run(customers(300, seed=6)).decision("returns")  # half the rows to learn from
+    assert {each["name"]: each["outcome"] for each in decision.verdicts} == {
+        "roc_auc beats the baseline": "passed",
+        "roc_auc beats the champion": "failed",
+    }
+    assert "cannot be told from chance" in decision.message
+    assert (decision.state, shop.house.champion("shop.returns")) == ("refused", 1)
 
 
 def test_promotion_and_rollback_are_whole_and_written_down(shop: Shop) -> None:
