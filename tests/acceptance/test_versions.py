@@ -154,3 +154,12 @@ def test_what_an_endpoint_says_of_version_numbers_is_left_out_and_said(shop: Sho
         shop.house.package("shop.offer", decision.number)["files"]["heldout"]["digest"]
     ).split(b"\n")[:1]
     assert b'"left_out":["value.by"]' in line
+
+
+def test_a_leak_that_is_mended_makes_a_version_that_is_proven(shop: Shop) -> None:
+    learned = '@fit\ndef usual(rows_train):\n    return float(rows_train["paid"].mean())\n'
+    assert learned in SHOP
+    leaking = shop.run(SHOP.replace(learned, "@fit\ndef usual(rows):\n    return 4.0\n")).decision("amounts")
+    mended = shop.run(SHOP.replace(learned, "@fit\ndef usual(rows_train):\n    return 4.0\n")).decision("amounts")
+    assert (leaking.proof, mended.proof) == ("not-covered", "proven")
+    assert mended.new and mended.released

@@ -91,78 +91,28 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
     estimator = wiring.model(name)
     answers = [s for s in wiring.declaration.of_kind(Kind.ANSWER) if s.parameters and s.parameters[0].name == name]
     answer = answers[0] if answers else None
-    parts = wiring.parts(wiring.scopes[scope])
-    train, test = (f"{parts}.train",), (f"{parts}.test",)
-
-    shared: dict[str, str] = {}
-    described: dict[str, object] = {
-        "entry": wiring.put(shared, wiring.value(path.entry, None)),
-        **wiring.path(path.chain, path.entry, path.rows, scope, shared),
-        "hide": wiring.hidden(path.entry, scope, shared),
-        "known_later": list(wiring.declaration.step(path.entry).known_later),
-        "train": [wiring.put(shared, output) for output in train],
-        "test": [wiring.put(shared, output) for output in test],
-        "model": name,
-        "unit": step.unit,
-        "owned": name in wiring.declaration.schemas,
-    }
+    shared, described = _described(wiring, step, path, scope)
     frozen_labels = described["frozen"]
     assert isinstance(frozen_labels, dict)
     frozen = {key: shared[label] for key, label in frozen_labels.items()}
-    own_rows = wiring.all_rows(path.rows, scope)
-    described["kept"] = [wiring.put(shared, output) for output in wiring.scopes[scope].rows or own_rows]
-    fitted = wiring.part_rows(Reference(path.rows, path.part), scope)
-    for label, rows in (("fitted", fitted), ("tested", test)):
-        described[label] = {
-            "X": wiring.view_for_model(path, rows, scope, shared),
-            "rows": [wiring.put(shared, output) for output in rows],
-        }
-
     schema = f"{name}:schema"
     wiring.add(schema, "schema", step, dict(shared), dict(described), also=path.chain, function=False)
+    wiring.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
 
     judged = dict(shared)
-    common: dict[str, object] = {
-        **described,
-        "estimator": wiring.put(judged, estimator),
-        "X_test": wiring.view_for_model(path, test, scope, judged),
-        "schema": wiring.put(judged, f"{schema}.schema"),
-        "fillers": wiring.put(judged, f"{schema}.fillers"),
-    }
-    if path.target is not None:
-        common["y_test"] = wiring.view(path.target, test, scope, judged, whole=True)
-        common["target"] = path.target
-        common["y_train"] = wiring.view(path.target, train, scope, judged, whole=True)
+    common = {**described, **_judged_by(wiring, path, scope, judged)}
+    common["estimator"] = wiring.put(judged, estimator)
+    common["schema"] = wiring.put(judged, f"{schema}.schema")
+    common["fillers"] = wiring.put(judged, f"{schema}.fillers")
     if answer is not None:
-        common["answer"] = answer.name
-        inner: dict[str, object] = {}
-        for parameter, named in references(wiring.declaration, answer).items():
-            if parameter == name:
-                continue
-            bound = wiring.bind(named, scope, judged)
-            inner[parameter] = bound
-            if "value" in bound:
-                frozen[named.step] = judged[str(bound["value"])]
-        common["answer_bind"] = inner
-        common["answer_arguments"] = wiring.arguments_of(answer)
+        common.update(_answered_by(wiring, answer, scope, judged, frozen))
     also = (*path.chain, *((answer.name,) if answer else ()))
-    common["split"] = wiring.scopes[scope].split
     wiring.add(f"{name}:evaluation", "evaluation", step, dict(judged), dict(common), also=also, function=False)
     common["evaluation"] = wiring.put(judged, f"{name}:evaluation.evaluation")
     common["predictions"] = wiring.put(judged, f"{name}:evaluation.predictions")
     wiring.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)
     wiring.add(f"{name}:heldout", "heldout", step, dict(judged), dict(common), also=also, function=False)
-    wiring.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
-
-    gates = dict(judged)
-    gate_parameters = dict(common)
-    gate_parameters["gates"] = list(step.gates)
-    gate_parameters["choose"] = step.choose
-    gate_parameters["champion"] = wiring.champions.get(name)
-    for worth in _worths_of(wiring, name):
-        gate_parameters["worth"] = wiring.put(gates, f"{_worth(wiring, worth)}.values")
-        gate_parameters["worth_unit"] = worth.unit
-    wiring.add(f"{name}:gates", "gates", step, gates, gate_parameters, also=(name, *also))
+    _gates(wiring, step, judged, common, also)
     return ModelTasks(
         model=name,
         path=path,
@@ -177,6 +127,79 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
         frozen=frozen,
         answer=answer.name if answer else None,
     )
+
+
+def _described(wiring: Wiring, step: StepInfo, path: ModelPath, scope: str) -> tuple[dict[str, str], dict[str, object]]:
+    """Inputs and parameters that all of a model's own tasks share: its rows, its path, its parts."""
+    shared: dict[str, str] = {}
+    parts = wiring.parts(wiring.scopes[scope])
+    test = (f"{parts}.test",)
+    described: dict[str, object] = {
+        "entry": wiring.put(shared, wiring.value(path.entry, None)),
+        **wiring.path(path.chain, path.entry, path.rows, scope, shared),
+        "hide": wiring.hidden(path.entry, scope, shared),
+        "known_later": list(wiring.declaration.step(path.entry).known_later),
+        "train": [wiring.put(shared, f"{parts}.train")],
+        "test": [wiring.put(shared, output) for output in test],
+        "model": step.name,
+        "unit": step.unit,
+        "owned": step.name in wiring.declaration.schemas,
+    }
+    own_rows = wiring.all_rows(path.rows, scope)
+    described["kept"] = [wiring.put(shared, output) for output in wiring.scopes[scope].rows or own_rows]
+    fitted = wiring.part_rows(Reference(path.rows, path.part), scope)
+    for label, rows in (("fitted", fitted), ("tested", test)):
+        described[label] = {
+            "X": wiring.view_for_model(path, rows, scope, shared),
+            "rows": [wiring.put(shared, output) for output in rows],
+        }
+    return shared, described
+
+
+def _judged_by(wiring: Wiring, path: ModelPath, scope: str, judged: dict[str, str]) -> dict[str, object]:
+    """Parameters of the tasks that judge a model: its held-out rows and its target."""
+    parts = wiring.parts(wiring.scopes[scope])
+    train, test = (f"{parts}.train",), (f"{parts}.test",)
+    found: dict[str, object] = {
+        "X_test": wiring.view_for_model(path, test, scope, judged),
+        "split": wiring.scopes[scope].split,
+    }
+    if path.target is not None:
+        found["target"] = path.target
+        found["y_test"] = wiring.view(path.target, test, scope, judged, whole=True)
+        found["y_train"] = wiring.view(path.target, train, scope, judged, whole=True)
+    return found
+
+
+def _answered_by(
+    wiring: Wiring, answer: StepInfo, scope: str, judged: dict[str, str], frozen: dict[str, str]
+) -> dict[str, object]:
+    """Parameters that say how a model's answer step is called; the state that it takes is added to `frozen`."""
+    inner: dict[str, object] = {}
+    for parameter, named in references(wiring.declaration, answer).items():
+        if parameter == answer.parameters[0].name:
+            continue
+        bound = wiring.bind(named, scope, judged)
+        inner[parameter] = bound
+        if "value" in bound:
+            frozen[named.step] = judged[str(bound["value"])]
+    return {"answer": answer.name, "answer_bind": inner, "answer_arguments": wiring.arguments_of(answer)}
+
+
+def _gates(
+    wiring: Wiring, step: StepInfo, judged: Mapping[str, str], common: Mapping[str, object], also: tuple[str, ...]
+) -> None:
+    inputs = dict(judged)
+    parameters: dict[str, object] = {
+        **common,
+        "gates": list(step.gates),
+        "choose": step.choose,
+        "champion": wiring.champions.get(step.name),
+    }
+    for worth in _worths_of(wiring, step.name):
+        parameters["worth"] = wiring.put(inputs, f"{_worth(wiring, worth)}.values")
+        parameters["worth_unit"] = worth.unit
+    wiring.add(f"{step.name}:gates", "gates", step, inputs, parameters, also=(step.name, *also))
 
 
 def _worths_of(wiring: Wiring, model: str) -> tuple[StepInfo, ...]:

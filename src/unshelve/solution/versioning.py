@@ -6,6 +6,7 @@ with the same code on the row path, make one version, whatever else changed in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,36 +48,14 @@ def model_candidate(
     """The package of one model of a run."""
     step = declaration.step(tasks.model)
     evaluation = read_json(output(outcome, f"{tasks.evaluation}.evaluation"), blobs)
-    files: dict[str, File] = {**code}
-    for path, name in {
-        "estimator": tasks.estimator,
-        "schema.json": f"{tasks.schema}.schema",
-        "reference.json": f"{tasks.schema}.reference",
-        "fillers": f"{tasks.schema}.fillers",
-        "evaluation.json": f"{tasks.evaluation}.evaluation",
-        "trained_rows": tasks.trained_rows,
-        "heldout": tasks.heldout,
-        "rowwise.json": tasks.rowwise,
-    }.items():
-        files[path] = as_file(output(outcome, name))
-    for name, made in tasks.frozen.items():
-        files[f"state/{name}"] = as_file(output(outcome, made))
-    schema_task = training.graph.task(tasks.schema)
-    described = schema_task.parameters["path"]
-    on_path = list(tasks.path.chain)
+    files = {**code, **_files_of(tasks, outcome)}
+    described = training.graph.task(tasks.schema).parameters["path"]
     answer = answer_of(declaration, tasks, training)
+    asked = (*tasks.path.chain, *((tasks.answer,) if tasks.answer else ()))
     libraries: dict[str, str] = {}
-    reached: dict[str, str] = {}
-    for name in (*on_path, *((tasks.answer,) if tasks.answer else ())):
-        reached.update(declaration.step(name).code)
-    for name in (*on_path, tasks.model, *((tasks.answer,) if tasks.answer else ())):
+    for name in (*asked, tasks.model):
         libraries.update(declaration.step(name).libraries)
     libraries["python"] = declaration.environment.get("python", "")
-    sources = {
-        source.name: output(outcome, source.name).identity
-        for source in declaration.of_kind(Kind.SOURCE)
-        if source.name in outcome.steps
-    }
     manifest = Manifest(
         model=f"{declaration.name}.{tasks.model}",
         kind="model",
@@ -88,26 +67,18 @@ def model_candidate(
         signature=evaluation["signature"],
         environment=libraries,
         lineage={
-            "sources": sources,
+            "sources": {
+                source.name: output(outcome, source.name).identity
+                for source in declaration.of_kind(Kind.SOURCE)
+                if source.name in outcome.steps
+            },
             "code": declaration.code,
             "split": evaluation["split"],
             "rows": evaluation["rows"],
         },
         not_covered=(*not_covered(declaration, tasks.model), *found_in_training(outcome, tasks, blobs)),
     )
-    identity = digest_json(
-        {
-            "files": {
-                path: [files[path].digest, files[path].code]
-                for path in files
-                if path.startswith("state/") or path in _IDENTITY
-            },
-            "code": reached,
-            "path": manifest.path,
-            "answer": answer,
-            "signature": manifest.signature,
-        }
-    )
+    identity = _identity(manifest, {key: part for name in asked for key, part in declaration.step(name).code.items()})
     summary = {
         "identity": identity,
         "task": evaluation["task"],
@@ -118,6 +89,44 @@ def model_candidate(
         "title": step.title,
     }
     return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+def _files_of(tasks: ModelTasks, outcome: RunOutcome) -> dict[str, File]:
+    """The files of a model's package that the run has stored."""
+    made = {
+        "estimator": tasks.estimator,
+        "schema.json": f"{tasks.schema}.schema",
+        "reference.json": f"{tasks.schema}.reference",
+        "fillers": f"{tasks.schema}.fillers",
+        "evaluation.json": f"{tasks.evaluation}.evaluation",
+        "trained_rows": tasks.trained_rows,
+        "heldout": tasks.heldout,
+        "rowwise.json": tasks.rowwise,
+        **{f"state/{name}": state for name, state in tasks.frozen.items()},
+    }
+    return {path: as_file(output(outcome, name)) for path, name in made.items()}
+
+
+def _identity(manifest: Manifest, code: Mapping[str, str]) -> str:
+    """What two versions have in common when they answer alike and the same is known of them.
+
+    `code` are the parts of the solution that run for a request.
+    """
+    files = {
+        path: [file.digest, file.code]
+        for path, file in manifest.files.items()
+        if path.startswith("state/") or path in _IDENTITY
+    }
+    return digest_json(
+        {
+            "files": files,
+            "code": dict(code),
+            "path": manifest.path,
+            "answer": manifest.answer,
+            "signature": manifest.signature,
+            "not covered": [re.sub(r":\d+\)", ")", said) for said in manifest.not_covered],  # a line may move
+        }
+    )
 
 
 def found_in_training(outcome: RunOutcome, tasks: ModelTasks, blobs: BlobStore) -> tuple[str, ...]:
