@@ -25,7 +25,6 @@ class Flight(BaseModel):
     carrier: str
     origin: str
     dest: str
-    flight: int
     tailnum: str | None = None
     temp: float | None = None
     humid: float | None = None

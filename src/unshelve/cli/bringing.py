@@ -43,16 +43,19 @@ class Listening:
     processes: int = 1
 
 
-def bring_up(place: Path, readings: Sequence[Reading], listening: Listening, *, json: bool) -> bool:
+def bring_up(place: Path, folders: Sequence[Path], listening: Listening, *, json: bool) -> bool:
     """Run and serve solutions until it is told to stop. False when one of them never came to answer.
 
     Where there is no home yet, everything that can be wrong with the files is found before it is made; otherwise
     the answer processes start while the files are read.
     """
+    readings: Sequence[Reading] = ()
     if not Home(place.absolute()).version_file.exists():
+        readings = [Reading(folder) for folder in folders]
         for reading in readings:
             _checked(reading)
     with Control.open(place) as control, RunProgress(_usual(control)) as shown:
+        readings = readings or _readings(control, folders)
         first = _FirstRuns(control, readings, shown, json=json)
         serve_home(control, listening, shown, first.begin, first.finished)
         return first.all_answer
@@ -177,6 +180,13 @@ def _answers_as_declared(control: Control, declaration: Declaration) -> bool:
     ran = ended_at is not None and ended_at >= datetime.fromisoformat(known.updated_at)
     wanted = {f"{declaration.name}.{step.name}" for step in declaration.of_kind(Kind.MODEL, Kind.ENDPOINT)}
     return same and ran and wanted <= set(released)
+
+
+def _readings(control: Control, folders: Sequence[Path]) -> list[Reading]:
+    """Folders as they are read; one that has not changed since this home read it is known."""
+    with control.database.read() as connection:
+        known = {Path(one.folder): one.declaration for one in solutions(connection)}
+    return [Reading(folder, Declaration.from_json(known[folder]) if folder in known else None) for folder in folders]
 
 
 def _checked(reading: Reading) -> Declaration:

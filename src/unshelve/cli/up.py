@@ -12,7 +12,6 @@ from unshelve.cli.output import HomeOption, HostOption, JsonOption, PortOption, 
 from unshelve.cli.places import home_for
 from unshelve.cli.served import served_at
 from unshelve.errors import HomeInUse
-from unshelve.solution.declaring import Reading
 from unshelve.solution.files import SOLUTION_FILE, solution_folder
 from unshelve.storage.home import Home
 
@@ -29,12 +28,10 @@ def command(
     folders = list(dict.fromkeys(solution_folder(path) for path in paths))
     place = home_for(home, folders)
     _refuse_held(place)
-    readings = [Reading(folder) for folder in folders]
     for folder in folders:
         say(f"Reading {folder / SOLUTION_FILE}")
-    # The server's modules are loaded while other processes read the solutions.
     bringing = import_module("unshelve.cli.bringing")
-    if not bringing.bring_up(place, readings, bringing.Listening(port, host, processes), json=json):
+    if not bringing.bring_up(place, folders, bringing.Listening(port, host, processes), json=json):
         raise typer.Exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,12 @@ def environment() -> dict[str, str]:
     return found
 
 
+def still_installed(libraries: Mapping[str, str]) -> bool:
+    """Whether Python and all these libraries, as `environment` and `library_version` name them, are here unchanged."""
+    here = environment()
+    return all(version == (here.get(name) or _version_of(name)) for name, version in libraries.items())
+
+
 @cache
 def library_version(module: str) -> tuple[str, str] | None:
     """The distribution behind a top-level module and its version; None for the standard library and unshelve.
@@ -44,6 +51,15 @@ def library_version(module: str) -> tuple[str, str] | None:
         if version is not None:
             return distribution, version
     return _loose_file(module)
+
+
+def _version_of(library: str) -> str | None:
+    """The version of a distribution, or what stands for it where a module is a loose file."""
+    version = _version(library)
+    if version is not None:
+        return version
+    loose = _loose_file(library)
+    return None if loose is None else loose[1]
 
 
 @cache

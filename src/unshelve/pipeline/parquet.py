@@ -135,7 +135,8 @@ def arrow_to_parquet(table: pa.Table) -> bytes:
 def arrow_from_parquet(data: bytes | memoryview) -> pa.Table:
     """The Arrow table in Parquet bytes. Raises Damaged."""
     try:
-        return pq.read_table(pa.BufferReader(data))
+        with pq.ParquetFile(pa.BufferReader(data)) as file:  # read_table loads all of pyarrow.dataset besides
+            return file.read()
     except pa.ArrowException as error:
         raise Damaged(f"A stored table cannot be read: {_first_line(error)}") from error
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 Rows = Sequence[tuple[object, ...]]
@@ -41,7 +41,7 @@ def _send(connection: Connection, table: Table, replace: tuple[str, ...], rows: 
 @cache
 def _compiled(dialect: Dialect, table: Table, replace: tuple[str, ...]) -> tuple[str, bool]:
     """The statement in the database's own words, and whether its parameters have names."""
-    insert = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)  # both know "on conflict"
     if replace:
         keys = [column.name for column in table.primary_key]
         statement = insert.on_conflict_do_update(

@@ -27,8 +27,10 @@ from unshelve.storage.blobs import BlobStore
 
 SLOW_SECONDS = 0.0005
 """A version that takes longer for one row is answered by a thread of its own."""
-WARM_ROWS = 16
-"""Held-out rows that a version answers when it is loaded."""
+WARM_ROWS = 8
+"""Held-out rows that a model answers when it is loaded."""
+WARM_ROWS_OF_ENDPOINTS = 2
+"""The same for an endpoint, whose models have answered theirs."""
 MOST_TOGETHER = 64
 """Rows of different requests that one call may answer, where that was seen to make no difference."""
 
@@ -201,7 +203,7 @@ def load_model(manifest: Manifest | bytes, blobs: BlobStore, *, version: int, na
         _blobs=blobs,
         _code=code,
     )
-    _warm(loaded, blobs)
+    _warm(loaded, blobs, WARM_ROWS)
     return loaded
 
 
@@ -225,7 +227,8 @@ def load_endpoint(
         _code=code,
         _arguments=_mapping(manifest.lineage.get("arguments", {})),
     )
-    _warm(loaded, blobs)
+    _warm(loaded, blobs, WARM_ROWS_OF_ENDPOINTS)
+    loaded.together = min([loaded.together, *(model.together for model in models.values())])
     return loaded
 
 
@@ -257,13 +260,13 @@ def _named_by(manifest: Manifest) -> Callable[[str], bool]:
     return digests.__contains__
 
 
-def _warm(loaded: LoadedModel | LoadedEndpoint, blobs: BlobStore) -> None:
+def _warm(loaded: LoadedModel | LoadedEndpoint, blobs: BlobStore, rows: int) -> None:
     """Answer held-out rows one by one and together: what one costs, and whether requests may share a call.
 
     They may when every answer is the same to the last bit alone and among others.
     """
     file = loaded.manifest.files.get("heldout")
-    text = blobs.get(file.digest).split(b"\n", WARM_ROWS + 1)[1 : WARM_ROWS + 1] if file is not None else []
+    text = blobs.get(file.digest).split(b"\n", rows + 1)[1 : rows + 1] if file is not None else []
     given = [msgspec.json.decode(line)["row"] for line in text if line]
     if not given:
         return

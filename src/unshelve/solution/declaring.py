@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from unshelve.errors import SolutionInvalid, UnshelveError, UserCodeFailed
+from unshelve.pipeline.libraries import still_installed
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
 
@@ -34,41 +35,45 @@ def declaration_of(folder: Path) -> Declaration:
 
 
 def is_still(declaration: Declaration, folder: Path) -> bool:
-    """Whether the solution's code and Schemas are what they were when the declaration was read."""
-    return declaration.code == code_files(folder)[1] and declaration.schemas == owned_schemas(folder)
+    """Whether the solution's code, Schemas and libraries are what they were when the declaration was read."""
+    return (
+        declaration.code == code_files(folder)[1]
+        and declaration.schemas == owned_schemas(folder)
+        and still_installed(declaration.environment)
+    )
 
 
 class Reading:
-    """A solution folder that is being read, from now on; `declaration` waits for what comes of it."""
+    """A solution folder that is being read, from now on; `declaration` waits for what comes of it.
 
-    def __init__(self, folder: Path) -> None:
+    A folder that is still what `known` was read from is not read again.
+    """
+
+    def __init__(self, folder: Path, known: Declaration | None = None) -> None:
         self.folder = folder
-        self._found: Declaration | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "unshelve.solution.declaring", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self._found = known if known is not None and is_still(known, folder) else None
+        self._process = None if self._found is not None else _start(folder)
 
     def declaration(self) -> Declaration:
         """The declaration; SolutionInvalid or UserCodeFailed when the folder cannot be read."""
         if self._found is None:
-            self._found = self._wait()
+            self._found = self._wait(self._process or _start(self.folder))
         return self._found
 
     def close(self) -> None:
         """Gives the reading up, if it goes on."""
+        if self._process is None:
+            return
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
 
-    def _wait(self) -> Declaration:
+    def _wait(self, process: subprocess.Popen[bytes]) -> Declaration:
         file = self.folder / SOLUTION_FILE
         try:
-            out, errors = self._process.communicate(timeout=TIMEOUT_SECONDS)
+            out, errors = process.communicate(timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise UserCodeFailed(
                 f"Reading {file} took longer than {TIMEOUT_SECONDS:g} seconds.",
@@ -82,13 +87,22 @@ class Reading:
         except msgspec.DecodeError as error:
             said = errors.decode(errors="replace").strip().splitlines()
             raise UserCodeFailed(
-                f"Reading {file} ended the process with {self._process.returncode}.",
+                f"Reading {file} ended the process with {process.returncode}.",
                 code="solution-import-exited",
                 hint=said[-1][:300] if said else None,
             ) from error
         if answer.declaration is not None:
             return answer.declaration
         raise SolutionInvalid(answer.message, code=answer.code, near=answer.near, hint=answer.hint)
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "unshelve.solution.declaring", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def main(folder: Path) -> None:

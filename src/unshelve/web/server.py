@@ -14,6 +14,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,6 @@ from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
-from unshelve.web.app import build
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Site, WebSettings
@@ -106,10 +106,13 @@ async def serve(
     answers = AnswerProcesses(
         answer_settings(control, port=serving.port, host=serving.host, processes=serving.processes)
     )
-    pages, page_task = await _start_pages(control, site)
+    starting = asyncio.ensure_future(answers.start())
+    await asyncio.sleep(0)  # the answer processes begin, and load their models while the pages are loaded here
+    pages: _Pages | None = None
     background: list[asyncio.Task[None]] = []
     try:
-        await answers.start()
+        pages = await _start_pages(control, site)
+        await starting
         control.address = f"http://{_reachable(serving.host)}:{answers.port}"
         runner.begin()
         background = [
@@ -124,10 +127,13 @@ async def serve(
     finally:
         for task in background:
             task.cancel()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
         await asyncio.to_thread(runner.close)
         await answers.stop()
-        pages.should_exit = True
-        await page_task
+        if pages is not None:
+            pages.server.should_exit = True
+            await pages.task
         await asyncio.to_thread(_tidy, control, site, files)
         files.close()
 
@@ -202,7 +208,15 @@ def site_for(control: Control, runner: Runner, live: LiveRuns, files: ParquetPro
     )
 
 
-async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The server of pages and API, and the task it runs in."""
+
+    server: uvicorn.Server
+    task: asyncio.Task[None]
+
+
+async def _start_pages(control: Control, site: Site) -> _Pages:
     """The pages on control's own socket, which only this account can reach."""
     path = control_socket(control.home.root)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -214,8 +228,9 @@ async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, as
             hint=f"Remove it, or run: chmod 700 {path.parent}",
         )
     path.unlink(missing_ok=True)
+    application = await asyncio.to_thread(import_module, "unshelve.web.app")
     config = uvicorn.Config(
-        build(site),
+        application.build(site),
         uds=str(path),
         lifespan="off",
         log_config=None,
@@ -232,7 +247,7 @@ async def _start_pages(control: Control, site: Site) -> tuple[uvicorn.Server, as
             await task
         await asyncio.sleep(0.01)
     path.chmod(0o600)
-    return server, task
+    return _Pages(server, task)
 
 
 async def _repeat(seconds: float, what: Callable[[], None]) -> None:
