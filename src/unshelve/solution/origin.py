@@ -1,0 +1,147 @@
+"""Where a solution comes from: the notebook that it was lifted from, and what was proven of the lift.
+
+Two files beside `solution.py`: `lift.json` maps each statement of the notebook to its step, or says why it was
+dropped; `proof.json` holds the verdicts. They are written by `unshelve lift` and read by pages and verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+LIFT_FILE: Final = "lift.json"
+PROOF_FILE: Final = "proof.json"
+
+
+class Verdict(StrEnum):
+    """What was found of one value."""
+
+    PROVEN = "proven"
+    WITHIN = "equal within tolerance"
+    UNSTABLE = "unstable"
+    """The notebook itself gives another value each time."""
+    NOT_COVERED = "not covered"
+    DIFFERENT = "different"
+
+
+class NotebookFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A numbered remark on a notebook: N001 to N999, of which none is given twice."""
+
+    number: str
+    severity: Literal["error", "warning", "note"]
+    cell: int | None
+    line: int | None
+    message: str
+    repair: str
+
+
+class LiftedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell as the author wrote it, with secrets blotted out."""
+
+    number: int
+    kind: Literal["code", "markdown", "raw"]
+    source: str
+    execution_count: int | None = None
+
+
+class LiftedStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement, and what became of it."""
+
+    number: int
+    cell: int
+    line: int
+    end_line: int
+    source: str
+    steps: tuple[str, ...] = ()
+    """Steps whose code it became; none when it was dropped. "" is the top of the file: imports and constants."""
+    dropped: str | None = None
+    """Why it was dropped, in few words: "looks only", "other model", "never used"."""
+    repaired: str | None = None
+    """What was changed in it, where something was."""
+
+
+class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of the solution: its kind, its lines in solution.py (from 1), the statements that it came of."""
+
+    name: str
+    kind: str
+    first_line: int
+    last_line: int
+    statements: tuple[int, ...]
+
+
+class Lift(msgspec.Struct, frozen=True, kw_only=True):
+    """What `lift.json` holds. Nothing in it depends on when or where the lift was made."""
+
+    notebook: str
+    """Its file name, without folder."""
+    digest: str
+    """sha256 of the notebook's file."""
+    model: str
+    """The step of the model."""
+    entry: Literal["raw", "table", "script"]
+    """What a request is: a raw row; a row of the prepared table; nothing, since the notebook was not sliced."""
+    entry_reason: str | None
+    """Why it is not a raw row."""
+    cells: tuple[LiftedCell, ...]
+    statements: tuple[LiftedStatement, ...]
+    steps: tuple[LiftedStep, ...]
+    findings: tuple[NotebookFinding, ...]
+
+    @property
+    def kept(self) -> int:
+        """How many statements became part of the solution."""
+        return sum(1 for each in self.statements if each.steps)
+
+
+class ProvenValue(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one value of the notebook."""
+
+    what: str
+    """In words: "accuracy_score in cell 12", "the fitted SVC", "predictions of 268 test rows"."""
+    part: Literal["metric", "model", "features", "prediction", "request", "mutation"]
+    verdict: Verdict
+    statement: int | None = None
+    step: str | None = None
+    notebook: str = ""
+    """The value as the notebook computed it."""
+    solution: str = ""
+    detail: str = ""
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    kept: int
+    of: int
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How many metric values are stable in the notebook itself, and how many of them the solution gives again."""
+
+    equal: int
+    stable: int
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """How many raw test rows were sent through HTTP, and how many were answered as the notebook did."""
+
+    rows: int
+    equal: int
+
+
+class LiftProof(msgspec.Struct, frozen=True, kw_only=True):
+    """What `proof.json` holds."""
+
+    outcome: Literal["proven", "not-proven", "refused"]
+    reason: str | None
+    steps: int
+    statements: Counted
+    metrics: Metrics
+    request: Requests | None
+    values: tuple[ProvenValue, ...]
+    findings: tuple[NotebookFinding, ...]
+    libraries: Mapping[str, str]
+    seconds: Mapping[str, float]
+    """What took how long: "notebook", "lift", "proof"."""
