@@ -1,0 +1,56 @@
+"""What the notebook computed and the solution must compute again: the values that a proof compares.
+
+Values themselves lie in a folder that the second watched run filled (`Keep` in watching.py): pickles that only a
+child process reads, since they need the notebook's own classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedMetric:
+    """A number that the notebook computed on its predictions, and the metric step that gives it again."""
+
+    step: str
+    key: str
+    """The name of the number within what the step returns; the step's own name where it returns one number."""
+    name: str
+    """As the author called it: "accuracy_score"."""
+    statement: int
+    value: float
+    stable: bool
+    """Whether two runs of the notebook gave the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a lifted solution is held against."""
+
+    kept: Path
+    """The folder with the values that the notebook's second run left."""
+    model: str
+    """The model's step."""
+    features: str | None
+    """The step whose rows the model is given (a transform, keep, source or step); None where none is known."""
+    fit_call: int | None
+    """Index of the Call by which the notebook fitted the model: its receiver is the fitted estimator."""
+    predict_call: int | None
+    """Index of the Call by which it predicted the test rows: its first argument is what the model was given, in the
+    order of the test part, its result the predictions. None where the notebook never predicted test rows."""
+    metrics: tuple[ExpectedMetric, ...] = ()
+    random: Mapping[str, int] = field(default_factory=dict)
+    """Steps before which the random state is put back: step -> the statement before which it was kept
+    (`random-N.pkl`)."""
+    model_stable: bool = True
+    """Whether two runs of the notebook fitted the same model."""
+    predictions_stable: bool = True
+    entry: str = "raw"
+    """What a request is, as Lift.entry says: "raw", "table" or "script"."""
+    statements: tuple[int, int] = (0, 0)
+    """How many statements were kept, and of how many."""
+    places: Mapping[int, str] = field(default_factory=dict)
+    """Statement -> "cell 4, line 2", for words."""
