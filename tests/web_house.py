@@ -45,6 +45,9 @@ from unshelve.security.sign_in import SignIn
 from unshelve.security.signing import Signer
 from unshelve.security.users import create_user
 from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
+from unshelve.solution.files import code_files
+from unshelve.solution.lifted import origin_in
+from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
@@ -55,6 +58,8 @@ from unshelve.web.site import JsonObject, Site
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 BEGAN = NOW - timedelta(hours=1)
+LIFTED = Path(__file__).parent / "lifted" / "solutions" / "trains"
+CODE = code_files(LIFTED)[1]
 MODEL = "trains.late"
 ENDPOINT = "trains.advice"
 
@@ -248,6 +253,7 @@ def _furnish(house: House, home: Home) -> None:
             findings=[finding],
             now=NOW.isoformat(),
         )
+        keep_origin(connection, house.site.blobs, declaration, origin_in(LIFTED, declaration))
     house.run_id = _run(house)
     house.started.run_id = house.run_id
     for number, area in ((1, 0.71), (2, 0.74), (3, 0.76)):
@@ -286,7 +292,7 @@ def _declaration() -> Declaration:
         _step("advice", Kind.ENDPOINT, "late", title="What should a traveller do?"),
     )
     return Declaration(
-        name="trains", title="Late trains", description="", steps=steps, environment={"python": "3.11.7"}, code="c" * 64
+        name="trains", title="Late trains", description="", steps=steps, environment={"python": "3.11.7"}, code=CODE
     )
 
 
@@ -420,7 +426,7 @@ def _version(house: House, number: int, area: float) -> None:
         description="",
         files=files,
         environment={"scikit-learn": "1.7"},
-        lineage={"sources": {"timetable": "table:" + "a" * 64}, "code": "b" * 64, "split": "25 %", "area": area},
+        lineage={"sources": {"timetable": "table:" + "a" * 64}, "code": CODE, "split": "25 %", "area": area},
     )
     head = evaluation(area)["metrics"][0]
     summary = {

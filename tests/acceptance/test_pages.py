@@ -44,6 +44,7 @@ PAGES = (
     "/solutions",
     "/solutions/trains",
     "/solutions/trains/runs",
+    "/solutions/trains/notebook",
     "/solutions/trains/schema",
     "/solutions/trains/predictions",
     "/runs/{run}",
@@ -168,7 +169,9 @@ def _focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 40)"))
 
 
-@pytest.mark.parametrize("path", ["/solutions/trains", f"/models/{MODEL}", f"/models/{MODEL}/ask"])
+@pytest.mark.parametrize(
+    "path", ["/solutions/trains", "/solutions/trains/notebook", f"/models/{MODEL}", f"/models/{MODEL}/ask"]
+)
 def test_everything_can_be_reached_by_keyboard_and_shows_that_it_is(page: Page, served: Served, path: str) -> None:
     page.goto(served.at(path))
     page.keyboard.press("Tab")
@@ -202,6 +205,25 @@ def test_pointing_at_a_step_shows_its_wires_and_what_it_did(page: Page, served: 
     expect(step.locator(".more")).to_be_visible()
     assert step.locator(".more use").count() == 3
     expect(page.locator(".idle")).to_be_hidden()
+
+
+def test_pointing_at_a_statement_shows_its_step_and_the_other_way_round(page: Page, served: Served) -> None:
+    page.goto(served.at("/solutions/trains/notebook"))
+    statement = page.locator("a.stmt", has_text="med = ")
+    step = page.locator(".stepcard", has=page.get_by_role("heading", name="usual", exact=True))
+    plain = step.evaluate("one => getComputedStyle(one).backgroundColor")
+    statement.hover()
+    expect(step).not_to_have_css("background-color", plain)
+    page.mouse.move(0, 0)
+    expect(step).to_have_css("background-color", plain)
+    step.hover()
+    expect(statement).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    statement.focus()
+    page.keyboard.press("Enter")
+    assert page.url.endswith(f"#{step.get_attribute('id')}")
+    expect(step).to_be_in_viewport()
+    step.get_by_role("link", name="7", exact=True).click()
+    expect(page.locator("#cell-7")).to_be_in_viewport()
 
 
 def test_asking_by_keyboard_alone_gives_an_answer_that_has_the_focus(page: Page, served: Served) -> None:

@@ -21,6 +21,17 @@ solution = Table(
     Column("updated_at", Text, nullable=False),
 )
 
+origin = Table(
+    "origin",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("code", Text, primary_key=True),  # digest of all project files, as the declaration and versions have it
+    Column("notebook", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),  # proven, not-proven, refused, unproven, edited, damaged
+    Column("blob", Text, nullable=False),  # JSON of solution.lifted.Origin
+)
+
 run = Table(
     "run",
     METADATA,

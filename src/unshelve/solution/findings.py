@@ -42,6 +42,7 @@ RULES = {
         Rule("U015", "warning", "A frozen source is as old as the version"),
         Rule("U016", "error", "A step has several answers or targets where one is meant"),
         Rule("U017", "warning", "What answers a request depends on more than the request"),
+        Rule("U018", "warning", "What says where the solution comes from cannot be used"),
     )
 }
 

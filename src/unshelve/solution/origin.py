@@ -90,6 +90,9 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[LiftedStatement, ...]
     steps: tuple[LiftedStep, ...]
     findings: tuple[NotebookFinding, ...]
+    code: str = ""
+    """Digest of the code files beside it as the lift wrote them (`solution.files.code_files`), by which pages tell
+    that somebody edited them since; "" where it was not kept: then only the lines of the steps tell."""
 
     @property
     def kept(self) -> int:

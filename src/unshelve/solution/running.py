@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from unshelve.errors import Conflict, NotFound, SolutionInvalid, UnshelveError
+from unshelve.ids import canonical_json
 from unshelve.pipeline.outcome import Listener, RunRequest, StepError
 from unshelve.pipeline.processes import Processes
 from unshelve.pipeline.run import execute
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.worker_process import Program
+from unshelve.registry.origins import KnownOrigin, drop_origin, put_origin
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import Run, RunState, StepState, end, get_run, queue, resume_point
 from unshelve.registry.solutions import get_solution, put_solution
@@ -25,11 +29,13 @@ from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
+from unshelve.solution.lifted import Origin, origin_findings, origin_in
 from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
 from unshelve.solution.scheduling import keep_schedules
 from unshelve.solution.training import Training, training
+from unshelve.storage.blobs import BlobStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,8 @@ def read_solution(
 
 def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
     """Keep what a solution declares, and say what was found in it. Conflict when its name is another folder's."""
-    findings = check(declaration)
+    origin = origin_in(folder, declaration)
+    findings = (*check(declaration), *origin_findings(origin))
     with control.database.read() as connection:
         try:
             known = get_solution(connection, declaration.name)
@@ -81,7 +88,24 @@ def keep_solution(control: Control, folder: Path, declaration: Declaration) -> t
             findings=[each.to_json() for each in findings],
             now=control.clock.now().isoformat(),
         )
+        keep_origin(connection, control.blobs, declaration, origin)
     return findings
+
+
+def keep_origin(connection: Connection, blobs: BlobStore, declaration: Declaration, origin: Origin | None) -> None:
+    """Keep where this code of a solution comes from, or that it comes from nowhere."""
+    if origin is None:
+        drop_origin(connection, declaration.name, declaration.code)
+        return
+    known = KnownOrigin(
+        solution=declaration.name,
+        code=declaration.code,
+        notebook=origin.notebook,
+        model=origin.lift.model if origin.lift is not None else "",
+        state=origin.state,
+        blob=blobs.put(canonical_json(origin)),
+    )
+    put_origin(connection, known)
 
 
 def queue_run(

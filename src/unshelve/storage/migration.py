@@ -15,7 +15,7 @@ from unshelve.errors import Refused
 from unshelve.storage.database import Database
 from unshelve.storage.tables import SCHEMA_REVISION
 
-NEWEST: Final = 1
+NEWEST: Final = 2
 """The number of the last file in `migrations/`."""
 
 

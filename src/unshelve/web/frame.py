@@ -69,6 +69,8 @@ class RailOf:
     entries: tuple[RailEntry, ...]
     runs: str = ""
     answers: str = ""
+    notebook: str = ""
+    """How far the lift is proven; empty where there was none."""
 
 
 def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
@@ -80,7 +82,13 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
         Link("Answers", f"{root}/predictions", rail.answers),
     )
     made_of = tuple(Link(entry.name, f"/models/{entry.full_name}", entry.note) for entry in rail.entries)
-    made = (Link("Runs", f"{root}/runs", rail.runs), Link("Schema", f"{root}/schema"), Link("API", f"{root}/api"))
+    lifted = (Link("Notebook", f"{root}/notebook", rail.notebook),) if rail.notebook else ()
+    made = (
+        Link("Runs", f"{root}/runs", rail.runs),
+        *lifted,
+        Link("Schema", f"{root}/schema"),
+        Link("API", f"{root}/api"),
+    )
     groups = [Group("The solution", first), Group("Made of", made_of), Group("How it is made", made)]
     return marked(groups, here)
 

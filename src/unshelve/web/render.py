@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from unshelve.ids import canonical_json
 from unshelve.web import states, wording
 from unshelve.web.frame import Frame
+from unshelve.web.highlight import python
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -56,6 +57,7 @@ def environment() -> Environment:
         "short": wording.short,
         "words": wording.words,
         "prose": prose,
+        "python": python,
     }
     return made
 

@@ -16,7 +16,19 @@ from unshelve.security.permissions import Action
 from unshelve.web.api import changing, inviting, reading, secrets
 from unshelve.web.api.openapi import document
 from unshelve.web.asked import Asked
-from unshelve.web.pages import asking, entering, house, models, people, predictions, programs, runs, schemas, version
+from unshelve.web.pages import (
+    asking,
+    entering,
+    house,
+    models,
+    notebook,
+    people,
+    predictions,
+    programs,
+    runs,
+    schemas,
+    version,
+)
 from unshelve.web.pages import solutions as solution_pages
 from unshelve.web.route import Route, Takes
 from unshelve.web.solution_facts import facts_of
@@ -177,6 +189,14 @@ _SOLUTIONS: Final = (
         action=Action.SEE,
         handler=solution_pages.pipeline,
         name="pipeline",
+        twin=True,
+    ),
+    Route(
+        method="GET",
+        path="/solutions/{solution}/notebook",
+        action=Action.SEE,
+        handler=notebook.notebook,
+        name="notebook",
         twin=True,
     ),
     Route(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from unshelve.errors import NotFound
 from unshelve.pipeline.step import Kind
+from unshelve.registry.origins import KnownOrigin, origin_of
 from unshelve.registry.releases import Release, releases
 from unshelve.registry.runs import Run, runs_of
 from unshelve.registry.solutions import KnownSolution, get_solution
@@ -28,6 +29,8 @@ class SolutionFacts:
     """The newest version by full name."""
     released: Mapping[str, Release]
     last_run: Run | None
+    origin: KnownOrigin | None = None
+    """Where the code as it is now comes from."""
 
     @property
     def name(self) -> str:
@@ -64,12 +67,14 @@ class SolutionFacts:
 def facts_of(connection: Connection, name: str) -> SolutionFacts:
     """The facts about one solution. Raises NotFound."""
     known = get_solution(connection, name)
+    declaration = Declaration.from_json(known.declaration)
     return SolutionFacts(
         known=known,
-        declaration=Declaration.from_json(known.declaration),
+        declaration=declaration,
         newest={version.model: version for version in newest_versions(connection, name)},
         released=releases(connection, name),
         last_run=next(iter(runs_of(connection, name, limit=1)), None),
+        origin=origin_of(connection, name, declaration.code),
     )
 
 

@@ -55,6 +55,14 @@ _PROOFS: Final = {
     "not-covered": WARN.named("Not covered"),
     "not-proven": FAILED.named("Not proven"),
 }
+_LIFTS: Final = {
+    "proven": OK.named("proven"),
+    "not-proven": FAILED.named("not proven"),
+    "refused": FAILED.named("refused"),
+    "unproven": WAITING.named("no proof yet"),
+    "edited": WARN.named("edited since"),
+    "damaged": FAILED.named("cannot be read"),
+}
 _GATES: Final = {
     "passed": OK.named("passed"),
     "failed": FAILED,
@@ -87,6 +95,17 @@ def proof(outcome: str | None) -> State:
     if outcome is None:
         return WAITING.named("No Proof yet")
     return _PROOFS.get(outcome, WAITING.named(outcome))
+
+
+def lift(name: str) -> State:
+    """The look of how far the lift of a notebook is proven, as a word in a line."""
+    return _LIFTS.get(name, WAITING.named(name))
+
+
+def lift_seal(name: str) -> State:
+    """The same, as the title of the seal."""
+    look = lift(name)
+    return look.named(look.word[:1].upper() + look.word[1:])
 
 
 def gate(outcome: str) -> State:

@@ -17,6 +17,7 @@ PAGES = (
     "/solutions/trains",
     "/solutions/trains/pipeline",
     "/solutions/trains/runs",
+    "/solutions/trains/notebook",
     "/solutions/trains/schema",
     "/solutions/trains/predictions",
     "/runs/{run}",

@@ -27,6 +27,7 @@ from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
 from unshelve.web.pages.comparison import measures
+from unshelve.web.pages.notebook import lifted_version
 from unshelve.web.pages.pictures import evaluation_pictures
 from unshelve.web.pages.proofs import gate_results, gates_title, proof_summary
 from unshelve.web.pages.solutions import change_event
@@ -174,6 +175,7 @@ def _view(asked: Asked, seen: _Seen, problem: str) -> ModelView:
         full_name=full,
         kind=step.kind.value,
         description=step.title,
+        lifted=lifted_version(asked, facts, step.name, packages.get(subject.number) if subject else None),
         tabs=model_tabs(facts, step, f"/models/{full}"),
         alerts=_alerts(step, subject, champion),
         subject=subject.number if subject else None,

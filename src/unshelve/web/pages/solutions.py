@@ -26,6 +26,7 @@ from unshelve.web.charts.figure import EMPTY
 from unshelve.web.evidence import GateVerdict, gates_of
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
+from unshelve.web.pages.notebook import lifted
 from unshelve.web.pages.pictures import chart_of
 from unshelve.web.pages.proofs import gate_results
 from unshelve.web.pages.steps import pipeline_of
@@ -93,6 +94,7 @@ def overview(asked: Asked) -> Response:
         name=name,
         title=facts.title,
         description=facts.known.description,
+        lifted=lifted(facts, facts.origin),
         glances=_glances(asked, facts, standing, days),
         alerts=_alerts(asked.site.blobs, facts, attested),
         pipeline=pipeline,

@@ -18,6 +18,7 @@ from unshelve.web.evidence import Evaluation, evaluation_of, gates_of, manifest_
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.pages.models import model_tabs, positive_word
+from unshelve.web.pages.notebook import lifted_version
 from unshelve.web.pages.pictures import evaluation_pictures
 from unshelve.web.pages.proofs import gate_results, gates_title, proof_summary, verdict_rows
 from unshelve.web.render import page
@@ -51,6 +52,7 @@ def version(asked: Asked) -> Response:
         state=states.OK.named("champion") if is_champion else states.version(found.state),
         champion=is_champion,
         lead=_lead(found, is_champion, asked.now),
+        lifted=lifted_version(asked, facts, step.name, manifest),
         tabs=model_tabs(facts, step, f"/models/{full}"),
         proof=proof_summary(full, found, proof, attested.get((found.manifest, "proof"))),
         verdicts=verdict_rows(proof),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from unshelve.web.charts.figure import Figure
 from unshelve.web.frame import Link
 from unshelve.web.states import State
+from unshelve.web.views.notebook import Lifted
 from unshelve.web.views.parts import Alert, Chart, Event, FindingRow, GateResult, ProofSummary
 
 
@@ -65,6 +66,7 @@ class ModelView:
     full_name: str
     kind: str
     description: str
+    lifted: Lifted | None
     tabs: tuple[Link, ...]
     alerts: tuple[Alert, ...]
     subject: int | None
@@ -113,6 +115,7 @@ class VersionView:
     state: State
     champion: bool
     lead: str
+    lifted: Lifted | None
     tabs: tuple[Link, ...]
     proof: ProofSummary | None
     verdicts: tuple[VerdictRow, ...]

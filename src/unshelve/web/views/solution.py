@@ -10,6 +10,7 @@ from markupsafe import Markup
 from unshelve.web.frame import Link
 from unshelve.web.graph.drawing import Pipeline
 from unshelve.web.states import State
+from unshelve.web.views.notebook import Lifted
 from unshelve.web.views.parts import Alert, Chart, Event, FindingRow, Glance
 
 
@@ -82,6 +83,7 @@ class SolutionView:
     name: str
     title: str
     description: str
+    lifted: Lifted | None
     glances: tuple[Glance, ...]
     alerts: tuple[Alert, ...]
     pipeline: PipelineView
