@@ -1,0 +1,74 @@
+"""What the parent tells the process that runs a notebook, and what that process writes down, line by line, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from unshelve.notebook.watched import Call, StatementRun
+
+
+class OrderedStatement(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    cell: int
+    line: int
+    source: str
+    shown: bool = False
+    skipped: bool = False
+    """Whether it is not run: it does not belong to the slice, or nothing needs it and it cannot run."""
+
+
+class KeepOrder(msgspec.Struct, frozen=True, kw_only=True):
+    folder: str
+    names: Mapping[int, tuple[str, ...]] = {}
+    calls: tuple[int, ...] = ()
+    random: bool = False
+
+
+class WatchOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a run needs. It comes in a file, since notebooks may be long."""
+
+    statements: tuple[OrderedStatement, ...]
+    scratch: str
+    """The copy of the notebook's folder."""
+    writable: tuple[str, ...]
+    records: str
+    memory_bytes: int
+    output_bytes: int
+    processes: int
+    outputs: Mapping[int, tuple[str, ...]] = {}
+    """The saved outputs of cells that ask a person, by cell."""
+    keep: KeepOrder | None = None
+    repair: bool = False
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    number: int
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    run: StatementRun
+    calls: tuple[Call, ...]
+    """The calls that it made, in order."""
+
+
+class Rewritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A statement that failed and was repaired, or left out."""
+
+    number: int
+    source: str | None
+    """Its new text; None where it was left out."""
+    rule: str
+    """The number of the finding."""
+    message: str
+    error: str
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    python: str
+    libraries: Mapping[str, str]
+    ended: str | None
+
+
+Record = Begun | Ran | Rewritten | Closed

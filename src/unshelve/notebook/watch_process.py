@@ -1,0 +1,400 @@
+"""The process that runs a notebook once and writes down what each statement did. `python -m` with an order's path."""
+
+from __future__ import annotations
+
+import ast
+import io
+import linecache
+import os
+import sys
+import time
+import traceback
+import types
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, BinaryIO, Final  # Any: the names of a notebook, and states of generators
+
+import cloudpickle  # type: ignore[import-untyped]
+import msgspec
+
+from unshelve.notebook import recording, repairs, sandbox, stubs
+from unshelve.notebook.describing import describe
+from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
+from unshelve.notebook.watch_order import (
+    Begun,
+    Closed,
+    KeepOrder,
+    OrderedStatement,
+    Ran,
+    Record,
+    Rewritten,
+    WatchOrder,
+)
+from unshelve.notebook.watched import StatementRun, ValueInfo
+
+_TAIL: Final = 20_000
+_ATTEMPTS: Final = 12
+
+
+def main(order_path: str) -> None:
+    """Carry out one order."""
+    order = msgspec.json.decode(Path(order_path).read_bytes(), type=WatchOrder)
+    with Path(order.records).open("ab", buffering=0) as records:
+        scratch, writable = Path(order.scratch), [Path(folder) for folder in order.writable]
+        sandbox.shut_network()
+        sandbox.allow_writing(writable)
+        sandbox.limit_resources(order.memory_bytes)
+        guard = sandbox.Guard(scratch, writable, order.processes)
+        guard.install()
+        session = Session(order, records, guard)
+        session.run()
+
+
+class Session:
+    """One run: the names of the notebook, and what was seen of them last."""
+
+    def __init__(self, order: WatchOrder, records: BinaryIO, guard: sandbox.Guard) -> None:
+        self._order, self._records, self._guard = order, records, guard
+        self._process = os.getpid()
+        self._answers = stubs.Answers()
+        self._fingerprints = Fingerprints()
+        self._keeper = Keeper(order.keep) if order.keep else None
+        self._recorder = recording.Recorder(self._fingerprints)
+        if self._keeper:
+            self._recorder.heard = self._keeper.heard
+        self._main = types.ModuleType("__main__")
+        self._seen: dict[str, ValueInfo] = {}
+        self._objects: dict[str, object] = {}
+        self._given: frozenset[str] = frozenset()
+        self._room = order.output_bytes
+
+    def run(self) -> None:
+        order = self._order
+        self._prepare()
+        ended: str | None = None
+        last_cell = -1
+        for statement in order.statements:
+            if statement.skipped:
+                continue
+            if statement.cell != last_cell:
+                stubs.close_figures()
+                self._answers.of_cell(order.outputs.get(statement.cell, ()))
+                last_cell = statement.cell
+            ended = self._perform(statement)
+            if ended is not None:
+                break
+        self._guard.watching = False
+        self._recorder.statement = -1
+        self._write(Closed(python=sys.version.split()[0], libraries=_libraries(), ended=ended))
+        os._exit(0)  # threads and exit handlers of the notebook have no say
+
+    def _prepare(self) -> None:
+        names = vars(self._main)
+        sys.modules["__main__"] = self._main
+        os.chdir(self._order.scratch)
+        sys.path.insert(0, self._order.scratch)
+        names.update(stubs.install(Path(self._order.scratch), self._answers))
+        names["__builtins__"] = __builtins__
+        recording.start(self._recorder)
+        self._given = frozenset(names)
+        self._guard.watching = True
+
+    def _perform(self, ordered: OrderedStatement) -> str | None:
+        """Run one statement, repaired where that is asked; why the run ends here, if it does."""
+        self._write(Begun(number=ordered.number))
+        source = ordered.source
+        for attempt in range(_ATTEMPTS):
+            before = len(self._recorder.calls)
+            run, error, left = self._attempt(ordered, source)
+            if error is None or left or not self._order.repair or attempt == _ATTEMPTS - 1:
+                break
+            change = self._repaired(ordered, source, run, error)
+            if change is None:
+                break
+            self._write(change)
+            if change.source is None:
+                self._write(Ran(run=run, calls=()))
+                del self._recorder.calls[before:]
+                return None
+            source = change.source
+            del self._recorder.calls[before:]
+        calls = tuple(call for call in self._recorder.calls[before:] if call is not None)
+        self._write(Ran(run=run, calls=calls))
+        if self._keeper and error is None:
+            self._keeper.names(ordered.number, vars(self._main))
+        place = f"cell {ordered.cell}, line {ordered.line}"
+        if left:
+            return f"{place} leaves the notebook: {left}"
+        return None if error is None else f"{place}: {run.error}"
+
+    def _repaired(
+        self, ordered: OrderedStatement, source: str, run: StatementRun, error: BaseException
+    ) -> Rewritten | None:
+        names = vars(self._main)
+        failure = repairs.Failure(source=source, error=error, line=_line_of(error, ordered), names=names)
+        found = None if run.changed else repairs.repair_failure(failure)
+        if found is not None and found.source != source:
+            return Rewritten(
+                number=ordered.number,
+                source=found.source,
+                rule=found.rule,
+                message=found.message,
+                error=run.error or "",
+            )
+        later = [each.source for each in self._order.statements if each.number > ordered.number and not each.skipped]
+        why = repairs.may_be_left_out(source, later, error)
+        if why is None:
+            return None
+        return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=run.error or "")
+
+    def _attempt(self, ordered: OrderedStatement, source: str) -> tuple[StatementRun, BaseException | None, str]:
+        text = Tail(_TAIL)
+        random_before = _random_state()
+        self._recorder.statement = ordered.number
+        error: BaseException | None = None
+        left = ""
+        started = time.perf_counter()
+        with redirect_stdout(text), redirect_stderr(text):
+            try:
+                self._execute(ordered, source)
+            except (SystemExit, KeyboardInterrupt) as raised:
+                error, left = raised, _leaving(raised)
+            except BaseException as raised:  # noqa: BLE001 - a process edge: whatever a notebook raises ends its run
+                error = raised
+        seconds = time.perf_counter() - started
+        self._recorder.statement = -1
+        if os.getpid() != self._process:
+            os._exit(0)  # a process that the notebook forked goes no further
+        drew = _moved(random_before, _random_state())
+        if drew and source.startswith(("import ", "from ")):
+            # Some packages draw while they are imported; without that, imports can stand anywhere.
+            _put_back(random_before)
+            drew = False
+        if self._keeper and drew:
+            self._keeper.random(ordered.number, random_before)
+        printed = text.getvalue()[-max(0, self._room) :] if self._room > 0 else ""
+        self._room -= len(printed)
+        bound, changed, deleted = self._compare()
+        read, written = self._guard.take()
+        run = StatementRun(
+            number=ordered.number,
+            seconds=seconds,
+            error=None if error is None else _error_text(error),
+            bound=bound,
+            changed=changed,
+            deleted=deleted,
+            drew=drew,
+            figures=stubs.count_figures(),
+            printed=printed,
+            read=read,
+            written=written,
+        )
+        return run, error, left
+
+    def _execute(self, ordered: OrderedStatement, source: str) -> None:
+        name = f"<cell {ordered.cell}, statement {ordered.number}>"
+        tree = ast.parse(source, filename=name)
+        ast.increment_lineno(tree, ordered.line - 1)
+        linecache.cache[name] = (
+            len(source),
+            None,
+            ("\n" * (ordered.line - 1) + source).splitlines(keepends=True),
+            name,
+        )
+        shown = tree.body.pop() if ordered.shown and tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        names = vars(self._main)
+        _finish(eval(compile(tree, name, "exec", flags=flags, dont_inherit=True), names))  # noqa: S307 - the notebook
+        if isinstance(shown, ast.Expr):
+            code = compile(ast.Expression(shown.value), name, "eval", flags=flags, dont_inherit=True)
+            value = _finish(eval(code, names))  # noqa: S307 - the notebook
+            if value is not None:
+                names["_"] = value
+                print(_shown_text(value))  # noqa: T201 - as a notebook shows it
+
+    def _compare(self) -> tuple[dict[str, ValueInfo], dict[str, ValueInfo], tuple[str, ...]]:
+        """Names that were bound, whose object changed, and that are gone, since the last comparison."""
+        bound: dict[str, ValueInfo] = {}
+        changed: dict[str, ValueInfo] = {}
+        known: dict[int, ValueInfo] = {}
+        now = {name: value for name, value in vars(self._main).items() if name not in self._given and name != "_"}
+        for name, value in now.items():
+            same = name in self._objects and self._objects[name] is value
+            if same and isinstance(value, IMMUTABLE):
+                continue
+            info = known.get(id(value))
+            if info is None:
+                info = known[id(value)] = describe(value, self._fingerprints)
+            if not same:
+                bound[name] = info
+            elif info.fingerprint != self._seen[name].fingerprint:
+                changed[name] = info
+            self._seen[name] = info
+        deleted = tuple(name for name in self._objects if name not in now)
+        self._objects = now
+        self._fingerprints.forget()
+        return bound, changed, deleted
+
+    def _write(self, record: Record) -> None:
+        self._records.write(msgspec.json.encode(record) + b"\n")
+
+
+class Keeper:
+    """Pickles what a later proof needs: values after statements, what calls took and gave, random states."""
+
+    def __init__(self, order: KeepOrder) -> None:
+        self._folder = Path(order.folder)
+        self._order = order
+
+    def names(self, number: int, names: Mapping[str, object]) -> None:
+        for name in self._order.names.get(number, ()):
+            if name in names:
+                self._keep(self._folder / f"{number}-{name}.pkl", names[name])
+
+    def heard(self, number: int, heard: recording.Heard) -> None:
+        if number in self._order.calls:
+            content = {
+                "arguments": heard.arguments,
+                "keywords": dict(heard.keywords),
+                "receiver": heard.receiver,
+                "result": heard.result,
+            }
+            self._keep(self._folder / f"call-{number}.pkl", content)
+
+    def random(self, number: int, state: Mapping[str, object]) -> None:
+        if self._order.random:
+            self._keep(self._folder / f"random-{number}.pkl", dict(state))
+
+    def _keep(self, path: Path, value: object) -> None:
+        """Pickle a value; where it cannot be, a file of the same name and `.failed` says why."""
+        try:
+            written = io.BytesIO()
+            _Pickler(written).dump(value)
+        except Exception as error:  # noqa: BLE001 - a process edge: classes of the notebook pickle themselves
+            path.with_suffix(".failed").write_text(_error_text(error))
+            return
+        path.write_bytes(written.getbuffer())
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, unused-ignore]
+    """Pickles functions as they were before they were recorded."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        before = recording.original(obj) if isinstance(obj, types.FunctionType) else obj
+        if before is not obj and getattr(obj, "__module__", "") == "__main__":
+            return (_itself, (before,))
+        return super().reducer_override(obj)
+
+
+class Tail(io.StringIO):
+    """Keeps the last characters that were written."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def write(self, text: str, /) -> int:
+        if self.tell() + len(text) > 4 * self._most:
+            kept = (self.getvalue() + text[-self._most :])[-self._most :]
+            self.seek(0)
+            self.truncate()
+            super().write(kept)
+        else:
+            super().write(text)
+        return len(text)
+
+    def getvalue(self) -> str:
+        return super().getvalue()[-self._most :]
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _itself(value: object) -> object:
+    return value
+
+
+def _finish(value: Any) -> Any:
+    """What a statement gave; one that awaits is run to its end."""
+    if isinstance(value, types.CoroutineType):
+        import asyncio
+
+        return asyncio.new_event_loop().run_until_complete(value)
+    return value
+
+
+def _shown_text(value: object) -> str:
+    """The repr, unless it would be long and slow."""
+    if isinstance(value, (list, tuple, dict, set)) and len(value) > 1000:
+        return f"{type(value).__name__} of {len(value)}"
+    if isinstance(value, (str, bytes)) and len(value) > _TAIL:
+        return repr(value[:_TAIL])
+    return repr(value)
+
+
+def _random_state() -> Mapping[str, object]:
+    """The states of the generators that a notebook draws from without naming one."""
+    found: dict[str, object] = {}
+    if "random" in sys.modules:
+        found["random"] = sys.modules["random"].getstate()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and "numpy.random" in sys.modules:
+        found["numpy"] = numpy.random.get_state()
+    return found
+
+
+def _put_back(state: Mapping[str, Any]) -> None:
+    if "random" in state:
+        sys.modules["random"].setstate(state["random"])
+    if "numpy" in state:
+        sys.modules["numpy"].random.set_state(state["numpy"])
+
+
+def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    if before.get("random") is not None and before["random"] != after.get("random"):
+        return True
+    first, second = before.get("numpy"), after.get("numpy")
+    if first is None or second is None:
+        return False
+    return bool(first[2:] != second[2:] or (first[1] != second[1]).any())
+
+
+def _leaving(raised: BaseException) -> str:
+    if isinstance(raised, SystemExit):
+        return "it calls exit" + (f" with {raised.code!r}" if raised.code not in (None, 0) else "")
+    return "it interrupts itself"
+
+
+def _error_text(error: BaseException) -> str:
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return text if len(text) <= 1000 else text[:800] + " … " + text[-200:]
+
+
+def _line_of(error: BaseException, ordered: OrderedStatement) -> int:
+    """The line of the statement's text, from 1, on which it failed."""
+    name = f"<cell {ordered.cell}, statement {ordered.number}>"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return (lines[0] or ordered.line) - ordered.line + 1 if lines else 1
+
+
+def _libraries() -> Mapping[str, str]:
+    """The distributions whose modules were imported, with versions."""
+    from importlib import metadata
+
+    imported = {name.split(".")[0] for name in sys.modules}
+    found: dict[str, str] = {}
+    for module, distributions in metadata.packages_distributions().items():
+        if module in imported and not module.startswith("_"):
+            for name in distributions:
+                found[name] = metadata.version(name)
+    for own in ("unshelve", "msgspec"):
+        found.pop(own, None)
+    return dict(sorted(found.items()))
+
+
+if __name__ == "__main__":
+    # Under its own name, so that the module `__main__` is free for the notebook.
+    from unshelve.notebook.watch_process import main as run_order
+
+    run_order(sys.argv[1])

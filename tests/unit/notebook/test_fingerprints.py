@@ -1,0 +1,84 @@
+"""Fingerprints tell equal content from other content, in each process alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from unshelve.notebook.fingerprints import Fingerprints
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0, np.nan], "b": ["x", None, "z"], "c": pd.Categorical(["u", "v", "u"])})
+
+
+def fingerprint(value: object) -> str:
+    return Fingerprints().of(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (FRAME, FRAME.rename(columns={"a": "A"})),
+        (FRAME, FRAME.assign(a=[1.0, 2.0, 3.0])),
+        (FRAME, FRAME.assign(b=["x", "y", "z"])),
+        (FRAME, FRAME.iloc[::-1]),
+        (np.arange(5), np.arange(5.0)),
+        ([1, 2], [2, 1]),
+        ({"a": 1}, {"a": 2}),
+        (LinearRegression(), LinearRegression().fit([[1], [2]], [1, 3])),
+        (DecisionTreeClassifier().fit([[1], [2]], [0, 1]), DecisionTreeClassifier().fit([[1], [4]], [0, 1])),
+    ],
+)
+def test_other_content_gives_another_fingerprint(one: object, other: object) -> None:
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_equal_content_gives_an_equal_fingerprint() -> None:
+    assert fingerprint(FRAME) == fingerprint(FRAME.copy(deep=True))
+    assert fingerprint({3, 1, 2}) == fingerprint({2, 3, 1})
+    assert fingerprint(np.asfortranarray(np.ones((3, 2)))) == fingerprint(np.ones((3, 2)))
+
+
+def test_an_index_is_known_by_its_labels_and_not_by_its_class() -> None:
+    prints = Fingerprints()
+    assert prints.of_index(pd.RangeIndex(5)) == prints.of_index(pd.Index([0, 1, 2, 3, 4]))
+    assert prints.of_index(pd.RangeIndex(5)) != prints.of_index(pd.RangeIndex(1, 6))
+
+
+def test_a_change_in_place_is_seen_by_the_same_memory() -> None:
+    prints = Fingerprints()
+    texts = np.array([f"text {number}" for number in range(500)], dtype=object)
+    frame = pd.DataFrame({"a": texts, "b": range(500)})
+    before = prints.of(texts), prints.of(frame)
+    texts[3] = "other"
+    frame.loc[3, "a"] = "other"
+    assert prints.of(texts) != before[0]
+    assert prints.of(frame) != before[1]
+
+
+def test_a_value_that_holds_itself_has_a_fingerprint() -> None:
+    value: list[object] = [1]
+    value.append(value)
+    assert fingerprint(value) == fingerprint(value) != ""
+
+
+def test_each_process_gives_the_same_fingerprint() -> None:
+    code = (
+        "import pandas as pd\nfrom sklearn.ensemble import RandomForestClassifier\n"
+        "from unshelve.notebook.fingerprints import Fingerprints\n"
+        "f = pd.DataFrame({'a': range(20), 'b': list('ab') * 10})\n"
+        "m = RandomForestClassifier(3, random_state=1).fit(f[['a']], f['b'])\n"
+        "print(Fingerprints().of([f, m, {'x', 'y', 'z'}]))"
+    )
+    given = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        )
+        for seed in ("1", "2")
+    ]
+    assert given[0].stdout == given[1].stdout != "\n"
