@@ -276,14 +276,13 @@ def _shown(metric: Metric) -> str:
 
 
 def _gained(gain: Gain, against: str) -> str:
-    return (
-        f"{gain.metric} is {gain.value:.4g} against {gain.other:.4g} of {against}, better by "
-        f"{gain.gain:.3g} ({_end(gain.low)} to {_end(gain.high)})"
-    )
+    interval = f"{_end(gain.low)} to {_end(gain.high)}"
+    said = f"better by {gain.gain:.3g} ({interval})" if gain.gain > 0 else f"no better (a gain of {interval})"
+    return f"{gain.metric} is {gain.value:.4g} against {gain.other:.4g} of {against}, {said}"
 
 
 def _end(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
+    return "?" if value is None else f"{value + 0.0:.3g}"  # plus zero: minus zero is zero
 
 
 def _numbers(gain: Gain) -> dict[str, float]:

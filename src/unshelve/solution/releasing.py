@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,9 @@ def decide(
     code = pack_code(control, declaration)
     decisions: list[Decision] = []
     standing: dict[str, tuple[int, Manifest]] = {}
-    with control.answering() as address:
+    with ExitStack() as stack:
+        # Started for the first version that is to be proved: a run that made nothing new needs none.
+        address = cache(lambda: stack.enter_context(control.answering()))
         for tasks in made:
             candidate = model_candidate(declaration, plan, tasks, outcome, control.blobs, code)
             verdicts = read_json(output(outcome, tasks.gates), control.blobs)["verdicts"]
@@ -147,7 +151,7 @@ def _decide_one(
     candidate: Candidate,
     verdicts: list[Mapping[str, Any]],
     cause: Cause,
-    address: str,
+    address: Callable[[], str],
     progress: Progress,
 ) -> tuple[Decision, Manifest]:
     version, manifest, new = _register(control, run_id, candidate)
@@ -159,7 +163,7 @@ def _decide_one(
         _state(control, version, "refused")
         message = "; ".join(f"{each['name']}: {each['message']}" for each in failed)
         return _decision(version, new, "refused", False, message, None, verdicts), manifest
-    proof = prove_version(control, version, manifest, address, progress)
+    proof = prove_version(control, version, manifest, address(), progress)
     verdicts = [*verdicts, *judge_served(_gates_of(control, version), proof)]
     failed = [each for each in verdicts if each["outcome"] != "passed"]
     _attest(control, version, "gates", {"verdicts": verdicts}, _worst(failed) if failed else "passed")
