@@ -1,0 +1,266 @@
+"""The proof of a lifted solution: what is equal is proven, and every planted difference is found and named."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.lift_run import LiftRun, lift_run
+from unshelve.notebook.outcome import GOOD
+from unshelve.notebook.proving import Proven, held_against, prove
+from unshelve.solution.control import Control
+from unshelve.solution.origin import Requests, Verdict
+
+SOLUTION = '''"""Wines: of which grape is a wine?"""
+import pandas as pd
+from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from unshelve import fit, keep, metric, model, source, split, target, transform
+
+COLUMNS = ["alcohol", "hue", "proline"]
+
+
+@source
+def wines():
+    return load_wine(as_frame=True).frame[[*COLUMNS, "target"]]
+
+
+@keep
+def usual(wines):
+    return wines[wines["alcohol"] > 11.5]
+
+
+@target
+def grape(usual):
+    return usual["target"]
+
+
+@split
+def parts(usual):
+    return train_test_split(usual.index, test_size=0.3, random_state=1)
+
+
+@fit
+def scaler(usual_train):
+    return StandardScaler().fit(usual_train[COLUMNS])
+
+
+@transform
+def features(usual, scaler):
+    return pd.DataFrame(scaler.transform(usual[COLUMNS]), columns=COLUMNS)
+
+
+@model
+def forest(features_train, grape_train):
+    return RandomForestClassifier(n_estimators=10, random_state=3).fit(features_train, grape_train)
+
+
+@metric
+def share_right(forest, features_test, grape_test):
+    return accuracy_score(grape_test, forest.predict(features_test))
+'''
+COLUMNS = ["alcohol", "hue", "proline"]
+
+
+def straight_line(
+    kept: Path,
+    *,
+    seed: int | None = 3,
+    probabilities: bool = False,
+    scaled_by: str = "train",
+    backwards: bool = False,
+    changed: int | None = None,
+) -> Expected:
+    """What a notebook of these lines computes, kept as a watched run keeps it."""
+    df = load_wine(as_frame=True).frame[[*COLUMNS, "target"]]
+    df = df[df["alcohol"] > 11.5].reset_index(drop=True)
+    X_train, X_test, y_train, y_test = train_test_split(df[COLUMNS], df["target"], test_size=0.3, random_state=1)
+    if backwards:
+        X_test, y_test = X_test[::-1], y_test[::-1]
+    scaler = StandardScaler().fit(X_train if scaled_by == "train" else df[COLUMNS])
+    train = pd.DataFrame(scaler.transform(X_train), columns=COLUMNS)
+    test = pd.DataFrame(scaler.transform(X_test), columns=COLUMNS)
+    kept.mkdir()
+    state = {"numpy": np.random.get_state(), "python": random.getstate()}
+    (kept / "random-7.pkl").write_bytes(pickle.dumps(state))
+    model = RandomForestClassifier(n_estimators=10, random_state=seed).fit(train, y_train)
+    said = model.predict_proba(test) if probabilities else model.predict(test)
+    if changed is not None:
+        said[changed] = (said[changed] + 1) % 3
+    keep_call(kept, 0, [train, y_train], model, model)
+    keep_call(kept, 1, [test], model, said)
+    accuracy = accuracy_score(y_test, model.predict(test))
+    stable = seed is not None
+    metric = ExpectedMetric(
+        step="share_right", key="share_right", name="accuracy_score", statement=9, value=accuracy, stable=stable
+    )
+    return Expected(
+        kept=kept,
+        model="forest",
+        features="features",
+        fit_call=0,
+        predict_call=1,
+        metrics=(metric,),
+        model_stable=stable,
+        predictions_stable=stable,
+        places={9: "cell 4, line 2"},
+    )
+
+
+def keep_call(kept: Path, number: int, arguments: list[Any], receiver: Any, result: Any) -> None:
+    call = {"arguments": arguments, "keywords": [], "receiver": receiver, "result": result}
+    (kept / f"call-{number}.pkl").write_bytes(cloudpickle.dumps(call))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("proofs")
+
+
+@pytest.fixture(scope="module")
+def control(root: Path) -> Iterator[Control]:
+    """A home whose worker and answer processes serve all proofs."""
+    with Control.open(root / "home") as opened, opened.answering() as address:
+        opened.address = address
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ran(root: Path, control: Control) -> Iterator[LiftRun]:
+    """The solution as it is, run once."""
+    expected = straight_line(root / "kept")
+    with lift_run(written(root, "wines"), expected, control=control, told=lambda _said: None) as run:
+        yield run
+
+
+def written(root: Path, name: str, *edits: tuple[str, str]) -> Path:
+    text = SOLUTION
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    (root / name).mkdir()
+    (root / name / "solution.py").write_text(text, encoding="utf-8")
+    return root / name
+
+
+def verdicts(proven: Proven) -> dict[str, set[Verdict]]:
+    found: dict[str, set[Verdict]] = {}
+    for value in proven.values:
+        found.setdefault(value.part, set()).add(value.verdict)
+    return found
+
+
+def test_a_solution_that_computes_the_same_is_proven(ran: LiftRun, tmp_path: Path) -> None:
+    proven = held_against(ran, straight_line(tmp_path / "kept"))
+    assert (proven.outcome, proven.reason, proven.failure) == ("proven", None, None)
+    assert (proven.equal_metrics, proven.stable_metrics) == (1, 1)
+    assert proven.request == Requests(rows=53, equal=53)
+    found = verdicts(proven)
+    assert found.pop("features") <= GOOD
+    assert set(found) == {"metric", "model", "prediction", "request", "mutation"}
+    assert all(each == {Verdict.PROVEN} for each in found.values())
+
+
+def test_probabilities_are_compared_where_the_notebook_predicted_them(ran: LiftRun, tmp_path: Path) -> None:
+    proven = held_against(ran, straight_line(tmp_path / "kept", probabilities=True))
+    assert proven.outcome == "proven"
+    assert proven.request == Requests(rows=53, equal=53)
+
+
+def test_another_seed_is_another_model(ran: LiftRun, tmp_path: Path) -> None:
+    proven = held_against(ran, straight_line(tmp_path / "kept", seed=4))
+    assert proven.outcome == "not-proven"
+    assert proven.reason == (
+        "Not equal: the fitted RandomForestClassifier: the notebook has 4, the solution 3; random_state."
+    )
+
+
+def test_a_scaler_fitted_on_all_rows_is_found_in_what_the_model_is_given(ran: LiftRun, tmp_path: Path) -> None:
+    proven = held_against(ran, straight_line(tmp_path / "kept", scaled_by="all"))
+    assert proven.outcome == "not-proven"
+    assert str(proven.reason).startswith("Not equal: what the model is given: 121 training rows: the notebook has ")
+    assert str(proven.reason).endswith("column alcohol, row 0.")
+
+
+def test_rows_in_another_order_are_not_the_same_rows(ran: LiftRun, tmp_path: Path) -> None:
+    proven = held_against(ran, straight_line(tmp_path / "kept", backwards=True))
+    assert proven.outcome == "not-proven"
+    assert "53 test rows" in str(proven.reason)
+    assert "the same rows in another order" in str(proven.reason)
+
+
+def test_one_changed_prediction_is_found_by_its_row(ran: LiftRun, tmp_path: Path) -> None:
+    expected = straight_line(tmp_path / "kept", changed=17)
+    proven = held_against(ran, expected)
+    assert proven.outcome == "not-proven"
+    assert "the first that differs is that of test row 17" in str(proven.reason)
+    assert proven.request == Requests(rows=53, equal=52)
+    (asked,) = [value for value in proven.values if value.part == "request"]
+    assert asked.detail.startswith("1 of 53 are answered differently, first test row 17 (row ")
+
+
+def test_a_metric_that_differs_stands_against_the_proof(ran: LiftRun, tmp_path: Path) -> None:
+    expected = straight_line(tmp_path / "kept")
+    (metric,) = expected.metrics
+    proven = held_against(ran, replace(expected, metrics=(replace(metric, value=0.5),)))
+    assert (proven.outcome, proven.equal_metrics) == ("not-proven", 0)
+    assert "accuracy_score in cell 4, line 2: the notebook has 0.5" in str(proven.reason)
+
+
+def test_what_is_not_stable_is_not_proven_though_it_happens_to_be_equal(ran: LiftRun, tmp_path: Path) -> None:
+    expected = straight_line(tmp_path / "kept")
+    proven = held_against(ran, replace(expected, model_stable=False, predictions_stable=False))
+    assert proven.outcome == "not-proven"
+    assert "Not stable: the fitted model" in str(proven.reason)
+
+
+def test_without_any_kept_call_nothing_is_proven(ran: LiftRun, tmp_path: Path) -> None:
+    expected = straight_line(tmp_path / "kept")
+    proven = held_against(ran, replace(expected, fit_call=None, predict_call=None))
+    assert proven.outcome == "not-proven"
+    assert "Not compared: the fitted model: the notebook's was not kept" in str(proven.reason)
+    assert proven.request is None
+
+
+def test_an_unseeded_model_is_proven_with_the_random_state_put_back(root: Path, control: Control) -> None:
+    folder = written(root, "unseeded", ("random_state=3", "random_state=None"))
+    expected = straight_line(root / "kept_unseeded", seed=None)
+    proven = prove(folder, replace(expected, random={"forest": 7}), control=control)
+    assert (proven.outcome, proven.reason) == ("proven", None)
+    (metric,) = [value for value in proven.values if value.part == "metric"]
+    assert (metric.verdict, metric.what) == (Verdict.PROVEN, "accuracy_score in cell 4, line 2")
+    assert "random state put back" in metric.detail
+    assert "put_back" not in (folder / "solution.py").read_text(encoding="utf-8")
+
+    without = prove(folder, expected, control=control)
+    assert without.outcome == "not-proven"
+    assert "Not stable: the fitted model" in str(without.reason)
+    assert verdicts(without)["metric"] == {Verdict.UNSTABLE}
+
+
+def test_a_transform_that_uses_its_batch_is_named_with_the_platforms_code(root: Path, tmp_path: Path) -> None:
+    batch = "((usual[COLUMNS] - usual[COLUMNS].mean()) / usual[COLUMNS].std()).to_numpy()"
+    folder = written(root, "batch", ("scaler.transform(usual[COLUMNS])", batch))
+    proven = prove(folder, straight_line(tmp_path / "kept"))
+    assert (proven.failed_step, proven.failed_code) == ("features", "transform-not-row-wise")
+    assert proven.outcome == "not-proven"
+    assert str(proven.reason).startswith("The solution did not run to its end: Transform features")
