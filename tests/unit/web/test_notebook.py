@@ -113,7 +113,6 @@ def test_of_edited_code_no_line_is_shown_and_nothing_is_called_proven(own_house:
         (changed(WHOLE, proof=None), "No proof yet", "was not held against the notebook yet"),
         (changed(WHOLE, proof=None, problem="`proof.json` is not."), "No proof yet", "The Proof of the lift cannot"),
         (changed(WHOLE, notebook_edited=True), "Proven", "late_trains.ipynb was edited since the lift"),
-        (Origin(lift=None, proof=None, code="", problem="`lift.json` is torn."), "Cannot be read", "is torn. Lift the"),
         (changed(WHOLE, proof=changed(PROOF, outcome="not-proven", reason="Row 7.")), "Not proven", "Row 7."),
         (changed(WHOLE, proof=changed(PROOF, outcome="refused", reason="Lags.")), "Refused", "Lags."),
         (changed(WHOLE, proof=changed(PROOF, request=None)), "Proven", "Single requests were not compared."),
@@ -128,6 +127,17 @@ def test_what_is_not_whole_is_said(own_house: House, origin: Origin, title: str,
     assert f"<b>{title}</b>" in response.text
     assert said in _text(response.text)
     assert own_house.browser().get(PAGE + ".json").status_code == 200
+
+
+def test_a_lift_that_cannot_be_read_is_said_and_nothing_is_claimed(own_house: House) -> None:
+    register(own_house, Origin(lift=None, proof=None, code="", problem="`lift.json` is torn."))
+    response = own_house.browser().get(PAGE)
+    text = _text(response.text)
+    assert response.status_code == 200
+    assert "What the lift wrote cannot be readlift.json is torn. Lift the notebook again" in text
+    assert "Findings in short" not in response.text and "Proven" not in text
+    assert "Notebook<small>cannot be read</small>" in response.text
+    assert own_house.browser().json(PAGE)["seal"]["state"] == "Cannot be read"
 
 
 def test_one_different_value_is_never_beside_the_word_proven(own_house: House) -> None:

@@ -293,7 +293,7 @@ def _card(step: LiftedStep, origin: Origin) -> StepCard:
     return StepCard(
         name=step.name or TOP,
         kind=step.kind or "imports, constants",
-        state=_verdict_of(step.name, origin.proof) if not origin.edited else states.WARN.named("edited since"),
+        state=_verdict_of(step.name, origin.proof) if not origin.edited else states.CACHED.named("not shown"),
         code=code,
         cut=cut,
         cells=(),

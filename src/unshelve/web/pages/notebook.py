@@ -58,7 +58,7 @@ def notebook(asked: Asked) -> Response:
     origin = origin_from(asked.site.blobs, known)
     frame = frame_for(
         asked,
-        f"{origin.notebook}, lifted",
+        _title(origin),
         facts=facts,
         crumbs=(Link("Notebook", ""),),
         here=f"/solutions/{name}/notebook",
@@ -110,8 +110,10 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
     sides = lines.all() if whole else _NOWHERE if show else lines.page(at)
     return NotebookView(
         solution=facts.name,
+        title=_title(origin),
         notebook=origin.notebook,
         digest=lift.digest,
+        readable=origin.lift is not None,
         sentence=_sentence(lift),
         alerts=_alerts(facts, known, origin),
         seal=_seal(origin, lift),
@@ -163,11 +165,15 @@ def _more(facts: SolutionFacts, known: KnownOrigin, what: str, there: int, shown
     return Link(f"All {count(there)} {what}", _address(facts, known, {"show": what}, what))
 
 
+def _title(origin: Origin) -> str:
+    return f"{origin.notebook}, lifted" if origin.lift is not None else "Lifted from a notebook"
+
+
 def _sentence(lift: Lift) -> str:
     """What became of the notebook, first of all."""
     of, kept, steps = len(lift.statements), lift.kept, sum(1 for one in lift.steps if one.name)
     if not of:
-        return "Nothing of the notebook is known here."
+        return "Nothing of it can be shown here."
     if lift.entry == "script":
         return f"All of it became one step, not sliced. {lift.entry_reason or ''}".strip()
     became = f"{count(kept)} of {plural(of, 'statement')} became {plural(steps, 'step')}."

@@ -11,9 +11,11 @@ from unshelve.web import forms, states
 from unshelve.web.charts import bars, curves, gantt, lines, points, small
 from unshelve.web.charts.figure import Figure, Line
 from unshelve.web.forms import Form
+from unshelve.web.frame import Link
 from unshelve.web.graph.drawing import Node, Pipeline, draw
 from unshelve.web.states import State
 from unshelve.web.views.ask import AnswerCard
+from unshelve.web.views.notebook import CellView, LineView, ProseView, StepCard
 from unshelve.web.views.parts import Alert, Event, FindingRow, GateResult, Glance, ProofSummary
 from unshelve.web.views.people import Recipe
 
@@ -33,6 +35,8 @@ class GalleryView:
     proofs: tuple[ProofSummary, ...]
     gates: tuple[GateResult, ...]
     findings: tuple[FindingRow, ...]
+    cells: tuple[CellView, ...]
+    steps: tuple[StepCard, ...]
     story: tuple[Event, ...]
     recipe: Recipe
 
@@ -84,6 +88,8 @@ def gallery(now: datetime) -> GalleryView:
                 repair="What to do.",
             ),
         ),
+        cells=_cells(),
+        steps=_steps(),
         story=(
             Event(who="Somebody", what="did something: “the reason”", at=now - timedelta(minutes=5), note="how"),
             Event(who="The schedule", what="did something before", at=now - timedelta(days=3)),
@@ -99,7 +105,7 @@ def _figures() -> tuple[Figure, ...]:
         bars.Bar(name=name, value=value, low=value - 0.01, high=value + 0.01)
         for name, value in (("one_column", 0.08), ("another_column", 0.05), ("a_third", 0.012))
     ]
-    rates = tuple(step / 40 for step in range(41))
+    rates = tuple(step / 30 for step in range(31))
     found = tuple(rate**0.45 for rate in rates)
     months = tuple(datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13))
     seen = tuple(20 + 6 * math.sin(month) for month in range(12))
@@ -162,7 +168,7 @@ def _figures() -> tuple[Figure, ...]:
             ],
             positive="positive",
         ),
-        points.residuals([(x / 5, x / 5 + 6 * math.sin(x * 7.3)) for x in range(50)], unit="min"),
+        points.residuals([(x / 5, x / 5 + 6 * math.sin(x * 7.3)) for x in range(30)], unit="min"),
         points.intervals(
             [
                 bars.Bar(name=name, value=value, low=value - 0.02, high=value + 0.02)
@@ -174,7 +180,7 @@ def _figures() -> tuple[Figure, ...]:
             weakest="a small one",
         ),
         points.scatter(
-            [(x / 10, math.sin(x / 9) * 3) for x in range(40)],
+            [(x / 10, math.sin(x / 9) * 3) for x in range(25)],
             title="Scatter",
             description="One against the other",
             x_name="x",
@@ -219,6 +225,37 @@ def _gantt() -> Figure:
         ),
         run="a sample run",
         now=38.0,
+    )
+
+
+def _cells() -> tuple[CellView, ...]:
+    return (
+        CellView(number=1, count="", prose=(ProseView(text="A heading", heading=True), ProseView(text="Some words."))),
+        CellView(
+            number=2,
+            count="[5]",
+            lines=(
+                LineView(kind="between", source="# a comment", line=1),
+                LineView(kind="kept", source="x = read('a file')", line=2, note="rows", marks="1", href="#step-1",
+                         repaired="what was changed in it"),
+                LineView(kind="dropped", source="x.head()", line=3, note="why it was dropped"),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _steps() -> tuple[StepCard, ...]:
+    return (
+        StepCard(
+            name="rows",
+            kind="source",
+            state=states.OK.named("proven"),
+            code='@source\ndef rows():\n    return read("a file")  # why',
+            cells=(Link("2", "#cell-2"),),
+            remarks=1,
+            mark=1,
+            anchor="step-1",
+        ),
     )
 
 

@@ -137,8 +137,10 @@ class NotebookView:
     """The whole page. Of a long notebook a page shows some cells; the twin has all of them."""
 
     solution: str
+    title: str
     notebook: str
     digest: str
+    readable: bool
     sentence: str
     alerts: tuple[Alert, ...]
     seal: SealView
