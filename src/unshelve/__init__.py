@@ -10,6 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unshelve.data.frozen import appearances as appearances
+    from unshelve.data.frozen import as_categories as as_categories
+    from unshelve.data.frozen import categories as categories
+    from unshelve.data.frozen import codes as codes
+    from unshelve.data.frozen import prepared_table as prepared_table
     from unshelve.evaluation.choice import best as best
     from unshelve.evaluation.gates import at_least as at_least
     from unshelve.evaluation.gates import at_most as at_most
@@ -49,6 +54,7 @@ _HOME_OF = {
         "at_least", "at_most", "beats_champion", "worth_at_least", "max_latency", "max_size", "custom_gate",
     ),
     "unshelve.evaluation.choice": ("best",),
+    "unshelve.data.frozen": ("categories", "as_categories", "appearances", "codes", "prepared_table"),
     "unshelve.security.secrets": ("secret",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names}

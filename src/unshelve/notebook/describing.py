@@ -12,6 +12,7 @@ from unshelve.notebook.fingerprints import Fingerprints
 from unshelve.notebook.watched import ValueInfo, ValueKind
 
 _TEXT: Final = 200
+_MOST_COLUMNS: Final = 300
 _FITTED: Final = ("fit", "transform", "predict")
 
 
@@ -29,6 +30,7 @@ def describe(value: object, fingerprints: Fingerprints | None) -> ValueInfo:
         fingerprint="" if fingerprints is None else fingerprints.of(value),
         rows=rows,
         columns=tuple(str(name) for name in getattr(value, "columns")) if kind == "frame" else None,  # noqa: B009
+        contents=_contents(value, kind, fingerprints),
         name=None if kind != "series" or getattr(value, "name", None) is None else str(getattr(value, "name")),  # noqa: B009
         width=width,
         index=index,
@@ -109,6 +111,17 @@ def _shape(value: Any, kind: ValueKind) -> tuple[int | None, int | None]:
         wide = shape[1] if len(shape) > 1 and kind in ("array", "sparse", "frame") else None
         return (int(shape[0]) if shape else None), (int(wide) if wide is not None else None)
     return None, None
+
+
+def _contents(value: Any, kind: ValueKind, fingerprints: Fingerprints | None) -> tuple[str, ...] | None:
+    """Hashes of the values of each column, whatever the index and the names."""
+    if fingerprints is None or kind not in ("frame", "series"):
+        return None
+    if kind == "series":
+        return (fingerprints.of(value.array),)
+    if value.shape[1] > _MOST_COLUMNS:
+        return None
+    return tuple(fingerprints.of(value.iloc[:, place].array) for place in range(value.shape[1]))
 
 
 def _number(value: Any) -> float | None:

@@ -32,6 +32,8 @@ class ValueInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Length, for frames, series, arrays, sparse matrices, lists and dicts."""
     columns: tuple[str, ...] | None = None
     """For frames, as text."""
+    contents: tuple[str, ...] | None = None
+    """For frames of at most 300 columns a hash of the values of each column, for series one; None for others."""
     name: str | None = None
     """For series."""
     width: int | None = None

@@ -1,0 +1,91 @@
+"""Where the rows of a notebook come from: the statement after which everything is made of one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from unshelve.notebook.columns import text
+from unshelve.notebook.draft import CannotShape
+from unshelve.notebook.editing import calls
+from unshelve.notebook.naming import slug
+from unshelve.notebook.parts import Parts
+from unshelve.notebook.seen import Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The table that requests are rows of."""
+
+    statement: int
+    variable: str
+    name: str
+    """What it might be called: as its file, or the author's variable."""
+    title: str
+
+
+def find_entry(seen: Seen, parts: Parts) -> Entry:
+    """The earliest statement that makes one table, of which alone all that follows is made."""
+    needed = sorted(seen.flow.slice(parts.needed))
+    origins = [number for number in needed if seen.roles[number] == "origin"]
+    if not origins:
+        raise CannotShape("no table is read or made that the model's rows come from")
+    for number in (each for each in needed if each >= origins[-1]):
+        tables = [
+            name for name in sorted(seen.made(number)) if (number, name) in seen.rowed and _is_frame(seen, number, name)
+        ]
+        if tables and _is_all(seen, number, needed, frozenset(tables)):
+            return Entry(
+                statement=number,
+                variable=tables[0],
+                name=_named(seen, origins, tables[0]),
+                title=_titled(seen, origins),
+            )
+    raise CannotShape("features and target do not come of one table")
+
+
+def _is_frame(seen: Seen, number: int, name: str) -> bool:
+    info = seen.info(number, name)
+    return info is not None and info.kind == "frame"
+
+
+def _is_all(seen: Seen, number: int, needed: list[int], tables: frozenset[str]) -> bool:
+    """Whether no later statement needs rows that were there before, other than by this one table."""
+    if len(tables) != 1:
+        return False
+    for later in (each for each in needed if each > number):
+        for name, makers in seen.flow.needs[later].items():
+            if any(maker < number and _carries(seen, maker, name) for maker in makers):
+                return False
+    return True
+
+
+def _carries(seen: Seen, maker: int, name: str) -> bool:
+    """Whether a version holds rows, or the whole of a data set."""
+    if (maker, name) in seen.rowed:
+        return True
+    info = seen.info(maker, name)
+    return (
+        info is not None
+        and seen.roles[maker] == "origin"
+        and info.kind not in ("module", "function", "class", "number", "text")
+    )
+
+
+def _named(seen: Seen, origins: list[int], variable: str) -> str:
+    for call in calls(seen.trees[origins[0]]):
+        for argument in call.args[:1]:
+            named = text(argument)
+            if named:
+                stem = slug(PurePath(named.replace("\\", "/")).name.partition(".")[0])
+                if len(stem) > 2 and stem not in ("data", "train", "test", "dataset"):
+                    return stem
+    return slug(variable) if len(variable) > 2 and variable not in ("data", "dataset") else "rows"
+
+
+def _titled(seen: Seen, origins: list[int]) -> str:
+    for call in calls(seen.trees[origins[0]]):
+        named = text(call.args[0]) if call.args else None
+        if named:
+            return f"The rows of {PurePath(named.replace(chr(92), '/')).name}"
+    return "The rows"

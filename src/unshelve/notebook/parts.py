@@ -1,0 +1,204 @@
+"""How a notebook divides its rows, which tables the model is fitted on and asked about, and what they are called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from unshelve.notebook.choosing import Choice
+from unshelve.notebook.draft import CannotShape
+from unshelve.notebook.editing import calls, reads, tail, text_of
+from unshelve.notebook.seen import Seen, Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An expression of a statement."""
+
+    statement: int
+    expression: ast.expr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divided:
+    """A call of train_test_split."""
+
+    statement: int
+    function: str
+    """As the author called it."""
+    words: dict[str, str]
+    """Its options, in the author's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Features and target before they were divided, and what their parts are called afterwards."""
+
+    x: Wanted
+    y: Wanted | None
+    y_name: str
+    split: Divided | None
+    x_versions: tuple[Version, ...]
+    y_versions: tuple[Version, ...]
+    part_of: dict[Version, str] = field(default_factory=dict)
+    needed: frozenset[int]
+    """Statements of which everything is made: up to the division, or to the fit."""
+    after: frozenset[int]
+    """Statements between the division and the last question, that the model or its questions need."""
+    train_names: frozenset[str] = frozenset()
+    test_names: frozenset[str] = frozenset()
+
+    def twins(self, seen: Seen) -> Iterator[tuple[Version, Version]]:
+        """Versions of training rows, each with that of the test rows that was made by the same words."""
+        pairs = dict(zip(sorted(self.train_names), sorted(self.test_names), strict=False))
+        for number in sorted(self.after):
+            if seen.roles[number] != "rows":
+                continue
+            for name in sorted(seen.made(number)):
+                other = _other(name, pairs)
+                if other is None or (number, name) not in seen.rowed:
+                    continue
+                for twin in sorted(self.after):
+                    made = other in seen.made(twin) and (twin, other) in seen.rowed
+                    if made and (twin == number or _alike(seen.source(number), seen.source(twin), name, other)):
+                        yield (frozenset({number}), name), (frozenset({twin}), other)
+                        break
+
+
+def _other(name: str, pairs: dict[str, str]) -> str | None:
+    """The test rows' name for a name of training rows."""
+    if name in pairs:
+        return pairs[name]
+    for train, test in (("train", "test"), ("Train", "Test"), ("TRAIN", "TEST"), ("tr", "te")):
+        if train in name:
+            return name.replace(train, test)
+    return None
+
+
+def _alike(train: str, test: str, name: str, other: str) -> bool:
+    """Whether two statements say the same of the two parts."""
+    return _said_of_test(train) == _said_of_test(test) or train.replace(name, other) == test
+
+
+def _said_of_test(source: str) -> str:
+    text = ast.unparse(ast.parse(source)).replace("fit_transform", "transform")
+    for train, test in (("train", "test"), ("Train", "Test"), ("TRAIN", "TEST")):
+        text = text.replace(train, test)
+    return text
+
+
+def find_parts(seen: Seen, choice: Choice) -> Parts:
+    """Where features and target stand. Raises CannotShape where the fit or the division is not understood."""
+    fit = choice.model.statement
+    call = _call(seen, fit, ("fit", "fit_predict", "fit_transform"))
+    given = _arguments(call)
+    if not given:
+        raise CannotShape("the fit names no rows", fit)
+    x, y = given[0], given[1] if len(given) > 1 else None
+    asked = _asked(seen, choice)
+    division = _division(seen, fit, reads(x))
+    if division is None:
+        return _undivided(seen, fit, x, y)
+    number, divided, arguments, names = division
+    after = frozenset(each for each in seen.flow.slice({fit, *([asked] if asked is not None else [])}) if each > number)
+    x_place = _place(seen, arguments, names, fit, x, after)
+    y_place = None if y is None else _place(seen, arguments, names, fit, y, after)
+    if x_place is None:
+        raise CannotShape("the model's rows do not come of the division", fit)
+    if y is not None and (y_place is None or y_place == x_place):
+        raise CannotShape("the target is taken from the rows after they were divided", fit)
+    part_of: dict[Version, str] = {}
+
+    def versions(place: int) -> tuple[Version, ...]:
+        both = ((frozenset({number}), names[2 * place]), (frozenset({number}), names[2 * place + 1]))
+        part_of.update({both[0]: "_train", both[1]: "_test"})
+        return both
+
+    return Parts(
+        x=Wanted(statement=number, expression=arguments[x_place]),
+        y=None if y_place is None else Wanted(statement=number, expression=arguments[y_place]),
+        y_name=names[2 * y_place].replace("_train", "") if y_place is not None else "",
+        split=divided,
+        x_versions=versions(x_place),
+        y_versions=versions(y_place) if y_place is not None else (),
+        part_of=part_of,
+        needed=frozenset({number}),
+        after=after,
+        train_names=frozenset(names[::2]),
+        test_names=frozenset(names[1::2]),
+    )
+
+
+def _undivided(seen: Seen, fit: int, x: ast.expr, y: ast.expr | None) -> Parts:
+    """A model that is fitted on all rows."""
+    x_versions = ((seen.makers(fit, x.id), x.id),) if isinstance(x, ast.Name) else ()
+    y_versions = ((seen.makers(fit, y.id), y.id),) if isinstance(y, ast.Name) else ()
+    if not x_versions or (y is not None and not y_versions):
+        raise CannotShape("the model is fitted on an expression, and nothing divides the rows", fit)
+    return Parts(
+        x=Wanted(statement=fit, expression=x),
+        y=None if y is None else Wanted(statement=fit, expression=y),
+        y_name=y.id if isinstance(y, ast.Name) else "",
+        split=None,
+        x_versions=x_versions,
+        y_versions=y_versions,
+        needed=frozenset({fit}),
+        after=frozenset(),
+    )
+
+
+def _call(seen: Seen, number: int, names: tuple[str, ...]) -> ast.Call:
+    tree = seen.trees[number]
+    if isinstance(tree, ast.Assign | ast.Expr | ast.AnnAssign):
+        for each in calls(tree):
+            if tail(each.func) in names:
+                return each
+    raise CannotShape("the model is fitted inside a loop, a condition or a function", number)
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    named = {word.arg: word.value for word in call.keywords}
+    return [*call.args, *(named[word] for word in ("X", "y") if word in named)]
+
+
+def _asked(seen: Seen, choice: Choice) -> int | None:
+    return None if choice.predict is None else seen.watched.calls[choice.predict].statement
+
+
+def _division(seen: Seen, fit: int, names: frozenset[str]) -> tuple[int, Divided, list[ast.expr], list[str]] | None:
+    """The last train_test_split that the fit's rows come of."""
+    needed = seen.flow.slice({fit})
+    for number in sorted(needed, reverse=True):
+        if seen.roles[number] != "split":
+            continue
+        tree = seen.trees[number]
+        found = next((each for each in calls(tree) if tail(each.func) == "train_test_split"), None)
+        target = tree.targets[0] if isinstance(tree, ast.Assign) else None
+        if found is None or not isinstance(target, ast.Tuple) or tree.value is not found:  # type: ignore[attr-defined]
+            raise CannotShape("rows are divided in a way that is not understood", number)
+        bound = [each.id for each in target.elts if isinstance(each, ast.Name)]
+        if len(bound) != 2 * len(found.args) or not names:
+            raise CannotShape("rows are divided in a way that is not understood", number)
+        source = seen.source(number)
+        words = {word.arg: text_of(source, word.value) for word in found.keywords if word.arg}
+        divided = Divided(statement=number, function=text_of(source, found.func), words=words)
+        return number, divided, list(found.args), bound
+    return None
+
+
+def _place(
+    seen: Seen, arguments: list[ast.expr], names: list[str], fit: int, expression: ast.expr, after: frozenset[int]
+) -> int | None:
+    """Which argument of the division an expression of the fit comes of."""
+    waiting, met = [(fit, name) for name in reads(expression)], set()
+    found: set[int] = set()
+    while waiting:
+        number, name = waiting.pop()
+        for maker in seen.makers(number, name):
+            if maker in after and maker not in met and maker != fit:
+                met.add(maker)
+                waiting.extend((maker, each) for each in seen.flow.needs[maker] if seen.is_rows(maker, each))
+            elif name in names and maker not in after:
+                found.add(names.index(name) // 2)
+    return found.pop() if len(found) == 1 and arguments else None

@@ -1,0 +1,627 @@
+"""From a watched notebook to the steps of a solution whose requests are raw rows.
+
+Asked from the end: the model needs the rows it was fitted on, these are a transform of what was kept of the source,
+and so on. A version of a table becomes a step of its own where rows are dropped, where something is learned from it,
+and where it is divided; what lies between goes into one function.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from unshelve.notebook.bodies import Body, Collector, Param, Rewritten, lines_of, names_for, returning
+from unshelve.notebook.choosing import Choice
+from unshelve.notebook.columns import read_columns, texts
+from unshelve.notebook.draft import CannotShape, Draft, DraftStep, Kind
+from unshelve.notebook.editing import Edit, calls, edited, reads, renamed, tail, text_of
+from unshelve.notebook.entry import Entry, find_entry
+from unshelve.notebook.hoisting import Learned, learned_in
+from unshelve.notebook.loops import loop_learned
+from unshelve.notebook.naming import GENERIC, Names, slug
+from unshelve.notebook.parts import Parts, find_parts
+from unshelve.notebook.request_rows import by_name, without_target
+from unshelve.notebook.seen import Seen, Version
+
+_DROPS = ("dropna", "drop_duplicates", "query", "head", "tail", "sample")
+
+
+@dataclass(slots=True)
+class Shaper:
+    """One attempt to write the steps. `cuts` are versions of tables that must be steps of their own."""
+
+    seen: Seen
+    choice: Choice
+    cuts: set[Version]
+    parts: Parts = field(init=False)
+    entry: Entry = field(init=False)
+    names: Names = field(init=False)
+    known: dict[Version, Param] = field(init=False, default_factory=dict)
+    made: dict[str, DraftStep] = field(init=False, default_factory=dict)
+    rewritten: dict[int, Rewritten] = field(init=False, default_factory=dict)
+    hidden: frozenset[str] = field(init=False, default=frozenset())
+    edits: frozenset[int] = field(init=False, default=frozenset())
+    """Statements that only edit the target's column."""
+    tops: set[int] = field(init=False, default_factory=set)
+    target: str = field(init=False, default="")
+    features: str = field(init=False, default="")
+    model: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        self.parts = find_parts(self.seen, self.choice)
+        self.entry = find_entry(self.seen, self.parts)
+        author = {name for touch in self.seen.flow.touches for name in touch.binds}
+        self.names = Names({*self.seen.modules, *(name for name in author if self._at_top(name))})
+
+    def _at_top(self, name: str) -> bool:
+        return any(self.seen.roles[n] == "top" and name in t.binds for n, t in enumerate(self.seen.flow.touches))
+
+    # --- the whole ----------------------------------------------------------------------------------------------
+
+    def shape(self) -> Draft:
+        """The steps up to the model. Raises CannotShape, with the reason, where this form cannot be written."""
+        self._source()
+        if self.parts.y is not None:
+            self.hidden = self._target_columns()
+            self.edits = self._target_edits()
+            self._target()
+        self._features()
+        split = self._split() if self.parts.split is not None else None
+        self._pair_parts()
+        self._model(split)
+        draft = Draft(entry="raw", top=sorted(self.tops), steps=list(self.made.values()), model=self.model)
+        draft.features = self.features
+        draft.left_out = dict.fromkeys(self.edits, "edits the target, which a step of its own does")
+        return draft
+
+    def collector(self, *, rewritten: bool = True, everything: bool = False) -> Collector:
+        """How bodies are gathered: with texts fit for requests or as the author's, with or without other steps."""
+        return Collector(
+            seen=self.seen,
+            resolve=(lambda _version: None) if everything else self._resolve,
+            rewrite=self._rewrite if rewritten else self._as_written,
+            skipped=self.edits if rewritten else frozenset(),
+            tops=self.tops,
+        )
+
+    def add(
+        self, name: str, kind: Kind, body: Body, lines: list[str], *, title: str, options: str = "", first: str = ""
+    ) -> DraftStep:
+        """Adds a step whose parameters are the steps that its body names; `first` is put before the others."""
+        parts = kind in ("fit", "model", "metric", "chart")
+        named = [str(param) if parts else param.step for param in [*body.params.values(), *body.extra.values()]]
+        parameters = list(dict.fromkeys(sorted(named, key=lambda each: (each != first, not self._has_rows(each)))))
+        step = DraftStep(
+            name=name, kind=kind, parameters=parameters, lines=lines, title=title, options=options,
+            statements=set(body.inline),
+        )  # fmt: skip
+        self.made[name] = step
+        return step
+
+    def _has_rows(self, parameter: str) -> bool:
+        step = self.made.get(parameter.removesuffix("_train").removesuffix("_test"))
+        return step is not None and step.kind in ("source", "step", "keep", "transform")
+
+    # --- versions -----------------------------------------------------------------------------------------------
+
+    def _resolve(self, version: Version) -> Param | None:
+        found = self.known.get(version)
+        if found is not None:
+            return found
+        makers, name = version
+        if len(makers) != 1:
+            return None
+        (maker,) = makers
+        role = self.seen.roles[maker]
+        rows = (maker, name) in self.seen.rowed
+        if rows and role == "keep":
+            return self._known(version, self._keep(maker, name))
+        if rows and version in self.cuts:
+            return self._known(version, self._transform(maker, name))
+        if not rows and role in ("rows", "keep"):
+            self._rewrite(maker)  # a call that fits as well: its state becomes a step
+            return self.known.get(version)
+        if not rows and role == "state":
+            return self._known(version, self._state(maker, name))
+        if role == "split":
+            raise CannotShape(f"{name} comes of a division of the rows that was not understood", maker)
+        return None
+
+    def _known(self, version: Version, step: str) -> Param:
+        self.known[version] = Param(step)
+        return self.known[version]
+
+    def cut(self, version: Version) -> Param:
+        """The step that a version of a table is; from now on it is one."""
+        self.cuts.add(version)
+        found = self._resolve(version)
+        if found is None:
+            raise CannotShape(f"{version[1]} is made in more than one way")
+        return found
+
+    # --- texts --------------------------------------------------------------------------------------------------
+
+    def _as_written(self, number: int) -> Rewritten:
+        return Rewritten(self.seen.source(number))
+
+    def _rewrite(self, number: int) -> Rewritten:
+        found = self.rewritten.get(number)
+        if found is None:
+            found = self.rewritten[number] = self._rewriting(number)
+        return found
+
+    def _rewriting(self, number: int) -> Rewritten:
+        source = self.seen.source(number)
+        tables = self.seen.tables(number)
+        if not tables or self.seen.roles[number] not in ("rows", "keep"):
+            return Rewritten(source)
+        for table in tables:
+            columns = (self.seen.before(number, table) or _NO_INFO).columns
+            if columns and self.hidden:
+                source = by_name(source, table, columns, self.hidden)
+        if self.hidden:
+            shorter = without_target(source, self.hidden)
+            if shorter is None:
+                return Rewritten(None)
+            source = shorter
+        return self._freeze(number, source, tables)
+
+    def _freeze(self, number: int, source: str, tables: Iterable[str]) -> Rewritten:
+        """The text with all that it learns from whole tables in steps of their own."""
+        found = list(learned_in(source, frozenset(tables)))
+        if found and isinstance(self.seen.trees[number], ast.For | ast.While | ast.If | ast.With | ast.Try):
+            return self._freeze_loop(number, source, frozenset(tables))
+        edits, steps = [], []
+        for learned in found:
+            name = self._fit(number, source, learned)
+            edits.append(Edit(learned.node, learned.use(name)))
+            steps.append(name)
+        return Rewritten(edited(source, edits), tuple(steps))
+
+    def _freeze_loop(self, number: int, source: str, tables: frozenset[str]) -> Rewritten:
+        loop = loop_learned(source, tables, lambda learned, text: self._own(number, text, learned)[0])
+        if loop is None:
+            raise CannotShape("a loop or condition learns from whole columns", number)
+        text = "\n".join(loop.learn)
+        body = self._collected(
+            [
+                (self._version(number, name) if name in tables else number, name)
+                for name in sorted(reads(ast.parse(f"def _():\n{textwrap.indent(text, '    ')}")))
+                if name in self.seen.flow.needs[number]
+            ]
+        )
+        step = self.names.give(loop.wish)
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._as_written, names)
+        held = [
+            name
+            for name in sorted(tables)
+            if self.hidden & set((self.seen.before(number, name) or _NO_INFO).columns or ())
+        ]
+        lines += [
+            f'{names[name]} = {names[name]}.drop(columns={sorted(self.hidden)!r}, errors="ignore")' for name in held
+        ]
+        lines += _renamed_function(text, names)
+        self.add(step, "fit", body, lines, title=self._title(number, "Learned of each column"))
+        self.made[step].statements.add(number)
+        return Rewritten(loop.apply(step), (step,))
+
+    def _version(self, number: int, name: str) -> Version:
+        return (self.collector().makers(number, name), name)
+
+    def _own(self, number: int, source: str, learned: Learned) -> tuple[str, ast.expr | None]:
+        """The text that learns, with an estimator of its own, and the author's estimator."""
+        if "clone" not in learned.needs or not isinstance(learned.node, ast.Call):
+            return learned.learn, None
+        owner = learned.node.func.value if isinstance(learned.node.func, ast.Attribute) else None
+        made = self._constructor(number, owner)
+        if made is None or owner is None:
+            return learned.learn, owner
+        return learned.learn.replace(f"clone({text_of(source, owner)})", made, 1), owner
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def _source(self) -> None:
+        body = self.collector(rewritten=False, everything=True).collect([], own=[self.entry.statement])
+        wish = self.entry.name
+        name = self.names.give(wish, f"{wish}_table")
+        lines = returning(lines_of(self.seen, body, self._as_written, {}), self.entry.variable)
+        self.add(name, "source", Body(inline=body.inline), lines, title=self.entry.title)
+        self.known[(frozenset({self.entry.statement}), self.entry.variable)] = Param(name)
+
+    def _keep(self, number: int, name: str) -> str:
+        source, tree = self.seen.source(number), self.seen.trees[number]
+        given, inner = self._chained(tree, name)
+        body = self.collector().collect([], own=[number])
+        names = names_for(self.seen, body)
+        if inner is not None and given is not None:
+            names[name] = self._transform_of(number, inner, name)
+            text = edited(source, [Edit(inner, names[name])])
+            body = Body(inline={number}, params={name: Param(names[name])})
+            lines = renamed(text, {name: names[name]}).splitlines()
+        else:
+            lines = lines_of(self.seen, body, self._rewrite, names)
+        value = names.get(name, name)
+        wish = "complete" if "dropna" in source else "distinct" if "drop_duplicates" in source else "kept"
+        step = self.names.give(wish, self._heading(number), "kept")
+        table = next((param.step for param in body.params.values() if self._has_rows(param.step)), "")
+        self.add(
+            step, "keep", body, returning(lines, value), title=self._title(number, "Rows that are kept"), first=table
+        )
+        return step
+
+    def _chained(self, tree: ast.stmt, name: str) -> tuple[ast.Call | None, ast.expr | None]:
+        """Of `x = <more than a name>.dropna()` the call and what stands before it."""
+        value = tree.value if isinstance(tree, ast.Assign) else None
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _DROPS):
+            return None, None
+        owner = value.func.value
+        return (None, None) if isinstance(owner, ast.Name) or not name else (value, owner)
+
+    def _transform_of(self, number: int, expression: ast.expr, name: str) -> str:
+        """A transform that gives an expression of a statement."""
+        source = self.seen.source(number)
+        text = f"{name} = {text_of(source, expression)}"
+        rewritten = self._freeze(number, text, self.seen.tables(number))
+        collector = self.collector()
+        body = collector.collect([(number, each) for each in reads(expression) if each in self.seen.flow.needs[number]])
+        body.extra.update({step: Param(step) for step in rewritten.steps})
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._rewrite, names) + renamed(rewritten.text or "", names).splitlines()
+        step = self.names.give("prepared")
+        self.add(
+            step, "transform", body, returning(lines, names.get(name, name)), title="The table before rows are dropped"
+        )
+        return step
+
+    def _transform(self, number: int, name: str, *wishes: str) -> str:
+        body = self.collector().collect([], own=[number])
+        return self._row_step(body, number, name, *wishes)
+
+    def _row_step(self, body: Body, number: int, name: str, *wishes: str) -> str:
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._rewrite, names)
+        value = names.get(name, name)
+        if not body.params:
+            raise CannotShape(f"{name} is not made of the rows of {self.entry.name}", number)
+        step = self.names.give(*wishes, self._heading(number), "prepared")
+        self.add(step, "transform", body, returning(lines, value), title=self._title(number, "What is made of a row"))
+        return step
+
+    def _state(self, number: int, name: str) -> str:
+        """A value that was learned from rows: a fit step."""
+        body = self.collector(rewritten=False).collect([], own=[number])
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._as_written, names)
+        step = self.names.give(name if name not in GENERIC else f"{name}_fitted", f"{name}_learned")
+        self.add(
+            step,
+            "fit",
+            body,
+            returning(lines, names.get(name, name)),
+            title=self._title(number, "Learned from the rows"),
+        )
+        return step
+
+    def _fit(self, number: int, source: str, learned: Learned) -> str:
+        """A fit step for what one expression learns."""
+        text, owner = self._own(number, source, learned)
+        expression = ast.parse(text, mode="eval").body
+        wanted = [(self._earliest(number, each, expression), each) for each in sorted(reads(expression))]
+        body = self._collected(wanted)
+        step = self.names.give(learned.wish, f"{learned.wish}_learned")
+        names = names_for(self.seen, body)
+        lines = [*lines_of(self.seen, body, self._as_written, names), f"return {renamed(text, names)}"]
+        self.add(step, "fit", body, lines, title=self._title(number, "Learned from the rows"))
+        self.made[step].statements.add(number)
+        if isinstance(owner, ast.Name):
+            self.known[(frozenset({number}), owner.id)] = Param(step)
+        return step
+
+    def _collected(self, wanted: list[tuple[int | Version, str]]) -> Body:
+        collector = self.collector(rewritten=False)
+        body = collector.collect([(at, name) for at, name in wanted if isinstance(at, int)])
+        for at, name in wanted:
+            if not isinstance(at, int):
+                body.params[name] = self.cut(at)
+        return body
+
+    def _earliest(self, number: int, name: str, expression: ast.AST) -> int | Version:
+        """The version of a table at which an expression has the same value already: the earliest that is a step."""
+        if not self.seen.is_rows(number, name):
+            return number
+        makers = self.collector().makers(number, name)
+        version: Version = (makers, name)
+        columns = read_columns(expression, name, (self.seen.before(number, name) or _NO_INFO).columns or ())
+        while columns is not None and version not in self.known and len(version[0]) == 1:
+            (maker,) = version[0]
+            changed = self.seen.changed_columns(maker, name)
+            before = self.collector().makers(maker, name)
+            if self.seen.roles[maker] != "rows" or changed is None or changed & columns or not before:
+                break
+            version = (before, name)
+        return version
+
+    def _constructor(self, number: int, owner: ast.expr | None) -> str | None:
+        """The call that made an estimator which is fitted again and again."""
+        if not isinstance(owner, ast.Name):
+            return None
+        waiting, met = list(self.seen.makers(number, owner.id)), set()
+        while waiting:
+            maker = waiting.pop()
+            tree = self.seen.trees[maker]
+            if isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Call) and self.seen.roles[maker] == "plain":
+                self.collector().collect([], own=[])
+                for name in reads(tree.value):
+                    self.collector().top(self.seen.makers(maker, name))
+                return text_of(self.seen.source(maker), tree.value)
+            if maker not in met:
+                met.add(maker)
+                waiting.extend(self.seen.makers(maker, owner.id))
+        return None
+
+    # --- target, features, split, model ---------------------------------------------------------------------------
+
+    def _target_columns(self) -> frozenset[str]:
+        """The columns in which the target stands, as far as the text and the run tell."""
+        wanted = self.parts.y
+        assert wanted is not None
+        found: set[str] = set()
+        place, waiting, met = wanted.statement, [(wanted.statement, wanted.expression)], set()
+        while waiting:
+            place, node = waiting.pop()
+            for table in reads(node) & self.seen.tables(place):
+                info = self.seen.before(place, table)
+                columns = (info or _NO_INFO).columns or ()
+                named = (
+                    texts(ast.parse(by_name(ast.unparse(node), table, columns, frozenset()), mode="eval").body) or ()
+                )
+                spoken = read_columns(
+                    ast.parse(by_name(ast.unparse(node), table, columns, frozenset())), table, columns
+                )
+                found.update(name for name in (*(spoken or ()), *named) if name in columns)
+                makers = self.seen.makers(place, table)
+                if not columns and len(makers) == 1 and (maker := min(makers)) not in met:
+                    met.add(maker)
+                    tree = self.seen.trees[maker]
+                    value = tree.value if isinstance(tree, ast.Assign) else None
+                    if value is not None:
+                        waiting.append((maker, value))
+        return frozenset(found)
+
+    def _target_edits(self) -> frozenset[int]:
+        """Statements that do nothing but edit the target's column."""
+        found = set()
+        for number, role in self.seen.roles.items():
+            if role != "rows" or number in self.parts.after or number <= self.entry.statement:
+                continue
+            for table in self.seen.tables(number) & self.seen.made(number):
+                info = self.seen.before(number, table)
+                edits = self.seen.changes_only(number, table, self.hidden) and not self._pops(number)
+                if info is not None and info.kind == "frame" and edits:
+                    found.add(number)
+        return frozenset(found)
+
+    def _beside_target(self) -> frozenset[int]:
+        """Statements that change the table in which the target stands, and not the target: it is read without them."""
+        found = set()
+        for number, role in self.seen.roles.items():
+            if role != "rows" or number in self.edits:
+                continue
+            tables = self.seen.tables(number) & self.seen.made(number)
+            changed = [self.seen.changed_columns(number, name) for name in tables]
+            holds = [self.hidden <= set((self.seen.info(number, name) or _NO_INFO).columns or ()) for name in tables]
+            if tables and all(holds) and all(each is not None and not each & self.hidden for each in changed):
+                found.add(number)
+        return frozenset(found)
+
+    def _pops(self, number: int) -> bool:
+        tree = self.seen.trees[number]
+        return isinstance(tree, ast.Delete) or any(tail(call.func) in ("pop", "drop") for call in calls(tree))
+
+    def _target(self) -> None:
+        wanted = self.parts.y
+        assert wanted is not None
+        column = min(self.hidden, default="")
+        collector = self.collector(rewritten=False)
+        collector.skipped = self._beside_target()
+        needs = [(wanted.statement, each) for each in sorted(reads(wanted.expression))]
+        body = collector.collect(needs)
+        text = text_of(self.seen.source(wanted.statement), wanted.expression)
+        body = self._with_edits(body, collector)
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._as_written, names)
+        value = renamed(_read_not_popped(text), names)
+        name = self.names.give(slug(column), slug(self.parts.y_name), "outcome")
+        lines = _read_not_popped("\n".join(lines)).splitlines()
+        if not body.params:
+            raise CannotShape("the target is not made of the rows of the source", wanted.statement)
+        self.add(name, "target", body, returning(lines, value), title=f"What is predicted: {column or name}")
+        self.target = name
+        for version in self.parts.y_versions:
+            self.known[version] = Param(name, version_part(self.parts, version))
+
+    def _with_edits(self, body: Body, collector: Collector) -> Body:
+        """The target's body with the edits of its column that came before what it starts from."""
+        last = max([*body.inline, self.parts.y.statement if self.parts.y else 0])
+        tables = {name: param for name, param in body.params.items() if self._has_rows(param.step)}
+        if not tables:
+            return body
+        table = next(iter(tables.values()))
+        for number in sorted(self.edits):
+            if number in body.inline or number > last:
+                continue
+            body.inline.add(number)
+            for name in self.seen.flow.needs[number]:
+                if self.seen.is_rows(number, name):
+                    body.params.setdefault(name, table)
+                else:
+                    more = collector.collect([(number, name)])
+                    body.inline |= more.inline
+                    body.params.update({key: param for key, param in more.params.items() if key not in body.params})
+        return body
+
+    def _features(self) -> None:
+        wanted = self.parts.x
+        expression = wanted.expression
+        if isinstance(expression, ast.Name) and self.collector().makers(wanted.statement, expression.id):
+            version: Version = (self.collector().makers(wanted.statement, expression.id), expression.id)
+            known = self.known.get(version)
+            if known is None and len(version[0]) == 1:
+                (maker,) = version[0]
+                if self.seen.roles[maker] != "keep":
+                    self.cuts.add(version)
+                    self.known[version] = Param(self._transform(maker, expression.id, "features"))
+            step = self.cut(version).step
+            if self.hidden and self.made[step].kind in ("source", "keep"):
+                step = self._passed_on(step)
+                self.known[version] = Param(step)
+        else:
+            step = self._features_of(wanted.statement, expression)
+        self.features = step
+        for each in self.parts.x_versions:
+            self.known[each] = Param(step, version_part(self.parts, each))
+
+    def _passed_on(self, table: str) -> str:
+        """A transform of a table that a model takes as it is: the target's column is hidden from it."""
+        name = self.names.give("features")
+        body = Body(params={table: Param(table)})
+        self.add(
+            name, "transform", body, [f"return {table}"], title="What the model sees: the table without the target"
+        )
+        return name
+
+    def _features_of(self, number: int, expression: ast.expr) -> str:
+        source = self.seen.source(number)
+        text = f"features = {text_of(source, expression)}"
+        for table in reads(expression) & self.seen.tables(number):
+            columns = (self.seen.before(number, table) or _NO_INFO).columns
+            if columns:
+                text = by_name(text, table, columns, self.hidden)
+        shorter = without_target(text, self.hidden) if self.hidden else text
+        rewritten = self._freeze(number, shorter or text, self.seen.tables(number))
+        collector = self.collector()
+        body = collector.collect(
+            [
+                (number, each)
+                for each in sorted(reads(ast.parse(rewritten.text or "")))
+                if each in self.seen.flow.needs[number]
+            ]
+        )
+        body.extra.update({step: Param(step) for step in rewritten.steps})
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._rewrite, names)
+        value = renamed((rewritten.text or "").removeprefix("features = "), names)
+        step = self.names.give("features")
+        self.add(step, "transform", body, [*lines, f"return {value}"], title="What the model sees of a row")
+        return step
+
+    def _split(self) -> str:
+        split = self.parts.split
+        assert split is not None
+        table = self._labelled(self.features)
+        words = dict(split.words)
+        body = Body(params={table: Param(table)})
+        if "stratify" in words and self.target:
+            words["stratify"] = self.target
+            body.params[self.target] = Param(self.target)
+        elif "stratify" in words:
+            raise CannotShape("the division is stratified by something that is not the target", split.statement)
+        for text in words.values():
+            for name in reads(ast.parse(text)):
+                self.collector().top(self.seen.makers(split.statement, name))
+        body.inline = {split.statement}
+        given = ", ".join([f"{table}.index", *(f"{word}={text}" for word, text in words.items())])
+        name = self.names.give("parts")
+        self.collector().top(self.seen.makers(split.statement, split.function.partition(".")[0]))
+        step = self.add(
+            name, "split", body, [f"return {split.function}({given})"], title="Rows to learn from, and rows to judge by"
+        )
+        step.parameters = [table, *([self.target] if self.target in body.params else [])]
+        return name
+
+    def _labelled(self, step: str) -> str:
+        """The nearest table on a step's way whose rows have labels: a keep, or the source."""
+        while self.made[step].kind == "transform":
+            step = next(each for each in self.made[step].parameters if self._has_rows(each))
+        return step
+
+    def _pair_parts(self) -> None:
+        """What was made of the training rows and, by the same words, of the test rows: one transform for both."""
+        for train, test in self.parts.twins(self.seen):
+            step = self.cut(test).step
+            self.known[train] = Param(step, "_train")
+            self.known[test] = Param(step, "_test")
+            self.features = step
+
+    def _model(self, split: str | None) -> None:
+        model = self.choice.model
+        number = model.statement
+        body = self.collector(rewritten=False).collect([], own=[number])
+        names = names_for(self.seen, body)
+        lines = lines_of(self.seen, body, self._as_written, names)
+        value = names.get(model.variable, model.variable)
+        about = self.target or self.entry.name
+        wish = model.variable if model.variable not in GENERIC and len(model.variable) > 3 else f"{about}_model"
+        name = self.names.give(slug(wish), f"{about}_model")
+        options = f'split="{split}"' if split is not None else ""
+        title = f"{model.type.rpartition('.')[2]}: {self.target or 'groups'} from {self.features}"
+        step = self.add(name, "model", body, returning(lines, value), title=title, options=options)
+        first = [each for each in step.parameters if each.removesuffix("_train") == self.features]
+        rest = [each for each in step.parameters if each not in first and each.removesuffix("_train") != self.target]
+        y = [each for each in step.parameters if each.removesuffix("_train") == self.target]
+        if not first:
+            raise CannotShape("the model was not fitted on the rows that it is asked about", number)
+        step.parameters = [*first, *y, *rest]
+        self.model = name
+        self.known[(frozenset({number}), model.variable)] = Param(name)
+
+    # --- words --------------------------------------------------------------------------------------------------
+
+    def _heading(self, number: int) -> str:
+        """The nearest heading above a statement, as a name."""
+        for cell in reversed(self.seen.notebook.cells[: self.seen.notebook.statements[number].cell - 1]):
+            heads = (
+                [line for line in cell.source.splitlines() if line.startswith("#")] if cell.kind == "markdown" else []
+            )
+            if heads:
+                words = slug(heads[-1].lstrip("# "))
+                return words if len(words) <= 24 and words not in self.made else ""
+        return ""
+
+    def _title(self, number: int, otherwise: str) -> str:
+        comments = self.seen.notebook.statements[number].comments
+        said = comments[0].strip().rstrip(".") if comments else ""
+        return said if 3 < len(said) <= 80 and '"' not in said else otherwise
+
+
+def _renamed_function(text: str, names: dict[str, str]) -> list[str]:
+    """Lines with a return in them, in other names."""
+    inside = renamed(f"def _():\n{textwrap.indent(text, '    ')}", names)
+    return textwrap.dedent(inside.partition("\n")[2]).splitlines()
+
+
+def version_part(parts: Parts, version: Version) -> str:
+    """Of which part a version of rows is."""
+    return parts.part_of.get(version, "")
+
+
+def _read_not_popped(text: str) -> str:
+    """`table.pop("c")` as `table["c"]`: the target is read, and a table passed in is not changed."""
+    tree = ast.parse(text)
+    edits = [
+        Edit(call, f"{text_of(text, call.func.value)}[{text_of(text, call.args[0])}]")
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "pop" and len(call.args) == 1
+    ]
+    return edited(text, edits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    columns: tuple[str, ...] | None = None
+
+
+_NO_INFO = _Nothing()

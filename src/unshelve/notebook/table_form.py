@@ -1,0 +1,183 @@
+"""The plainer form of a lift: one step holds the notebook's own lines, and requests are rows of the table it prepared.
+
+It computes what the notebook computed, metrics and model; what lies before the prepared table is not covered.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from unshelve.notebook.choosing import Choice
+from unshelve.notebook.draft import CannotShape, Draft, DraftMetric, DraftStep
+from unshelve.notebook.editing import calls, reads, tail, text_of
+from unshelve.notebook.gating import with_gates
+from unshelve.notebook.naming import Names, slug
+from unshelve.notebook.seen import Seen
+from unshelve.notebook.watched import ValueInfo
+
+
+def table_draft(seen: Seen, choice: Choice) -> Draft:
+    """The steps of this form. Raises CannotShape where the fit itself is not understood."""
+    fit = choice.model.statement
+    x, y = _fitted(seen, fit)
+    asked = _asked(seen, choice)
+    outcome = _outcome(seen, choice) if asked is not None else None
+    names = Names({*seen.modules, *(name for touch in seen.flow.touches for name in touch.binds)})
+    wanted = {fit}
+    for place in (asked, outcome):
+        if place is not None:
+            wanted |= _makers(seen, *place)
+    kept = sorted(seen.flow.slice(wanted))
+    top = [number for number in kept if seen.roles[number] == "top"]
+    body = [number for number in kept if number not in top]
+    test = (asked[1], outcome[1]) if asked is not None and outcome is not None else None
+    computed, table, features = names.give("computed"), names.give("prepared"), names.give("features")
+    target, parts = names.give("outcome"), names.give("parts")
+    value = "{" + f'"model": {choice.model.variable or _unnamed(fit)}, "train": ({x}, {y})'
+    value += f', "test": ({test[0]}, {test[1]})' if test is not None else ""
+    lines = [line for number in body for line in seen.source(number).splitlines()]
+    steps = [
+        DraftStep(
+            name=computed, kind="step", parameters=[], lines=[*lines, f"return {value}}}"],
+            title="The notebook's own lines up to the model", statements=set(body),
+        ),
+        DraftStep(
+            name=table, kind="step", parameters=[computed], statements={fit},
+            lines=[f'return prepared_table({computed}["train"], {computed}.get("test"))'],
+            title="The table that the model is given, with the outcome and the part of each row",
+        ),
+        DraftStep(
+            name=features, kind="transform", parameters=[table], statements={fit},
+            lines=[f"return {_features(seen, choice, table)}"], title="What the model sees",
+        ),
+        DraftStep(
+            name=target, kind="target", parameters=[table], statements={fit},
+            lines=[f'return {table}["outcome"]'], title="What is predicted",
+        ),
+    ]  # fmt: skip
+    options = ""
+    if test is not None:
+        options = f'split="{parts}"'
+        steps.append(
+            DraftStep(
+                name=parts, kind="split", parameters=[table], statements={fit},
+                lines=[f'return {table}.index[{table}["part"] == "train"], {table}.index[{table}["part"] == "test"]'],
+                title="Rows to learn from, and rows to judge by",
+            )
+        )  # fmt: skip
+    name = names.give(slug(choice.model.variable) if len(choice.model.variable) > 3 else "prediction", "prediction")
+    steps.append(
+        DraftStep(
+            name=name, kind="model", parameters=[f"{features}_train", f"{target}_train", computed], statements={fit},
+            lines=[f'return {computed}["model"]'], title=choice.model.type.rpartition(".")[2], options=options,
+        )
+    )  # fmt: skip
+    draft = Draft(entry="table", top=top, steps=steps, model=name, features=features)
+    if test is not None:
+        _metrics(seen, choice, draft, names, {"x": f"{features}_test", "y": f"{target}_test", "model": name})
+    with_gates(draft, choice)
+    return draft
+
+
+def _makers(seen: Seen, number: int, text: str) -> set[int]:
+    """The statements that made the names of an expression."""
+    return {maker for name in reads(ast.parse(text)) for maker in seen.makers(number, name)}
+
+
+def _unnamed(fit: int) -> str:
+    raise CannotShape("no name holds the fitted model", fit)
+
+
+def _fitted(seen: Seen, fit: int) -> tuple[str, str]:
+    tree = seen.trees[fit]
+    if isinstance(tree, ast.Assign | ast.Expr | ast.AnnAssign):
+        for call in calls(tree):
+            if tail(call.func) == "fit" and len(call.args) >= 2:
+                return text_of(seen.source(fit), call.args[0]), text_of(seen.source(fit), call.args[1])
+    raise CannotShape("the model is fitted inside a loop, a condition or a function, or without a target", fit)
+
+
+def _asked(seen: Seen, choice: Choice) -> tuple[int, str] | None:
+    """Where the test rows were predicted, and the text of these rows."""
+    if choice.predict is None:
+        return None
+    call = seen.watched.calls[choice.predict]
+    for each in calls(seen.trees[call.statement]):
+        if tail(each.func) == call.name.rpartition(".")[2] and each.args:
+            return call.statement, text_of(seen.source(call.statement), each.args[0])
+    return None
+
+
+def _outcome(seen: Seen, choice: Choice) -> tuple[int, str] | None:
+    """The true values of the test rows: the other argument of a metric, or of the score."""
+    for measured in choice.model.measured:
+        number = measured.statement
+        for call in calls(seen.trees[number]):
+            if tail(call.func) != measured.name or len(call.args) < 2:
+                continue
+            if measured.name == "score":
+                return number, text_of(seen.source(number), call.args[1])
+            recorded = seen.watched.calls[measured.call]
+            for place, argument in enumerate(call.args[:2]):
+                info = recorded.arguments[place] if place < len(recorded.arguments) else None
+                if info is not None and not _predicted(seen, choice, info):
+                    return number, text_of(seen.source(number), argument)
+    return None
+
+
+def _predicted(seen: Seen, choice: Choice, info: ValueInfo) -> bool:
+    results = [seen.watched.calls[number].result for number in choice.model.asked]
+    return any(each is not None and each.fingerprint == info.fingerprint for each in results)
+
+
+def _features(seen: Seen, choice: Choice, table: str) -> str:
+    given = seen.watched.calls[choice.model.fit].arguments
+    info = given[0] if given else None
+    columns = f'{table}.drop(columns=["outcome", "part"], errors="ignore")'
+    if info is None or info.kind == "frame":
+        return columns
+    if info.kind == "series":
+        return f'{table}["{info.name or "value"}"]'
+    if info.kind == "array" and info.width is not None:
+        return f"{columns}.to_numpy()"
+    raise CannotShape(f"the model is fitted on a {info.kind}, which is no table", choice.model.statement)
+
+
+def _metrics(seen: Seen, choice: Choice, draft: Draft, names: Names, called: dict[str, str]) -> None:
+    """Metrics whose arguments are the outcome and a prediction, as the run recorded them."""
+    for measured in choice.model.measured:
+        number = measured.statement
+        named = [each for each in calls(seen.trees[number]) if tail(each.func) == measured.name]
+        call = next((each for each in named if len(each.args) >= 2), None)
+        if call is None:
+            continue
+        recorded = seen.watched.calls[measured.call]
+        words = "".join(f", {word.arg}={text_of(seen.source(number), word.value)}" for word in call.keywords)
+        if any(reads(word.value) - seen.modules for word in call.keywords):
+            continue
+        if measured.name == "score":
+            value = f"{called['model']}.score({called['x']}, {called['y']}{words})"
+        else:
+            texts = [_argument(seen, choice, info, called) for info in recorded.arguments[:2]]
+            value = f"{text_of(seen.source(number), call.func)}({', '.join(texts)}{words})"
+        step = names.give(f"notebook_{measured.name.removesuffix('_score')}")
+        parameters = [called["model"], called["x"], called["y"]]
+        draft.steps.append(
+            DraftStep(
+                name=step, kind="metric", parameters=parameters, lines=[f"return {value}"],
+                title=f"{step.replace('_', ' ').capitalize()} on the rows the model has not seen", statements={number},
+            )
+        )  # fmt: skip
+        draft.metrics.append(
+            DraftMetric(
+                call=measured.call, statement=number, name=measured.name, step=step, key=step, value=measured.value
+            )
+        )
+
+
+def _argument(seen: Seen, choice: Choice, info: ValueInfo, called: dict[str, str]) -> str:
+    for number in choice.model.asked:
+        call = seen.watched.calls[number]
+        if call.result is not None and call.result.fingerprint == info.fingerprint:
+            return f"{called['model']}.{call.name.rpartition('.')[2]}({called['x']})"
+    return called["y"]
