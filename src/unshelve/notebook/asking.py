@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from unshelve.notebook.comparing import compare_plain, shown, shown_row, usual_size, worst
+from unshelve.notebook.outcome import GOOD
 from unshelve.serving.proof import Ask
 from unshelve.solution.origin import ProvenValue, Requests, Verdict
 
@@ -59,7 +60,7 @@ def ask_rows(ask: Ask, rows: Sequence[TestRow], of: int, step: str) -> tuple[Req
     accepted = [row for row in rows if not row.problems]
     for group in _shuffled(accepted):
         _batch(ask, group, sizes, asked)
-    good = [row for row in accepted if asked.verdicts.get(row.position) in (Verdict.PROVEN, Verdict.WITHIN)]
+    good = [row for row in accepted if asked.verdicts.get(row.position) in GOOD]
     refused = [row for row in rows if row.problems]
     values = [_answered(rows, accepted, asked, of, step), *_refused(refused, rows, asked, step)]
     return Requests(rows=len(accepted), equal=len(good)), tuple(values)
@@ -79,6 +80,11 @@ def _one(ask: Ask, row: TestRow, sizes: Mapping[str, float], asked: _Asked) -> N
 
 def _batch(ask: Ask, group: Sequence[TestRow], sizes: Mapping[str, float], asked: _Asked) -> None:
     status, body = ask([row.row for row in group])
+    if status != 200:  # one row spoils a batch: say which
+        for row in group:
+            _one(ask, row, sizes, asked)
+        if any(row.position in asked.differences for row in group):
+            return
     _judge(group, status, body, "in a shuffled batch", sizes, asked)
 
 
@@ -106,7 +112,7 @@ def _answered(rows: Sequence[TestRow], accepted: Sequence[TestRow], asked: _Aske
             what=what, part="request", verdict=Verdict.NOT_COVERED, step=step, detail="no test row could be asked"
         )
     if not odd:
-        verdict = worst(asked.verdicts[row.position] for row in accepted)
+        verdict = worst(asked.verdicts.get(row.position, Verdict.NOT_COVERED) for row in accepted)
         return ProvenValue(
             what=what, part="request", verdict=verdict, step=step, detail="one at a time and in a shuffled batch"
         )

@@ -23,6 +23,7 @@ from unshelve.ids import digest
 from unshelve.notebook.asking import TestRow
 from unshelve.notebook.compare_order import ANSWER, ORDER, ROWS, CompareAnswer, CompareOrder
 from unshelve.notebook.comparing_objects import Found, as_array, compare_estimators, compare_predictions, compare_tables
+from unshelve.notebook.outcome import OF_ESTIMATOR
 from unshelve.pipeline.artifacts import read_artifact
 from unshelve.pipeline.kinds import artifact_from_json
 from unshelve.schema.decoder import decoder
@@ -45,22 +46,39 @@ class Sides:
         self.functions = functions
         self.inputs = _Inputs(order.inputs, FolderBlobs(Path(order.blobs)))
 
-    def call(self, number: int | None) -> dict[str, Any] | None:
+    def call(self, number: int | None) -> KeptCall | None:
         """A kept call of the notebook; None where it was not kept."""
         path = Path(self.order.kept) / f"call-{number}.pkl"
         if number is None or not path.is_file():
             return None
         data = path.read_bytes()
         found = load(data, digest=digest(data), trusted=lambda _digest: True)
-        return found if isinstance(found, dict) else None
+        return KeptCall(found) if isinstance(found, dict) else None
+
+    def why_not_kept(self, number: int | None) -> str:
+        """Why a call was not kept, as the run of the notebook said it."""
+        failed = Path(self.order.kept) / f"call-{number}.failed"
+        return f"it could not be kept ({failed.read_text()[:200]})" if failed.is_file() else "it was not kept"
 
     @cached_property
-    def fitted(self) -> dict[str, Any] | None:
+    def fitted(self) -> KeptCall | None:
         return self.call(self.order.fit_call)
 
     @cached_property
-    def predicted(self) -> dict[str, Any] | None:
+    def predicted(self) -> KeptCall | None:
         return self.call(self.order.predict_call)
+
+    @property
+    def model(self) -> Any:
+        """The notebook's fitted estimator; None where it was not kept.
+
+        Of a search it may be the best one that was found, and of functions that fit, what they returned.
+        """
+        found = [each.receiver for each in (self.fitted, self.predicted) if each is not None]
+        found += [each.result for each in (self.fitted,) if each is not None]
+        usable = [each for each in found if hasattr(each, "predict")]
+        kind = type(self.estimator).__name__
+        return next((each for each in usable if type(each).__name__ == kind), usable[0] if usable else None)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -80,11 +98,15 @@ class Sides:
     @cached_property
     def answers(self) -> Any:
         """The notebook's predictions of the test rows, or what its fitted estimator gives for them; None without."""
-        if self.predicted is not None:
-            return self.predicted["result"]
-        if self.fitted is None or not hasattr(self.fitted["receiver"], "predict"):
-            return None
-        return self.fitted["receiver"].predict(self.given("tested"))
+        if self.own_answers:
+            assert self.predicted is not None
+            return self.predicted.result
+        return None if self.model is None else self.model.predict(self.given("tested"))
+
+    @cached_property
+    def own_answers(self) -> bool:
+        """Whether the notebook predicted test rows itself."""
+        return self.predicted is not None and _has_rows(self.predicted.result)
 
     @cached_property
     def method(self) -> str:
@@ -98,6 +120,18 @@ class Sides:
             return "predict_proba"
         scores = values.dtype.kind == "f" and not np.isin(values, np.asarray(classes)).all()
         return "decision_function" if scores and hasattr(self.estimator, "decision_function") else "predict"
+
+
+class KeptCall:
+    """A call of the notebook with its values."""
+
+    def __init__(self, kept: Mapping[str, Any]) -> None:
+        self.receiver: Any = kept["receiver"]
+        self.result: Any = kept["result"]
+        arguments, keywords = kept["arguments"], kept["keywords"]
+        named = [keywords[name] for name in ("X", "data") if isinstance(keywords, Mapping) and name in keywords]
+        self.rows: Any = arguments[0] if arguments else named[0] if named else None
+        """What was predicted or fitted on: the first argument."""
 
 
 class _Inputs(Mapping[str, Any]):
@@ -124,32 +158,34 @@ class _Inputs(Mapping[str, Any]):
 def compare_features(sides: Sides) -> list[ProvenValue]:
     """What the model was given, for the rows it was fitted on and the test rows."""
     found = []
-    for part, words, call in (("fitted", "training", sides.fitted), ("tested", "test", sides.predicted)):
+    place = sides.order.features or sides.order.model
+    calls = (("fitted", "training", sides.order.fit_call), ("tested", "test", sides.order.predict_call))
+    for part, words, number in calls:
+        call = sides.call(number)
         what = f"what the model is given: {words} rows"
-        place = sides.order.features or sides.order.model
-        if call is None or not call["arguments"] or not _has_shape(call["arguments"][0]):
-            found.append(_value(what, "features", Found(verdict=Verdict.NOT_COVERED, detail="it was not kept"), place))
-            continue
-        given = call["arguments"][0]
-        what = f"what the model is given: {length(given):,} {words} rows"
-        if not _reachable(sides, part):
+        if call is None or not _has_rows(call.rows):
+            detail = sides.why_not_kept(number) if call is None else "it was given no rows that could be compared"
+            found.append(_value(what, "features", Found(verdict=Verdict.NOT_COVERED, detail=detail), place))
+        elif not _reachable(sides, part):
             detail = "the solution did not come so far"
             found.append(_value(what, "features", Found(verdict=Verdict.NOT_COVERED, detail=detail), place))
-            continue
-        found.append(_value(what, "features", compare_tables(given, sides.given(part)), place))
+        else:
+            what = f"what the model is given: {length(call.rows):,} {words} rows"
+            found.append(_value(what, "features", compare_tables(call.rows, sides.given(part)), place))
     return found
 
 
 def compare_model(sides: Sides) -> ProvenValue:
     """The fitted estimator."""
-    if sides.fitted is None or not sides.has(sides.parameters["estimator"]):
-        why = "the notebook's was not kept" if sides.fitted is None else "the solution did not come so far"
-        return _value("the fitted model", "model", Found(verdict=Verdict.NOT_COVERED, detail=why), sides.order.model)
-    notebook = sides.fitted["receiver"]
-    if sides.predicted is not None and type(notebook).__name__ != type(sides.estimator).__name__:
-        notebook = sides.predicted["receiver"]  # the best of a search, say, and not the search
-    what = f"the fitted {type(notebook).__name__}"
-    return _value(what, "model", compare_estimators(notebook, sides.estimator), sides.order.model)
+    model = sides.order.model
+    if not sides.has(sides.parameters["estimator"]):
+        found = Found(verdict=Verdict.NOT_COVERED, detail="the solution did not come so far")
+        return _value("the fitted model", "model", found, model)
+    if sides.model is None:
+        found = Found(verdict=Verdict.NOT_COVERED, detail=sides.why_not_kept(sides.order.fit_call))
+        return _value("the fitted model", "model", found, model)
+    what = f"the fitted {type(sides.model).__name__}"
+    return _value(what, "model", compare_estimators(sides.model, sides.estimator), model)
 
 
 def compare_answers(sides: Sides) -> ProvenValue:
@@ -160,13 +196,12 @@ def compare_answers(sides: Sides) -> ProvenValue:
         why = "the solution did not come so far"
         return _value(what, "prediction", Found(verdict=Verdict.NOT_COVERED, detail=why), model)
     if sides.answers is None:
-        why = "the notebook never predicted test rows, and its model was not kept"
+        why = "the notebook's predictions and its fitted model were not kept"
         return _value(what, "prediction", Found(verdict=Verdict.NOT_COVERED, detail=why), model)
     found = compare_predictions(sides.answers, getattr(sides.estimator, sides.method)(sides.given("tested")))
     count = len(as_array(sides.answers))
-    if sides.predicted is None:
-        said = "the notebook itself never predicted them: its fitted model was asked"
-        found = _with(found, said)
+    if not sides.own_answers:
+        found = _with(found, f"the notebook itself never predicted them: {OF_ESTIMATOR}")
     return _value(f"predictions of {count:,} test rows", "prediction", found, model)
 
 
@@ -177,7 +212,7 @@ def rows_to_ask(sides: Sides) -> tuple[list[TestRow], int, str | None]:
     if not sides.has(*needed) or not _reachable(sides, "tested"):
         return [], 0, "the solution did not come so far"
     if sides.answers is None:
-        return [], 0, "the notebook never predicted test rows"
+        return [], 0, "the notebook's predictions and its fitted model were not kept"
     numbers = row_numbers(parameters["test"], sides.inputs)
     table = to_pandas(sides.inputs[parameters["entry"]])
     numbers = np.arange(len(table)) if numbers is None else numbers
@@ -240,9 +275,10 @@ def _after_answer_step(sides: Sides, signature: Mapping[str, Any], values: Any) 
     if signature["scores"] != "none":
         wanted = {"probability": "predict_proba", "decision": "decision_function"}[signature["scores"]]
         if sides.method != wanted:
-            if sides.predicted is None or not hasattr(sides.predicted["receiver"], wanted):
+            if not hasattr(sides.model, wanted):
                 return None
-            raw = np.asarray(getattr(sides.predicted["receiver"], wanted)(sides.predicted["arguments"][0]))
+            rows = sides.predicted.rows if sides.own_answers and sides.predicted else sides.given("tested")
+            raw = np.asarray(getattr(sides.model, wanted)(rows))
         if signature["task"] == "binary" and raw.ndim == 2:
             raw = raw[:, 1]
     state = {key: resolve(bind, sides.inputs) for key, bind in sides.parameters.get("answer_bind", {}).items()}
@@ -256,8 +292,8 @@ def _plain_list(values: Any) -> list[Any]:
     ]
 
 
-def _has_shape(value: Any) -> bool:
-    return hasattr(value, "shape") or isinstance(value, list | tuple)
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, list | tuple) or bool(getattr(value, "shape", ()))
 
 
 def _reachable(sides: Sides, part: str) -> bool:

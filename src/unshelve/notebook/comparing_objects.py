@@ -323,7 +323,7 @@ class _Walk:
         self._seen.add((id(one), id(other)))
         self._alive += [one, other]
         if _class_name(type(one)) != _class_name(type(other)):
-            self.told(Verdict.DIFFERENT, type(one).__qualname__, type(other).__qualname__, f"{place or '.'}class")
+            self.told(Verdict.DIFFERENT, type(one).__qualname__, type(other).__qualname__, f"{place}.class")
             return
         try:
             left, right = one.__reduce_ex__(4), other.__reduce_ex__(4)

@@ -21,9 +21,11 @@ from unshelve.notebook.expected import Expected
 from unshelve.notebook.replaying import copy_solution, put_random_back
 from unshelve.pipeline.outcome import RunEvent, RunEventKind
 from unshelve.registry.runs import RunState, RunStep, steps_of
+from unshelve.registry.versions import attestations_of, get_version
 from unshelve.security.actors import LOCAL, PROVER
 from unshelve.security.keys import create_prover_key, revoke_key
 from unshelve.serving.asker import VersionAsker
+from unshelve.serving.proof import Difference
 from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import Reading
@@ -114,6 +116,15 @@ class LiftRun:
     @property
     def full_name(self) -> str:
         return f"{self.declaration.name}.{self.tasks.model}"
+
+    def difference(self) -> str:
+        """The first difference that the platform's own Proof found, in words; "" without one."""
+        with self.control.database.read() as connection:
+            manifest = get_version(connection, self.full_name, self.version or 0).manifest
+            attested = attestations_of(connection, [manifest]).get((manifest, "proof"))
+        proof = {} if attested is None else msgspec.json.decode(self.control.blobs.get(attested.blob))
+        found = proof.get("difference")
+        return Difference(**found).message if isinstance(found, dict) else ""
 
     def child(self) -> Child:
         """A process that compares, to be closed afterwards."""

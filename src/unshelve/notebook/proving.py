@@ -188,7 +188,20 @@ def _requests(
         spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], _schema(ran), expected.model)
     if not (expected.predictions_stable or (expected.random and not ran.lacking)):
         asked = tuple(_unstable(value) for value in asked)
-    return request, [*values, *asked, spoiled]
+    return request, [*values, *asked, spoiled, *_own_proof(ran)]
+
+
+def _own_proof(ran: LiftRun) -> Iterator[ProvenValue]:
+    """The difference that the platform's own Proof found between training and the served version, if it did."""
+    decision = next(each for each in ran.result.decisions if each.model == ran.full_name)
+    if decision.proof == "not-proven":
+        yield ProvenValue(
+            what="what training computed and what the version answers",
+            part="request",
+            verdict=Verdict.DIFFERENT,
+            step=ran.tasks.model,
+            detail=ran.difference() or decision.message,
+        )
 
 
 def _unstable(value: ProvenValue) -> ProvenValue:

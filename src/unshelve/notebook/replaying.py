@@ -28,8 +28,10 @@ def put_back(name, digest):
     import numpy as np
 
     state = pickle.loads((pathlib.Path(__file__).parent / name).read_bytes())
-    np.random.set_state(state["numpy"])
-    random.setstate(state["python"])
+    if "numpy" in state:
+        np.random.set_state(state["numpy"])
+    if "random" in state:
+        random.setstate(state["random"])
 '''
 
 
