@@ -133,7 +133,7 @@ def active() -> Recorder | None:
     return _ACTIVE.get()
 
 
-def original(function: object) -> object:
+def original(function: Any) -> Any:
     """What a wrapped function was before; others as they are."""
     return getattr(function, _ORIGINAL, function)
 

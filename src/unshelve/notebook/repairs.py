@@ -1,62 +1,145 @@
-"""Repairs a notebook where the meaning is certain: what is rewritten before a run, and after a statement failed."""
+"""Repairs a notebook so that it runs: rewrites whose meaning is certain, before a run and where a statement failed.
+
+Findings: N200 path, N201 moved module, N202 write that pandas 3 loses, N203 test for text columns, N204 parameter,
+N205 left out, N206 removed name, N207 argument by name only, N208 numeric_only, N209 append, N210 missing import,
+N211 missing package, N212 missing file, N213 network, N214 asks a person, N215 fails otherwise, N216 limit,
+N217 model left out.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
-from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.drift_table import drift_table
+from unshelve.notebook.notebook import Notebook, Statement
+from unshelve.notebook.paths import NearbyFiles
+from unshelve.notebook.rewriting import Rewriter
+from unshelve.notebook.watch_order import Rewritten
 from unshelve.solution.origin import NotebookFinding
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from unshelve.notebook.watch_order import Rewritten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """A notebook that was made to run: its new statements, and what was changed, by number of the statement."""
+    """A notebook that was made to run. Statements of `notebook` have numbers of their own: some may be `added`."""
 
     notebook: Notebook
     texts: Mapping[int, str]
-    """The new text of each statement that was rewritten."""
+    """The new text of each statement that was rewritten or added."""
+    reasons: Mapping[int, str]
+    """What was changed in it, in words."""
     left_out: frozenset[int]
-    """Statements that cannot run, and that nothing needs."""
+    """Statements that cannot run and that nothing needs. Each is `pass` now."""
     findings: tuple[NotebookFinding, ...]
+    origins: tuple[int | None, ...] = ()
+    """For each statement its number in the notebook as it was; None for those that were added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A statement that failed, the line of its text on which it did, and the names there were."""
-
-    source: str
-    error: BaseException
-    line: int
-    names: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A new text for a statement, and why."""
-
-    rule: str
-    message: str
-    source: str
-
-
-def repair(notebook: Notebook, folder: Path) -> Repaired:  # noqa: ARG001
-    return Repaired(notebook=notebook, texts={}, left_out=frozenset(), findings=())
-
-
-def repair_failure(failure: Failure) -> Change | None:  # noqa: ARG001
-    return None
-
-
-def may_be_left_out(source: str, later: Sequence[str], error: BaseException) -> Change | None:  # noqa: ARG001
-    return None
+def repair(notebook: Notebook, folder: Path) -> Repaired:
+    """The notebook with all that can be rewritten without running it."""
+    rewriter = Rewriter(table=drift_table(), files=NearbyFiles(folder))
+    made: list[Statement] = []
+    origins: list[int | None] = []
+    texts: dict[int, str] = {}
+    reasons: dict[int, str] = {}
+    findings: list[NotebookFinding] = []
+    for statement in notebook.statements:
+        sources, notes = rewriter.rewrite(statement.source)
+        findings.extend(_finding(note.rule, note.message, statement) for note in notes)
+        for place, source in enumerate(sources):
+            last = place == len(sources) - 1
+            number = len(made)
+            if source != statement.source:
+                texts[number], reasons[number] = source, "; ".join(note.message for note in notes)
+            made.append(_with_text(statement, source, number=number, shown=statement.shown and last))
+            origins.append(statement.number if last else None)
+    return Repaired(
+        notebook=replace(notebook, statements=tuple(made)),
+        texts=texts,
+        reasons=reasons,
+        left_out=frozenset(),
+        findings=tuple(findings),
+        origins=tuple(origins),
+    )
 
 
-def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten]) -> Repaired:  # noqa: ARG001
-    return repaired
+def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten], ended: str | None) -> Repaired:
+    """What was repaired before the run, with what was repaired in it, and a finding for what ended it."""
+    statements = list(repaired.notebook.statements)
+    texts, reasons = dict(repaired.texts), dict(repaired.reasons)
+    left_out, findings = set(repaired.left_out), list(repaired.findings)
+    for each in rewrites:
+        number, source = each.number, "pass" if each.source is None else each.source
+        findings.append(_finding(each.rule, each.message, statements[number]))
+        statements[number] = _with_text(statements[number], source, number=number, shown=statements[number].shown)
+        texts[number] = source
+        reasons[number] = "; ".join(filter(None, [reasons.get(number), each.message]))
+        if each.source is None:
+            left_out.add(number)
+    if ended is not None:
+        findings.append(_ending(ended))
+    return replace(
+        repaired,
+        notebook=replace(repaired.notebook, statements=tuple(statements)),
+        texts=texts,
+        reasons=reasons,
+        left_out=frozenset(left_out),
+        findings=tuple(findings),
+    )
+
+
+def _with_text(statement: Statement, source: str, *, number: int, shown: bool) -> Statement:
+    if source == statement.source:
+        return replace(statement, number=number, shown=shown)
+    node = ast.parse(source).body[0]
+    return replace(statement, number=number, source=source, node=node, shown=shown and isinstance(node, ast.Expr))
+
+
+def _finding(rule: str, message: str, statement: Statement) -> NotebookFinding:
+    return NotebookFinding(
+        number=rule,
+        severity="warning" if rule == "N217" else "note",
+        cell=statement.cell,
+        line=statement.line,
+        message=message,
+        repair=_DONE.get(rule, "It was rewritten."),
+    )
+
+
+def _ending(ended: str) -> NotebookFinding:
+    """Why the run came to no end, as a finding with what to do."""
+    place = re.match(r"cell (\d+), line (\d+)", ended)
+    for pattern, rule, repair_text in _ENDINGS:
+        found = re.search(pattern, ended, re.DOTALL)
+        if found:
+            if rule == "N211":
+                repair_text = repair_text.format(drift_table().package(found["name"]))
+            break
+    return NotebookFinding(
+        number=rule,
+        severity="error",
+        cell=int(place[1]) if place else None,
+        line=int(place[2]) if place else None,
+        message=ended,
+        repair=repair_text,
+    )
+
+
+_DONE: Final = {
+    "N205": "It was left out.",
+    "N217": "It was left out; repair it if this is the model that counts.",
+    "N210": "The import was added.",
+}
+_ENDINGS: Final = (
+    (r"No module named '(?P<name>[\w.]+)'", "N211", "Install {} where unshelve runs, and lift again."),
+    (r"Missing optional dependency '(?P<name>\w+)'", "N211", "Install {} where unshelve runs, and lift again."),
+    (r"run without network|NetworkIsOff", "N213", "Put the file beside the notebook, and read it from there."),
+    (r"FileNotFoundError|No such file", "N212", "Put the file beside the notebook."),
+    (r"asks a person", "N214", "Write the answer into the notebook."),
+    (r"longer than|more than|killed by|exit", "N216", "Make the statement smaller, or leave it out."),
+    (r"", "N215", "Correct the statement so that the notebook runs from top to bottom in a fresh session."),
+)

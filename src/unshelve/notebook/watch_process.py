@@ -6,10 +6,12 @@ import ast
 import io
 import linecache
 import os
+import re
 import sys
 import time
 import traceback
 import types
+import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any, BinaryIO, Final  # Any: the names of a notebook, and sta
 import cloudpickle  # type: ignore[import-untyped]
 import msgspec
 
-from unshelve.notebook import recording, repairs, sandbox, stubs
+from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
 from unshelve.notebook.watch_order import (
@@ -68,6 +70,9 @@ class Session:
         self._objects: dict[str, object] = {}
         self._given: frozenset[str] = frozenset()
         self._room = order.output_bytes
+        self._texts: dict[int, OrderedStatement] = {}
+        self._strict = order.repair
+        self._warn = warnings.warn
 
     def run(self) -> None:
         order = self._order
@@ -97,28 +102,37 @@ class Session:
         names.update(stubs.install(Path(self._order.scratch), self._answers))
         names["__builtins__"] = __builtins__
         recording.start(self._recorder)
+        if self._strict:
+            warnings.warn = self._strict_warn
         self._given = frozenset(names)
         self._guard.watching = True
 
     def _perform(self, ordered: OrderedStatement) -> str | None:
         """Run one statement, repaired where that is asked; why the run ends here, if it does."""
         self._write(Begun(number=ordered.number))
-        source = ordered.source
-        for attempt in range(_ATTEMPTS):
-            before = len(self._recorder.calls)
-            run, error, left = self._attempt(ordered, source)
-            if error is None or left or not self._order.repair or attempt == _ATTEMPTS - 1:
-                break
-            change = self._repaired(ordered, source, run, error)
+        self._texts[ordered.number] = ordered
+        before = len(self._recorder.calls)
+        known = dict(self._objects)
+        run, error, left = self._attempt(ordered)
+        attempts = 0
+        while error is not None and not left and self._order.repair and attempts < _ATTEMPTS:
+            attempts += 1
+            change = self._repaired(self._texts[ordered.number], run, error)
             if change is None:
                 break
             self._write(change)
-            if change.source is None:
-                self._write(Ran(run=run, calls=()))
-                del self._recorder.calls[before:]
-                return None
-            source = change.source
             del self._recorder.calls[before:]
+            if change.source is None:
+                self._take_back(known)
+                self._write(Ran(run=msgspec.structs.replace(run, bound={}), calls=()))
+                return None
+            changed = msgspec.structs.replace(self._texts[change.number], source=change.source)
+            self._texts[change.number] = changed
+            if change.number != ordered.number:
+                self._execute(changed)
+            first = run
+            run, error, left = self._attempt(self._texts[ordered.number])
+            run = msgspec.structs.replace(run, bound={**first.bound, **run.bound})
         calls = tuple(call for call in self._recorder.calls[before:] if call is not None)
         self._write(Ran(run=run, calls=calls))
         if self._keeper and error is None:
@@ -128,27 +142,51 @@ class Session:
             return f"{place} leaves the notebook: {left}"
         return None if error is None else f"{place}: {run.error}"
 
-    def _repaired(
-        self, ordered: OrderedStatement, source: str, run: StatementRun, error: BaseException
-    ) -> Rewritten | None:
-        names = vars(self._main)
-        failure = repairs.Failure(source=source, error=error, line=_line_of(error, ordered), names=names)
-        found = None if run.changed else repairs.repair_failure(failure)
-        if found is not None and found.source != source:
-            return Rewritten(
-                number=ordered.number,
-                source=found.source,
-                rule=found.rule,
-                message=found.message,
-                error=run.error or "",
+    def _repaired(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
+        """What to do about a failure: the statement written anew, or a function it calls; or to leave it out."""
+        if run.changed:
+            return None  # it did a part of its work, and would do that twice
+        written = run.error or ""
+        for number, line in reversed(_lines_of(error)):
+            blamed = self._texts[number]
+            if number != ordered.number and not blamed.source.startswith(("def ", "@")):
+                continue
+            failure = mending.Failure(
+                source=blamed.source, error=error, line=line - blamed.line + 1, names=vars(self._main)
             )
+            found = mending.mended(failure)
+            if found is not None:
+                return Rewritten(
+                    number=number, source=found.source, rule=found.rule, message=found.message, error=written
+                )
+        if type(error).__name__ == "ChainedAssignmentError" and self._strict:
+            self._strict = False  # from here on pandas does what it does; it was no write in older ones either
+            message = "what is written here into a selection of rows is lost, as it always was"
+            return Rewritten(number=ordered.number, source=ordered.source, rule="N202", message=message, error=written)
         later = [each.source for each in self._order.statements if each.number > ordered.number and not each.skipped]
-        why = repairs.may_be_left_out(source, later, error)
+        why = leaving_out.may_be_left_out(ordered.source, later, error)
         if why is None:
             return None
-        return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=run.error or "")
+        return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=written)
 
-    def _attempt(self, ordered: OrderedStatement, source: str) -> tuple[StatementRun, BaseException | None, str]:
+    def _take_back(self, known: dict[str, object]) -> None:
+        """Give names that a failed statement bound what they were before."""
+        names = vars(self._main)
+        for name in [name for name in names if name not in self._given and name != "_"]:
+            if name not in known:
+                del names[name]
+            else:
+                names[name] = known[name]
+        self._compare()
+
+    def _strict_warn(self, message: Any, category: Any = None, *rest: Any, **options: Any) -> None:
+        """Let a write that pandas 3 loses fail, so that it is seen and repaired."""
+        if self._strict and getattr(category, "__name__", "") == "ChainedAssignmentError":
+            raise category("ChainedAssignmentError: it is written into a copy, and lost")
+        options["stacklevel"] = options.get("stacklevel", 1) + 1
+        self._warn(message, category, *rest, **options)
+
+    def _attempt(self, ordered: OrderedStatement) -> tuple[StatementRun, BaseException | None, str]:
         text = Tail(_TAIL)
         random_before = _random_state()
         self._recorder.statement = ordered.number
@@ -157,7 +195,7 @@ class Session:
         started = time.perf_counter()
         with redirect_stdout(text), redirect_stderr(text):
             try:
-                self._execute(ordered, source)
+                self._execute(ordered)
             except (SystemExit, KeyboardInterrupt) as raised:
                 error, left = raised, _leaving(raised)
             except BaseException as raised:  # noqa: BLE001 - a process edge: whatever a notebook raises ends its run
@@ -167,7 +205,7 @@ class Session:
         if os.getpid() != self._process:
             os._exit(0)  # a process that the notebook forked goes no further
         drew = _moved(random_before, _random_state())
-        if drew and source.startswith(("import ", "from ")):
+        if drew and ordered.source.startswith(("import ", "from ")):
             # Some packages draw while they are imported; without that, imports can stand anywhere.
             _put_back(random_before)
             drew = False
@@ -192,8 +230,8 @@ class Session:
         )
         return run, error, left
 
-    def _execute(self, ordered: OrderedStatement, source: str) -> None:
-        name = f"<cell {ordered.cell}, statement {ordered.number}>"
+    def _execute(self, ordered: OrderedStatement) -> None:
+        source, name = ordered.source, f"<cell {ordered.cell}, statement {ordered.number}>"
         tree = ast.parse(source, filename=name)
         ast.increment_lineno(tree, ordered.line - 1)
         linecache.cache[name] = (
@@ -371,11 +409,14 @@ def _error_text(error: BaseException) -> str:
     return text if len(text) <= 1000 else text[:800] + " … " + text[-200:]
 
 
-def _line_of(error: BaseException, ordered: OrderedStatement) -> int:
-    """The line of the statement's text, from 1, on which it failed."""
-    name = f"<cell {ordered.cell}, statement {ordered.number}>"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
-    return (lines[0] or ordered.line) - ordered.line + 1 if lines else 1
+def _lines_of(error: BaseException) -> list[tuple[int, int]]:
+    """The statements of the notebook that the error passed through, with the lines of their cells, outer ones first."""
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        place = re.fullmatch(r"<cell \d+, statement (\d+)>", frame.filename)
+        if place and frame.lineno:
+            found.append((int(place[1]), frame.lineno))
+    return found
 
 
 def _libraries() -> Mapping[str, str]:

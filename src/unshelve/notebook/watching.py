@@ -80,7 +80,7 @@ def watch_repaired(
     """Run a notebook and repair it where it fails and the meaning is certain; what nothing needs is left out."""
     repaired = repair(notebook, folder)
     watched, rewrites = _watch(repaired.notebook, folder, limits=limits, keep=keep, statements=None, mends=True)
-    return apply_rewrites(repaired, rewrites), watched
+    return apply_rewrites(repaired, rewrites, watched.ended), watched
 
 
 def stable(first: Watched, second: Watched) -> frozenset[tuple[str, int, str]]:

@@ -1,0 +1,105 @@
+"""Tells whether a statement that cannot run can be left out: a look or a picture that nothing later needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from unshelve.notebook.drift_table import drift_table
+from unshelve.notebook.editing import tail
+from unshelve.notebook.mending import Change
+
+_PLOTS: Final = frozenset(
+    {"plt", "sns", "ax", "axes", "fig", "px", "go", "plotly", "pylab", "axs", "missingno", "msno"}
+)
+_LOOKS: Final = frozenset(
+    {"print", "display", "head", "tail", "describe", "info", "plot", "hist", "show", "corr", "value_counts", "sample",
+     "boxplot", "scatter", "heatmap", "savefig", "mean", "sum", "unique", "nunique", "isnull", "isna", "groupby",
+     "sort_values", "iplot", "HTML", "Image", "style", "system", "listdir", "walk", "mount", "view", "render",
+     "export_graphviz"}
+)  # fmt: skip
+_MODEL_WORK: Final = re.compile(
+    r"\.(fit|fit_transform|fit_predict|predict|predict_proba|transform|score|fit_resample)\(|_score\(|_error\("
+    r"|confusion_matrix\(|classification_report\(|train_test_split\(|cross_val"
+)
+
+
+def may_be_left_out(source: str, later: Sequence[str], error: BaseException) -> Change | None:
+    """Why the run can go on without this statement; None where something later needs what it makes.
+
+    What it makes are the names it binds and those whose object it may change. What is made of these is looked at in
+    the same way: a picture of a picture is left out with it; where a model or a metric needs it, it is not.
+    """
+    tree = ast.parse(source)
+    if not _is_spared(_made(tree), later):
+        return None
+    shown = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:160]
+    if _MODEL_WORK.search(source) and not _is_picture(tree):
+        return Change(rule="N217", message=f"a statement of a model fails ({shown}), and nothing needs it", source="")
+    if isinstance(error, ModuleNotFoundError):
+        package = drift_table().package(error.name or "")
+        return Change(rule="N205", message=f"it needs the package {package}, and nothing needs it", source="")
+    kind = "a picture that cannot be drawn today" if _is_picture(tree) else "a look that fails, and nothing needs it"
+    return Change(rule="N205", message=f"{kind} ({shown})", source="")
+
+
+def _is_spared(made: set[str], later: Sequence[str]) -> bool:
+    poisoned = set(made)
+    for source in later:
+        if not poisoned:
+            return True
+        tree = ast.parse(source)
+        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        if read & poisoned:
+            if _MODEL_WORK.search(source) and not _is_picture(tree):
+                return False
+            poisoned |= _made(tree)
+        elif not isinstance(tree.body[0], ast.For | ast.While | ast.If | ast.Try | ast.With):
+            poisoned -= _bound(tree)
+    return True
+
+
+def _made(tree: ast.Module) -> set[str]:
+    """The names that a statement binds, and those whose objects it may change in place."""
+    found = _bound(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            found.add(_root(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not _looks(node.value):
+            found.add(_root(node.value.func))
+    return found - {""} - _PLOTS
+
+
+def _looks(call: ast.Call) -> bool:
+    """Whether a call is known to change nothing: pictures, prints, descriptions."""
+    if any(keyword.arg == "inplace" for keyword in call.keywords):
+        return False
+    return _root(call.func) in _PLOTS or tail(call.func) in _LOOKS or tail(call.func).endswith(("plot", "_chart"))
+
+
+def _is_picture(tree: ast.Module) -> bool:
+    """Whether all calls that stand as statements draw."""
+    calls = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    return bool(calls) and all(
+        _root(call.func) in _PLOTS or tail(call.func).endswith(("plot", "hist", "from_estimator")) for call in calls
+    )
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+    return found
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

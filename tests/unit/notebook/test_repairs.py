@@ -1,0 +1,149 @@
+"""A notebook is made to run where the meaning is certain, and each change is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from notebook_house import notebook_of
+from unshelve.notebook.leaving_out import may_be_left_out
+from unshelve.notebook.mending import Failure, mended
+from unshelve.notebook.repairs import Repaired, repair
+from unshelve.notebook.watched import Watched
+from unshelve.notebook.watching import watch, watch_repaired
+
+FRAME = pd.DataFrame({"a": [1, 2], "t": ["x", "y"]})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("notebook")
+    (made / "Data").mkdir()
+    rows = "\n".join(f"{number},{number * 7 % 5},{'ab'[number % 2]},{number % 3 or ''}" for number in range(40))
+    (made / "Data" / "rows.csv").write_text("x,y,t,n\n" + rows + "\n")
+    return made
+
+
+def rewritten(source: str, folder: Path) -> list[str]:
+    return [each.source for each in repair(notebook_of(source, folder=folder), folder).notebook.statements]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("open(r'C:\\Users\\me\\rows.csv')", "open('Data/rows.csv')"),
+        ("open('/content/drive/MyDrive/data/Rows.CSV')", "open('Data/rows.csv')"),
+        ("import json\njson.dump(1, open('rows.csv', 'w'))", "json.dump(1, open('rows.csv', 'w'))"),
+        ("from sklearn.externals import joblib", "import joblib"),
+        ("from sklearn.grid_search import GridSearchCV as G", "from sklearn.model_selection import GridSearchCV as G"),
+        ("from sklearn.preprocessing import Imputer", "from sklearn.impute import SimpleImputer as Imputer"),
+        ("import numpy as np\nnp.float", "float"),
+        ("RandomForestClassifier(7, max_features='auto')", "RandomForestClassifier(7, max_features='sqrt')"),
+        ("mean_squared_error(a, b, squared=False)", "(mean_squared_error(a, b) ** 0.5)"),
+        ("df['c'].fillna(0, inplace=True)", "df['c'] = df['c'].fillna(0)"),
+        ("df[['c']].fillna(0, inplace=True)", "df[['c']].fillna(0, inplace=True)"),
+        ("df[c].dtype == 'object'", '((df[c].dtype == "object") | (df[c].dtype == "str"))'),
+        ("df[c].dtype in ['O', 'int']", "df[c].dtype in ('O', 'int', \"str\")"),
+        ("kind == 'object'", "kind == 'object'"),
+    ],
+)
+def test_what_is_certain_without_a_run_is_rewritten(before: str, after: str, folder: Path) -> None:
+    assert rewritten(before, folder)[-1] == after
+
+
+def test_an_import_of_names_that_went_to_two_modules_becomes_two(folder: Path) -> None:
+    assert rewritten("from sklearn.preprocessing import Imputer, StandardScaler", folder) == [
+        "from sklearn.impute import SimpleImputer as Imputer",
+        "from sklearn.preprocessing import StandardScaler",
+    ]
+
+
+def test_an_import_that_the_session_had_is_added(folder: Path) -> None:
+    repaired = repair(notebook_of("a = 1\nb = pd.DataFrame()", folder=folder), folder)
+    assert [each.source for each in repaired.notebook.statements] == [
+        "a = 1",
+        "import pandas as pd",
+        "b = pd.DataFrame()",
+    ]
+    assert repaired.origins == (0, None, 1)
+    assert [each.number for each in repaired.notebook.statements] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "after"),
+    [
+        ("df.corr()", "could not convert string to float: 'x'", "df.corr(numeric_only=True)"),
+        ("df.drop('a', 1)", "DataFrame.drop() takes from 1 to 2 positional arguments but 3 were given",
+         "df.drop('a', axis=1)"),
+        ("df.append({'a': 3})", "'DataFrame' object has no attribute 'append'",
+         "pd.concat([df, pd.DataFrame([{'a': 3}])])"),
+        ("v.get_feature_names()", "'X' object has no attribute 'get_feature_names'", "v.get_feature_names_out()"),
+        ("f(1, normalize=False)", "__init__() got an unexpected keyword argument 'normalize'", "f(1)"),
+        ("f(1, normalize=True)", "__init__() got an unexpected keyword argument 'normalize'", None),
+        ("OneHotEncoder(sparse=False)", "got an unexpected keyword argument 'sparse'",
+         "OneHotEncoder(sparse_output=False)"),
+        ("df['t'][df.a > 1] = 'z'", "ChainedAssignmentError", "df.loc[df.a > 1, 't'] = 'z'"),
+        ("df[df.a > 1]['t'] = 'z'", "ChainedAssignmentError", None),
+        ("df.loc[df.a > 1, 't'] = 3", "Invalid value '3' for dtype 'str'",
+         "df['t'] = df['t'].astype(object).mask(df.a > 1, 3)"),
+        ("df.nothing()", "'DataFrame' object has no attribute 'nothing'", None),
+    ],
+)  # fmt: skip
+def test_a_statement_that_failed_is_written_as_it_is_today(source: str, error: str, after: str | None) -> None:
+    failure = Failure(source=source, error=TypeError(error), line=1, names={"df": FRAME, "pd": pd})
+    change = mended(failure)
+    assert (change.source if change else None) == after
+
+
+@pytest.mark.parametrize(
+    ("source", "later", "spared"),
+    [
+        ("df.foo", ["df.mean()"], True),
+        ("import seaborn as sns", ["sns.heatmap(df)", "a = sns.color_palette()"], True),
+        ("import xgboost", ["m = xgboost.XGBClassifier()", "m.fit(X, y)"], False),
+        ("df = clean(df)", ["m.fit(df, y)"], False),
+        ("df = clean(df)", ["df = load()", "m.fit(df, y)"], True),
+        ("m.fit(X, y)", ["print(accuracy_score(y, m.predict(X)))"], False),
+        ("df.drop('a', inplace=True)", ["m.fit(df, y)"], False),
+        ("x[0] = bad", ["total = sum(x)", "m.predict(total)"], False),
+    ],
+)
+def test_only_what_no_model_needs_is_left_out(source: str, later: list[str], spared: bool) -> None:
+    assert (may_be_left_out(source, later, ValueError("no")) is not None) is spared
+
+
+@pytest.fixture(scope="module")
+def old(folder: Path) -> tuple[Repaired, Watched]:
+    cells = (
+        "import pandas as pd\ndf = pd.read_csv('../input/rows.csv')\ndf.corr()",
+        "def drop(d):\n    return d.drop('y', 1)\nsmall = drop(df)",
+        "df.n[df.x > 30] = 5\ndf.nothing\nimport no_such_module",
+        "m = df.append({'x': 1, 'y': 2, 't': 'b', 'n': 3}, ignore_index=True)",
+    )
+    return watch_repaired(notebook_of(*cells, folder=folder), folder)
+
+
+def test_a_repaired_notebook_runs_and_says_what_was_changed(old: tuple[Repaired, Watched]) -> None:
+    repaired, watched = old
+    assert watched.ran
+    assert [finding.number for finding in repaired.findings] == ["N200", "N208", "N207", "N202", "N205", "N205", "N209"]
+    assert repaired.left_out == {6, 7}
+    assert repaired.texts[3] == "def drop(d):\n    return d.drop('y', axis=1)"
+    assert watched.statements[5].changed.keys() == {"df"}
+
+
+def test_the_repaired_notebook_runs_again_without_repairs(old: tuple[Repaired, Watched], folder: Path) -> None:
+    again = watch(old[0].notebook, folder=folder)
+    assert again.ran
+    assert again.statements[8].bound["m"].fingerprint == old[1].statements[8].bound["m"].fingerprint
+
+
+def test_what_ends_a_run_is_a_finding_that_says_what_to_do(folder: Path) -> None:
+    code = "import no_such_package as p\nm = p.Model()\nm.fit(1, 2)"
+    repaired, watched = watch_repaired(notebook_of(code, folder=folder), folder)
+    assert not watched.ran
+    finding = repaired.findings[-1]
+    assert (finding.number, finding.severity, finding.cell, finding.line) == ("N211", "error", 1, 1)
+    assert finding.repair == "Install no-such-package where unshelve runs, and lift again."
