@@ -132,7 +132,8 @@ def test_nothing_is_found_where_nothing_is_wrong(declared: Declare) -> None:
 
 
 def test_every_number_is_planted_here() -> None:
-    assert {each[0] for each in PLANTED} == set(RULES)
+    of_files_beside_the_code = {"U018"}  # planted in test_lifted.py
+    assert {each[0] for each in PLANTED} == set(RULES) - of_files_beside_the_code
 
 
 def test_an_error_keeps_a_solution_from_running_and_a_warning_does_not(declared: Declare) -> None:

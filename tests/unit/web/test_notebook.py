@@ -47,7 +47,8 @@ def test_statements_and_steps_lead_to_each_other(house: House) -> None:
 def test_dropped_statements_say_why_and_repaired_ones_what_was_changed(house: House) -> None:
     html = house.browser().get(PAGE).text
     assert '<div class="stmt dropped"><span>df.head()</span><small>looks only</small></div>' in html
-    assert "repaired: the path of one machine is now <code>DATA / &#34;trains.csv&#34;</code>" in html
+    assert "repaired: <code>df = pd.read_csv(&#39;trains.csv&#39;, parse_dates=[&#39;leaves&#39;])</code>" in html
+    assert re.search(rf'1 repaired</span></dt><dd><a href="{PAGE}#cell-3">cell 3</a>', html)
     assert '<div class="stmt between"><span># cancelled ones have no delay</span></div>' in html
 
 

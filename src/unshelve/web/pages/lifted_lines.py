@@ -21,6 +21,7 @@ PAGE_LETTERS: Final = 26_000
 TOP: Final = "top of the file"
 
 _LONGEST_STATEMENT: Final = 1_200
+_LONGEST_REPAIR: Final = 600
 _LONGEST_STEP: Final = 3_000
 _LONGEST_PROSE: Final = 700
 _MOST_NAMED: Final = 3
@@ -235,7 +236,7 @@ def _lines(cell: LiftedCell, statements: Sequence[LiftedStatement]) -> Iterator[
             line=one.line,
             note=_named(one.steps) if one.steps else one.dropped or "not needed",
             steps=one.steps,
-            repaired=one.repaired or "",
+            repaired=_shortened(one.repaired or "", _LONGEST_REPAIR)[0],
             cut=cut,
         )
         done = max(done, one.end_line)

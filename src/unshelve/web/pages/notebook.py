@@ -37,6 +37,7 @@ from unshelve.web.wording import count, duration, plural
 
 _MOST_VALUES: Final = 24
 _MOST_FINDINGS: Final = 12
+_MOST_CELLS: Final = 8
 _MOST_ROWS: Final = 1_000
 _LONGEST_TEXT: Final = 300
 _SEVERITIES: Final = ("error", "warning", "note")
@@ -263,7 +264,9 @@ def _short(lift: Lift, proof: LiftProof | None, lines: LiftedLines) -> tuple[Sho
     repaired = [one for one in lift.statements if one.repaired]
     if repaired:
         state = states.OK.named(f"{count(len(repaired))} repaired")
-        text = _cut("; ".join(dict.fromkeys(one.repaired or "" for one in repaired)), 120)
+        cells = [str(number) for number in sorted({one.cell for one in repaired})]
+        more = f" and {count(len(cells) - _MOST_CELLS)} more" if len(cells) > _MOST_CELLS else ""
+        text = f"{'cell' if len(cells) == 1 else 'cells'} {', '.join(cells[:_MOST_CELLS])}{more}"
         href = lines.statement_link(repaired[0].number).href
         facts.append(ShortFact(name=state.word, state=state, text=text, href=href))
     if proof is not None and proof.seconds:
