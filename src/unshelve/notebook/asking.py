@@ -117,8 +117,7 @@ def _answered(rows: Sequence[TestRow], accepted: Sequence[TestRow], asked: _Aske
             what=what, part="request", verdict=verdict, step=step, detail="one at a time and in a shuffled batch"
         )
     way, notebook, solution = asked.differences[odd[0].position]
-    shared = _shared_gap(odd, [row for row in accepted if row.position not in asked.differences])
-    said = f"; each of them has {shared}, and no other row has" if shared else ""
+    said = _shared_gap(odd, [row for row in accepted if row.position not in asked.differences])
     return ProvenValue(
         what=what,
         part="request",
@@ -180,11 +179,15 @@ def _reason(row: TestRow) -> str:
 
 
 def _shared_gap(odd: Sequence[TestRow], others: Sequence[TestRow]) -> str:
-    """What sets the rows that differ apart, where it is a missing value; "" where it is not."""
-    for name in odd[0].row:
-        if all(row.row.get(name) is None for row in odd) and all(row.row.get(name) is not None for row in others):
-            return f"a missing value in {name}"
-    return ""
+    """What sets the rows that differ apart, where it is that a value is missing; "" where it is not."""
+    names = [name for name in odd[0].row if any(row.row.get(name) is None for row in odd)]
+    if not names or not all(_lacks(row, names) for row in odd) or any(_lacks(row, names) for row in others):
+        return ""
+    return f"; each of them has a missing value in {' or '.join(names)}, and no other row has"
+
+
+def _lacks(row: TestRow, names: Sequence[str]) -> bool:
+    return any(row.row.get(name) is None for name in names)
 
 
 def _shuffled(rows: Sequence[TestRow]) -> list[list[TestRow]]:

@@ -64,7 +64,7 @@ class Child:
         return said[-1][:300] if said else f"its process ended with {self._process.returncode}"
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does; a second time changes nothing."""
         self._process.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -148,59 +148,62 @@ def lift_run(solution: Path, expected: Expected, *, control: Control | None, tol
         folder, lacking = _folder(solution.resolve(), expected, room, in_place=control is not None)
         reading = Reading(folder)
         stack.callback(reading.close)
-        child = Child(folder)
-        stack.callback(child.close)
         opened = control or stack.enter_context(Control.open(room / "home"))
         if opened.address is None:  # one start of the answer processes serves the run's own Proof and this one
             opened.address = stack.enter_context(opened.answering())
             stack.callback(_forget_address, opened)
         declaration = reading.declaration()
-        yield _run(opened, folder, room, declaration, expected, lacking, told, child)
+        yield _run(_Place(opened, folder, room, lacking), declaration, expected, told, stack)
 
 
-def _run(
-    control: Control,
-    folder: Path,
-    room: Path,
-    declaration: Declaration,
-    expected: Expected,
-    lacking: tuple[str, ...],
-    told: Told,
-    child: Child,
-) -> LiftRun:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a solution is run."""
+
+    control: Control
+    folder: Path
+    room: Path
+    lacking: tuple[str, ...]
+
+
+def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told, stack: ExitStack) -> LiftRun:
     plan = training(declaration)
     tasks = next((each for each in plan.models if each.model == expected.model), None)
     if tasks is None:
         declaration.step(expected.model)
         raise NotFound(f"{expected.model} is no model of the solution.", code="model-not-found")
+    child: list[Child] = []
 
     def listen(event: RunEvent) -> None:
         if event.kind is RunEventKind.STARTED:
             told(f"Running {event.task}")
+            if not child:  # not before: workers that load the solution need the processor first
+                child.append(Child(place.folder))
+                stack.callback(child[0].close)
 
     result = run_solution(
-        control,
-        folder,
+        place.control,
+        place.folder,
         Cause(LOCAL, "The proof of a lift runs it."),
         known=declaration,
         listener=listen,
         progress=lambda what, _done, _of: told(what),
     )
-    with control.database.read() as connection:
+    with place.control.database.read() as connection:
         artifacts = _artifacts(steps_of(connection, result.run.id))
     task = plan.graph.task(tasks.heldout)
     return LiftRun(
-        control=control,
-        folder=folder,
-        room=room,
+        control=place.control,
+        folder=place.folder,
+        room=place.room,
         declaration=declaration,
         tasks=tasks,
         parameters=task.parameters,
         inputs={label: artifacts[name] for label, name in task.inputs.items() if name in artifacts},
         artifacts=artifacts,
         result=result,
-        lacking=lacking,
-        _child=[child],
+        lacking=place.lacking,
+        _child=list(child),
     )
 
 

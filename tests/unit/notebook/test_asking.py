@@ -61,12 +61,12 @@ def test_a_row_that_is_answered_differently_only_in_a_batch_is_found() -> None:
 
 
 def test_rows_that_differ_are_told_apart_by_what_they_miss() -> None:
-    asked = [
-        *_rows(20),
+    filled = [
         TestRow(position=20, number=7, row={"age": 1.0, "fare": None, "port": "S"}, answer={"label": 1}),
+        TestRow(position=21, number=8, row={"age": 2.0, "fare": None, "port": "S"}, answer={"label": 1}),
     ]
-    request, (value,) = ask_rows(honest, asked, 21, "model")
-    assert request == Requests(rows=21, equal=20)
+    request, (value,) = ask_rows(honest, [*_rows(20), *filled], 22, "model")
+    assert request == Requests(rows=22, equal=20)
     assert "each of them has a missing value in fare, and no other row has" in value.detail
 
 
