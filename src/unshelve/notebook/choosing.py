@@ -7,11 +7,12 @@ on rows it was not fitted on; else the last. Two that are equally good are told 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Final
 
 from unshelve.errors import NotFound, Refused
+from unshelve.notebook.flow import Flow
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.watched import Call, ValueInfo, Watched
 
@@ -45,6 +46,8 @@ class Candidate:
     statement: int
     variable: str
     """The name that holds it once it is fitted."""
+    taken: int | None = None
+    """The statement that took it out of what was fitted: `model = search.best_estimator_`."""
     type: str
     searched: bool
     saved: bool
@@ -72,9 +75,10 @@ class Choice:
     extras: Mapping[str, str] = field(default_factory=dict)
 
 
-def choose(notebook: Notebook, watched: Watched, *, wanted: str | None = None) -> Choice:
+def choose(notebook: Notebook, watched: Watched, flow: Flow, *, wanted: str | None = None) -> Choice:
     """The model. Refused when nothing was fitted; NotFound, with near names, for a `wanted` that was not."""
-    found = list(candidates(watched))
+    found = list(candidates(watched, flow))
+    found += _taken_out(watched, flow, found)
     if not found:
         raise Refused(
             f"{notebook.path.name} fits no model that could answer.",
@@ -98,7 +102,7 @@ def choose(notebook: Notebook, watched: Watched, *, wanted: str | None = None) -
     return _choice(asked[-1], found, watched, "it is the only one" if len(found) == 1 else "it was fitted last")
 
 
-def candidates(watched: Watched) -> Iterator[Candidate]:
+def candidates(watched: Watched, flow: Flow) -> Iterator[Candidate]:
     """Every model that was fitted, in the order of their last fits."""
     last: dict[tuple[int, str], int] = {}
     for number, call in enumerate(watched.calls):
@@ -117,7 +121,7 @@ def candidates(watched: Watched) -> Iterator[Candidate]:
             and later.receiver is not None
             and (later.receiver.identity, later.receiver.type) == (identity, kind)
         )
-        if not asked and not _predicts(kind):
+        if not asked and call.kind != "search" and not _predicts(kind):
             continue
         yield Candidate(
             fit=number,
@@ -127,8 +131,47 @@ def candidates(watched: Watched) -> Iterator[Candidate]:
             searched=call.kind == "search",
             saved=_saved(watched, identity, number),
             asked=asked,
-            measured=tuple(_measured(watched, call, asked)),
+            measured=tuple(_measured(watched, flow, call, asked)),
         )
+
+
+def _taken_out(watched: Watched, flow: Flow, found: list[Candidate]) -> Iterator[Candidate]:
+    """Models that came out of others: the best of a search, asked under a name of its own."""
+    fitted = {
+        (receiver.identity, receiver.type)
+        for call in watched.calls
+        if call.kind in ("fit", "search") and not call.inside and (receiver := call.receiver) is not None
+    }
+    asked: dict[tuple[int, str], list[int]] = {}
+    for number, call in enumerate(watched.calls):
+        if call.kind in _ASKS and not call.inside and call.receiver is not None:
+            key = (call.receiver.identity, call.receiver.type)
+            if key not in fitted:
+                asked.setdefault(key, []).append(number)
+    for (identity, kind), numbers in asked.items():
+        first = watched.calls[numbers[0]].statement
+        bound = [
+            (run.number, name)
+            for run in watched.statements[: first + 1]
+            for name, info in run.bound.items()
+            if (info.identity, info.type) == (identity, kind)
+        ]
+        if not bound:
+            continue
+        statement, variable = bound[-1]
+        makers = {maker for each in flow.needs[statement].values() for maker in each}
+        source = [each for each in found if each.statement in makers]
+        if source:
+            fit = watched.calls[source[-1].fit]
+            yield replace(
+                source[-1],
+                variable=variable,
+                type=kind,
+                taken=statement,
+                saved=_saved(watched, identity, source[-1].fit),
+                asked=tuple(numbers),
+                measured=tuple(_measured(watched, flow, fit, tuple(numbers))),
+            )
 
 
 def _predicts(kind: str) -> bool:
@@ -154,22 +197,40 @@ def _saved(watched: Watched, identity: int, fitted: int) -> bool:
     )
 
 
-def _measured(watched: Watched, fit: Call, asked: tuple[int, ...]) -> Iterator[Measured]:
+def _measured(watched: Watched, flow: Flow, fit: Call, asked: tuple[int, ...]) -> Iterator[Measured]:
     """Metrics of what the model said of rows that it was not fitted on, and its scores on such rows."""
     trained = fit.arguments[0].fingerprint if fit.arguments else ""
-    said = {}
-    for number in asked:
+    fresh = [
+        number for number in asked if (given := watched.calls[number].arguments) and given[0].fingerprint != trained
+    ]
+    for number in fresh:
         call = watched.calls[number]
-        if not call.arguments or call.arguments[0].fingerprint == trained:
-            continue
         if call.kind == "score" and call.value is not None:
             yield Measured(call=number, statement=call.statement, name="score", value=call.value)
-        elif call.result is not None and call.result.fingerprint:
-            said[call.result.fingerprint] = number
     for number, call in enumerate(watched.calls):
-        counts = call.kind == "metric" and not call.inside and number > min(asked, default=0)
-        if counts and call.value is not None and any(each.fingerprint in said for each in call.arguments):
-            yield Measured(call=number, statement=call.statement, name=call.name.rpartition(".")[2], value=call.value)
+        counts = call.kind == "metric" and not call.inside and call.value is not None
+        if counts and number > min(fresh, default=len(watched.calls)) and _of(watched, flow, number) in fresh:
+            yield Measured(
+                call=number, statement=call.statement, name=call.name.rpartition(".")[2], value=call.value or 0.0
+            )
+
+
+def _of(watched: Watched, flow: Flow, metric: int) -> int | None:
+    """The call that predicted what a metric is about: of equal content; else the nearest before it that it needs."""
+    call = watched.calls[metric]
+    given = {each.fingerprint for each in call.arguments if each.fingerprint}
+    said = [
+        number
+        for number, each in enumerate(watched.calls[:metric])
+        if each.kind == "predict" and not each.inside and each.result is not None
+    ]
+    same = [number for number in said if (result := watched.calls[number].result) and result.fingerprint in given]
+    if same:
+        return same[-1]
+    makers = {maker for each in flow.needs[call.statement].values() for maker in each}
+    near = [number for number in said if watched.calls[number].statement == call.statement]
+    near = near or [number for number in said if watched.calls[number].statement in makers]
+    return near[-1] if near else None
 
 
 def _best(found: list[Candidate]) -> tuple[Candidate | None, tuple[str, ...], str]:

@@ -53,6 +53,10 @@ def read_columns(node: ast.AST, table: str, known: Iterable[str]) -> Columns:
     waiting = [node]
     while waiting:
         each = waiting.pop()
+        popped = _popped(each, table)
+        if popped is not None and popped in every:
+            found.add(popped)
+            continue
         column = column_of(each, table)
         if column is not None and column in every:
             found.add(column)
@@ -69,6 +73,15 @@ def read_columns(node: ast.AST, table: str, known: Iterable[str]) -> Columns:
             return None
         waiting.extend(ast.iter_child_nodes(each))
     return frozenset(found)
+
+
+def _popped(node: ast.AST, table: str) -> str | None:
+    """The column of `table.pop("c")` and `table.get("c")`."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 1):
+        return None
+    owner = node.func.value
+    named = isinstance(owner, ast.Name) and owner.id == table and node.func.attr in ("pop", "get")
+    return text(node.args[0]) if named else None
 
 
 def changed_columns(statement: ast.stmt, table: str) -> Columns:

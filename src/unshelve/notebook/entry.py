@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from unshelve.notebook.columns import text
 from unshelve.notebook.draft import CannotShape
-from unshelve.notebook.editing import calls
+from unshelve.notebook.editing import calls, tail
 from unshelve.notebook.naming import slug
 from unshelve.notebook.parts import Parts
 from unshelve.notebook.seen import Seen
@@ -73,19 +73,23 @@ def _carries(seen: Seen, maker: int, name: str) -> bool:
 
 
 def _named(seen: Seen, origins: list[int], variable: str) -> str:
-    for call in calls(seen.trees[origins[0]]):
-        for argument in call.args[:1]:
-            named = text(argument)
-            if named:
-                stem = slug(PurePath(named.replace("\\", "/")).name.partition(".")[0])
-                if len(stem) > 2 and stem not in ("data", "train", "test", "dataset"):
-                    return stem
+    stem = slug(_file(seen, origins[0]).partition(".")[0])
+    if len(stem) > 2 and stem not in ("data", "train", "test", "dataset"):
+        return stem
     return slug(variable) if len(variable) > 2 and variable not in ("data", "dataset") else "rows"
 
 
 def _titled(seen: Seen, origins: list[int]) -> str:
-    for call in calls(seen.trees[origins[0]]):
-        named = text(call.args[0]) if call.args else None
-        if named:
-            return f"The rows of {PurePath(named.replace(chr(92), '/')).name}"
-    return "The rows"
+    named = _file(seen, origins[0])
+    return f"The rows of {named}" if named else "The rows"
+
+
+def _file(seen: Seen, number: int) -> str:
+    """The name of the file, or of the data set, that a statement reads."""
+    for call in calls(seen.trees[number]):
+        name = tail(call.func)
+        if name.startswith("read_") and call.args:
+            return PurePath((text(call.args[0]) or "").replace("\\", "/")).name
+        if name.startswith(("load_", "fetch_")):
+            return (text(call.args[0]) if call.args else None) or name.partition("_")[2]
+    return ""

@@ -60,10 +60,22 @@ class Parts:
                 if other is None or (number, name) not in seen.rowed:
                     continue
                 for twin in sorted(self.after):
-                    made = other in seen.made(twin) and (twin, other) in seen.rowed
+                    made = other in seen.made(twin) and (twin, other) in seen.rowed and self._whole(seen, number, name)
                     if made and (twin == number or _alike(seen.source(number), seen.source(twin), name, other)):
                         yield (frozenset({number}), name), (frozenset({twin}), other)
                         break
+
+    def _whole(self, seen: Seen, number: int, name: str) -> bool:
+        """Whether a version has as many rows as the training part: none were drawn again or left out."""
+        info = seen.info(number, name)
+        counts = [
+            train.rows
+            for version in self.x_versions
+            if self.part_of.get(version) == "_train"
+            for each in version[0]
+            if (train := seen.info(each, version[1])) is not None
+        ]
+        return info is not None and info.rows in counts
 
 
 def _other(name: str, pairs: dict[str, str]) -> str | None:
@@ -191,6 +203,8 @@ def _place(
     seen: Seen, arguments: list[ast.expr], names: list[str], fit: int, expression: ast.expr, after: frozenset[int]
 ) -> int | None:
     """Which argument of the division an expression of the fit comes of."""
+    if isinstance(expression, ast.Name) and expression.id in names:
+        return names.index(expression.id) // 2
     waiting, met = [(fit, name) for name in reads(expression)], set()
     found: set[int] = set()
     while waiting:

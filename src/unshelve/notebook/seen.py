@@ -142,13 +142,16 @@ class Seen:
         if info.kind not in _ROWY or info.rows is None:
             return "state"
         labelled = info.kind in ("frame", "series")
+        sorts = any(tail(call.func) in _SORTS for call in calls(self.trees[number]))
+        if info.kind == "frame" and sorts and any(each.rows == info.rows for each in given):
+            return "keep"
         for each in given:
             if each.rows != info.rows:
                 continue
             if not (labelled and each.index and info.index) or each.index == info.index:
                 return "rows"
         if any(each.rows == info.rows for each in given) and labelled:
-            return "keep" if any(tail(call.func) in _SORTS for call in calls(self.trees[number])) else "rows"
+            return "rows"
         if info.kind == "frame" and any(
             each.kind == "frame" and (each.rows or 0) > info.rows and info.columns == each.columns for each in given
         ):

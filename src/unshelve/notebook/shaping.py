@@ -44,7 +44,13 @@ class Shaper:
     hidden: frozenset[str] = field(init=False, default=frozenset())
     edits: frozenset[int] = field(init=False, default=frozenset())
     """Statements that only edit the target's column."""
+    removals: frozenset[int] = field(init=False, default=frozenset())
+    """Statements that only take the target's column away, which no request has."""
+    inlining: bool = field(init=False, default=False)
+    """Whether what was made of the training rows alone is written into the body that needs it."""
     tops: set[int] = field(init=False, default_factory=set)
+    later: tuple[tuple[Version, Version], ...] = field(init=False, default=())
+    """Versions of training and test rows after the division that were made by the same words."""
     target: str = field(init=False, default="")
     features: str = field(init=False, default="")
     model: str = field(init=False, default="")
@@ -52,6 +58,7 @@ class Shaper:
     def __post_init__(self) -> None:
         self.parts = find_parts(self.seen, self.choice)
         self.entry = find_entry(self.seen, self.parts)
+        self.later = tuple(self.parts.twins(self.seen))
         author = {name for touch in self.seen.flow.touches for name in touch.binds}
         self.names = Names({*self.seen.modules, *(name for name in author if self._at_top(name))})
 
@@ -65,7 +72,7 @@ class Shaper:
         self._source()
         if self.parts.y is not None:
             self.hidden = self._target_columns()
-            self.edits = self._target_edits()
+            self.edits, self.removals = self._target_edits()
             self._target()
         self._features()
         split = self._split() if self.parts.split is not None else None
@@ -82,7 +89,7 @@ class Shaper:
             seen=self.seen,
             resolve=(lambda _version: None) if everything else self._resolve,
             rewrite=self._rewrite if rewritten else self._as_written,
-            skipped=self.edits if rewritten else frozenset(),
+            skipped=self.edits | self.removals if rewritten else frozenset(),
             tops=self.tops,
         )
 
@@ -116,13 +123,15 @@ class Shaper:
         (maker,) = makers
         role = self.seen.roles[maker]
         rows = (maker, name) in self.seen.rowed
-        if rows and role == "keep":
+        if rows and role == "keep" and not (self.inlining and maker in self.parts.after):
             return self._known(version, self._keep(maker, name))
         if rows and version in self.cuts:
             return self._known(version, self._transform(maker, name))
         if not rows and role in ("rows", "keep"):
             self._rewrite(maker)  # a call that fits as well: its state becomes a step
             return self.known.get(version)
+        if self.inlining and maker in self.parts.after:
+            return None
         if not rows and role == "state":
             return self._known(version, self._state(maker, name))
         if role == "split":
@@ -195,18 +204,21 @@ class Shaper:
         step = self.names.give(loop.wish)
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._as_written, names)
-        held = [
-            name
-            for name in sorted(tables)
-            if self.hidden & set((self.seen.before(number, name) or _NO_INFO).columns or ())
-        ]
-        lines += [
-            f'{names[name]} = {names[name]}.drop(columns={sorted(self.hidden)!r}, errors="ignore")' for name in held
-        ]
+        lines += self._unhidden(body, names)
         lines += _renamed_function(text, names)
         self.add(step, "fit", body, lines, title=self._title(number, "Learned of each column"))
         self.made[step].statements.add(number)
         return Rewritten(loop.apply(step), (step,))
+
+    def _unhidden(self, body: Body, names: dict[str, str]) -> list[str]:
+        """Lines that take the target's column out of tables that are given whole, where a request has none."""
+        whole = [
+            names[name]
+            for name, param in body.params.items()
+            if self.hidden and param.step in self.made and self.made[param.step].kind in ("source", "keep")
+        ]
+        text = "[" + ", ".join(f'"{column}"' for column in sorted(self.hidden)) + "]"
+        return [f'{name} = {name}.drop(columns={text}, errors="ignore")' for name in dict.fromkeys(whole)]
 
     def _version(self, number: int, name: str) -> Version:
         return (self.collector().makers(number, name), name)
@@ -234,6 +246,11 @@ class Shaper:
     def _keep(self, number: int, name: str) -> str:
         source, tree = self.seen.source(number), self.seen.trees[number]
         given, inner = self._chained(tree, name)
+        if inner is None:  # a keep only drops rows: what was done to the table before is a step of its own
+            for table in sorted(self.seen.tables(number)):
+                version = self._version(number, table)
+                if version not in self.known and self._is_frame(number, table):
+                    self.cut(version)
         body = self.collector().collect([], own=[number])
         names = names_for(self.seen, body)
         if inner is not None and given is not None:
@@ -251,6 +268,10 @@ class Shaper:
             step, "keep", body, returning(lines, value), title=self._title(number, "Rows that are kept"), first=table
         )
         return step
+
+    def _is_frame(self, number: int, table: str) -> bool:
+        info = self.seen.before(number, table)
+        return info is not None and info.kind == "frame"
 
     def _chained(self, tree: ast.stmt, name: str) -> tuple[ast.Call | None, ast.expr | None]:
         """Of `x = <more than a name>.dropna()` the call and what stands before it."""
@@ -281,20 +302,25 @@ class Shaper:
         return self._row_step(body, number, name, *wishes)
 
     def _row_step(self, body: Body, number: int, name: str, *wishes: str) -> str:
+        body.params = {each: Param(param.step) for each, param in body.params.items()}
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._rewrite, names)
         value = names.get(name, name)
         if not body.params:
             raise CannotShape(f"{name} is not made of the rows of {self.entry.name}", number)
-        step = self.names.give(*wishes, self._heading(number), "prepared")
+        step = self.names.give(*wishes, self._heading(number), _done(lines), "prepared")
         self.add(step, "transform", body, returning(lines, value), title=self._title(number, "What is made of a row"))
         return step
 
     def _state(self, number: int, name: str) -> str:
         """A value that was learned from rows: a fit step."""
-        body = self.collector(rewritten=False).collect([], own=[number])
+        inlining, self.inlining = self.inlining, number in self.parts.after
+        collector = self.collector(rewritten=False)
+        collector.skipped = self.removals
+        body = collector.collect([], own=[number])
+        self.inlining = inlining
         names = names_for(self.seen, body)
-        lines = lines_of(self.seen, body, self._as_written, names)
+        lines = [*self._unhidden(body, names), *lines_of(self.seen, body, self._as_written, names)]
         step = self.names.give(name if name not in GENERIC else f"{name}_fitted", f"{name}_learned")
         self.add(
             step,
@@ -391,23 +417,23 @@ class Shaper:
                         waiting.append((maker, value))
         return frozenset(found)
 
-    def _target_edits(self) -> frozenset[int]:
-        """Statements that do nothing but edit the target's column."""
-        found = set()
+    def _target_edits(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Statements that do nothing but edit the target's column, and those that only take it away."""
+        found: set[int] = set()
+        removed: set[int] = set()
         for number, role in self.seen.roles.items():
             if role != "rows" or number in self.parts.after or number <= self.entry.statement:
                 continue
             for table in self.seen.tables(number) & self.seen.made(number):
                 info = self.seen.before(number, table)
-                edits = self.seen.changes_only(number, table, self.hidden) and not self._pops(number)
-                if info is not None and info.kind == "frame" and edits:
-                    found.add(number)
-        return frozenset(found)
+                if info is not None and info.kind == "frame" and self.seen.changes_only(number, table, self.hidden):
+                    (removed if self._pops(number) else found).add(number)
+        return frozenset(found), frozenset(removed)
 
     def _beside_target(self) -> frozenset[int]:
         """Statements that change the table in which the target stands, and not the target: it is read without them."""
         found = set()
-        for number, role in self.seen.roles.items():
+        for number, role in self.seen.roles.items() if self.hidden else ():
             if role != "rows" or number in self.edits:
                 continue
             tables = self.seen.tables(number) & self.seen.made(number)
@@ -473,7 +499,8 @@ class Shaper:
                 (maker,) = version[0]
                 if self.seen.roles[maker] != "keep":
                     self.cuts.add(version)
-                    self.known[version] = Param(self._transform(maker, expression.id, "features"))
+                    wish = "" if self.later else "features"
+                    self.known[version] = Param(self._transform(maker, expression.id, wish))
             step = self.cut(version).step
             if self.hidden and self.made[step].kind in ("source", "keep"):
                 step = self._passed_on(step)
@@ -550,7 +577,11 @@ class Shaper:
 
     def _pair_parts(self) -> None:
         """What was made of the training rows and, by the same words, of the test rows: one transform for both."""
-        for train, test in self.parts.twins(self.seen):
+        for train, test in self.later:
+            last = test == self.later[-1][1]
+            if last and test not in self.known and len(test[0]) == 1:
+                self.cuts.add(test)
+                self.known[test] = Param(self._transform(min(test[0]), test[1], "features"))
             step = self.cut(test).step
             self.known[train] = Param(step, "_train")
             self.known[test] = Param(step, "_test")
@@ -559,7 +590,9 @@ class Shaper:
     def _model(self, split: str | None) -> None:
         model = self.choice.model
         number = model.statement
-        body = self.collector(rewritten=False).collect([], own=[number])
+        self.inlining = True
+        last = number if model.taken is None else model.taken
+        body = self.collector(rewritten=False).collect([], own=[last])
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._as_written, names)
         value = names.get(model.variable, model.variable)
@@ -572,11 +605,11 @@ class Shaper:
         first = [each for each in step.parameters if each.removesuffix("_train") == self.features]
         rest = [each for each in step.parameters if each not in first and each.removesuffix("_train") != self.target]
         y = [each for each in step.parameters if each.removesuffix("_train") == self.target]
-        if not first:
-            raise CannotShape("the model was not fitted on the rows that it is asked about", number)
+        if not first:  # fitted on what was made of the training rows alone, and asked about rows as they come
+            first = [f"{self.features}_train" if split is not None else self.features]
         step.parameters = [*first, *y, *rest]
         self.model = name
-        self.known[(frozenset({number}), model.variable)] = Param(name)
+        self.known[(frozenset({last}), model.variable)] = Param(name)
 
     # --- words --------------------------------------------------------------------------------------------------
 
@@ -595,6 +628,19 @@ class Shaper:
         comments = self.seen.notebook.statements[number].comments
         said = comments[0].strip().rstrip(".") if comments else ""
         return said if 3 < len(said) <= 80 and '"' not in said else otherwise
+
+
+def _done(lines: list[str]) -> str:
+    """What was done to a table, in a word."""
+    text = "\n".join(lines)
+    for word, signs in (
+        ("scaled", ("scal", "normali", "standard")),
+        ("encoded", ("get_dummies", "encoder", ".codes", "as_categories", "codes(")),
+        ("filled", ("fillna", "imput")),
+    ):
+        if len(lines) <= 6 and any(sign in text.lower() for sign in signs):
+            return word
+    return ""
 
 
 def _renamed_function(text: str, names: dict[str, str]) -> list[str]:

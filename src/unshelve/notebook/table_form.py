@@ -65,10 +65,12 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
                 title="Rows to learn from, and rows to judge by",
             )
         )  # fmt: skip
+    part = "_train" if test is not None else ""
     name = names.give(slug(choice.model.variable) if len(choice.model.variable) > 3 else "prediction", "prediction")
     steps.append(
         DraftStep(
-            name=name, kind="model", parameters=[f"{features}_train", f"{target}_train", computed], statements={fit},
+            name=name, kind="model", statements={fit},
+            parameters=[features + part, target + part, computed],
             lines=[f'return {computed}["model"]'], title=choice.model.type.rpartition(".")[2], options=options,
         )
     )  # fmt: skip
