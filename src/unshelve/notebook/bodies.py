@@ -90,7 +90,7 @@ class Collector:
         param = self.resolve((makers, name))
         if param is not None:
             if body.params.setdefault(name, param) != param:
-                raise CannotShape(f"{name} stands for two different tables there", number)
+                raise CannotShape(f"{name} stands for two tables there, {body.params[name]} and {param}", number)
             return
         for maker in makers:
             if self.seen.roles[maker] == "top":

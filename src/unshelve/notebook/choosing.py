@@ -24,6 +24,8 @@ LOWER: Final = (
     "root_mean_squared_error", "mean_squared_error", "mean_absolute_error", "log_loss", "brier_score_loss",
     "median_absolute_error", "mean_absolute_percentage_error", "mean_squared_log_error",
 )  # fmt: skip
+_STEPS_BACK: Final = 4
+"""How many statements may lie between a prediction and the metric that is about it: a threshold, a rounding."""
 _ASKS: Final = ("predict", "score")
 
 
@@ -35,6 +37,8 @@ class Measured:
     statement: int
     name: str
     value: float
+    direct: bool = True
+    """Whether it is about what the model said itself, and not about what was made of it: a threshold, `exp`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +213,15 @@ def _measured(watched: Watched, flow: Flow, fit: Call, asked: tuple[int, ...]) -
             yield Measured(call=number, statement=call.statement, name="score", value=call.value)
     for number, call in enumerate(watched.calls):
         counts = call.kind == "metric" and not call.inside and call.value is not None
-        if counts and number > min(fresh, default=len(watched.calls)) and _of(watched, flow, number) in fresh:
+        about = _of(watched, flow, number) if counts and number > min(fresh, default=len(watched.calls)) else None
+        if about is not None and about in fresh:
+            result = watched.calls[about].result
             yield Measured(
-                call=number, statement=call.statement, name=call.name.rpartition(".")[2], value=call.value or 0.0
+                call=number,
+                statement=call.statement,
+                name=call.name.rpartition(".")[2],
+                value=call.value or 0.0,
+                direct=result is not None and result.fingerprint in {each.fingerprint for each in call.arguments},
             )
 
 
@@ -227,10 +237,13 @@ def _of(watched: Watched, flow: Flow, metric: int) -> int | None:
     same = [number for number in said if (result := watched.calls[number].result) and result.fingerprint in given]
     if same:
         return same[-1]
-    makers = {maker for each in flow.needs[call.statement].values() for maker in each}
-    near = [number for number in said if watched.calls[number].statement == call.statement]
-    near = near or [number for number in said if watched.calls[number].statement in makers]
-    return near[-1] if near else None
+    reached = {call.statement}
+    for _ in range(_STEPS_BACK):
+        near = [number for number in said if watched.calls[number].statement in reached]
+        if near:
+            return near[-1]
+        reached |= {maker for each in reached for makers in flow.needs[each].values() for maker in makers}
+    return None
 
 
 def _best(found: list[Candidate]) -> tuple[Candidate | None, tuple[str, ...], str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
+import pandas as pd
+
 from unshelve.notebook.columns import text
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import calls, tail
+from unshelve.notebook.fingerprints import Fingerprints
 from unshelve.notebook.naming import slug
 from unshelve.notebook.parts import Parts
 from unshelve.notebook.seen import Seen
@@ -22,6 +25,8 @@ class Entry:
     name: str
     """What it might be called: as its file, or the author's variable."""
     title: str
+    labelled: bool = False
+    """Whether its rows have labels of their own, other than their numbers."""
 
 
 def find_entry(seen: Seen, parts: Parts) -> Entry:
@@ -40,6 +45,7 @@ def find_entry(seen: Seen, parts: Parts) -> Entry:
                 variable=tables[0],
                 name=_named(seen, origins, tables[0]),
                 title=_titled(seen, origins),
+                labelled=_labelled(seen, number, tables[0]),
             )
     raise CannotShape("features and target do not come of one table")
 
@@ -47,6 +53,11 @@ def find_entry(seen: Seen, parts: Parts) -> Entry:
 def _is_frame(seen: Seen, number: int, name: str) -> bool:
     info = seen.info(number, name)
     return info is not None and info.kind == "frame"
+
+
+def _labelled(seen: Seen, number: int, name: str) -> bool:
+    info = seen.info(number, name)
+    return info is not None and info.index != Fingerprints().of_index(pd.RangeIndex(info.rows or 0))
 
 
 def _is_all(seen: Seen, number: int, needed: list[int], tables: frozenset[str]) -> bool:

@@ -19,7 +19,8 @@ _AT_MOST: Final = {"mean_absolute_error": "mae", "root_mean_squared_error": "rms
 
 def with_gates(draft: Draft, choice: Choice) -> None:
     """Adds the first gate that an author's number gives, if one does."""
-    gate = next((text for each in choice.model.measured if (text := _gate(each, choice.model.type))), None)
+    direct = [each for each in choice.model.measured if each.direct or each.name == "roc_auc_score"]
+    gate = next((text for each in direct if (text := _gate(each, choice.model.type))), None)
     if gate is None or not draft.model:
         return
     step = draft.step(draft.model)

@@ -18,6 +18,7 @@ Version = tuple[frozenset[int], str]
 """A name as certain statements made it."""
 
 _ROWY: Final = ("frame", "series", "array", "sparse")
+_FILTERS: Final = ("dropna", "drop_duplicates", "query")
 _SORTS: Final = ("sort_values", "sort_index", "sample", "shuffle", "nlargest", "nsmallest")
 
 
@@ -126,7 +127,7 @@ class Seen:
         given = [info for name in tables if (info := self.before(number, name)) is not None]
         found: Role = "plain"
         for name in sorted(self.made(number)):
-            info = None if run is None else run.changed.get(name) or run.bound.get(name)
+            info = None if run is None else run.changed.get(name) or run.bound.get(name) or self.before(number, name)
             if info is None:
                 continue
             role = self._role_of_value(number, info, given)
@@ -143,7 +144,8 @@ class Seen:
             return "state"
         labelled = info.kind in ("frame", "series")
         sorts = any(tail(call.func) in _SORTS for call in calls(self.trees[number]))
-        if info.kind == "frame" and sorts and any(each.rows == info.rows for each in given):
+        may_drop = sorts or _filters(self.trees[number])
+        if info.kind == "frame" and may_drop and any(each.columns == info.columns for each in given):
             return "keep"
         for each in given:
             if each.rows != info.rows:
@@ -220,3 +222,20 @@ class Seen:
         """Whether all that a statement does to a table is to change these columns."""
         changed = self.changed_columns(number, table)
         return changed is not None and bool(changed) and changed <= wanted
+
+
+def _filters(tree: ast.stmt) -> bool:
+    """Whether a statement may leave rows out, also where it happened to leave out none: `t = t[t["a"] < 5]`."""
+    if any(tail(call.func) in _FILTERS for call in calls(tree)):
+        return True
+    value = tree.value if isinstance(tree, ast.Assign) else None
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "copy":
+        value = value.func.value
+    if not isinstance(value, ast.Subscript):
+        return False
+    key = value.slice.elts[0] if isinstance(value.slice, ast.Tuple) and value.slice.elts else value.slice
+    if isinstance(key, ast.Call):
+        return tail(key.func) in ("isin", "notnull", "notna", "isnull", "isna", "between", "contains", "duplicated")
+    return isinstance(key, ast.Compare | ast.BoolOp | ast.UnaryOp) or (
+        isinstance(key, ast.BinOp) and isinstance(key.op, ast.BitAnd | ast.BitOr)
+    )

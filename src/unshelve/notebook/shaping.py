@@ -216,9 +216,15 @@ class Shaper:
             names[name]
             for name, param in body.params.items()
             if self.hidden and param.step in self.made and self.made[param.step].kind in ("source", "keep")
+            if any(self._takes_whole(number, name) for number in body.inline) or not body.inline
         ]
         text = "[" + ", ".join(f'"{column}"' for column in sorted(self.hidden)) + "]"
         return [f'{name} = {name}.drop(columns={text}, errors="ignore")' for name in dict.fromkeys(whole)]
+
+    def _takes_whole(self, number: int, name: str) -> bool:
+        """Whether a statement uses a table otherwise than by columns that it names."""
+        columns = (self.seen.before(number, name) or _NO_INFO).columns or ()
+        return read_columns(self.seen.trees[number], name, columns) is None
 
     def _version(self, number: int, name: str) -> Version:
         return (self.collector().makers(number, name), name)
@@ -240,6 +246,8 @@ class Shaper:
         wish = self.entry.name
         name = self.names.give(wish, f"{wish}_table")
         lines = returning(lines_of(self.seen, body, self._as_written, {}), self.entry.variable)
+        if self.entry.labelled:  # a request has no labels, and the author's would become a column
+            lines[-1] += ".reset_index(drop=True)"
         self.add(name, "source", Body(inline=body.inline), lines, title=self.entry.title)
         self.known[(frozenset({self.entry.statement}), self.entry.variable)] = Param(name)
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ast
 
+from unshelve.notebook.bodies import Param
 from unshelve.notebook.choosing import Choice
-from unshelve.notebook.draft import CannotShape, Draft, DraftMetric, DraftStep
+from unshelve.notebook.draft import CannotShape, Draft, DraftStep
 from unshelve.notebook.editing import calls, reads, tail, text_of
 from unshelve.notebook.gating import with_gates
+from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.naming import Names, slug
-from unshelve.notebook.seen import Seen
+from unshelve.notebook.seen import Seen, Version
 from unshelve.notebook.watched import ValueInfo
 
 
@@ -21,7 +23,7 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
     fit = choice.model.statement
     x, y = _fitted(seen, fit)
     asked = _asked(seen, choice)
-    outcome = _outcome(seen, choice) if asked is not None else None
+    outcome = _outcome(seen, choice, y) if asked is not None else None
     names = Names({*seen.modules, *(name for touch in seen.flow.touches for name in touch.binds)})
     wanted = {fit}
     for place in (asked, outcome):
@@ -76,7 +78,14 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
     )  # fmt: skip
     draft = Draft(entry="table", top=top, steps=steps, model=name, features=features)
     if test is not None:
-        _metrics(seen, choice, draft, names, {"x": f"{features}_test", "y": f"{target}_test", "model": name})
+        assert asked is not None and outcome is not None
+        called = {"x": Param(features, "_test"), "y": Param(target, "_test"), "model": Param(name)}
+        known = {version: called[what] for version, what in _known(seen, choice, asked, outcome).items()}
+        tops = set(top)
+        more, metrics = metric_steps(seen, choice, known, names, tops)
+        draft.steps += more
+        draft.metrics += metrics
+        draft.top = sorted(tops)
     with_gates(draft, choice)
     return draft
 
@@ -110,8 +119,15 @@ def _asked(seen: Seen, choice: Choice) -> tuple[int, str] | None:
     return None
 
 
-def _outcome(seen: Seen, choice: Choice) -> tuple[int, str] | None:
-    """The true values of the test rows: the other argument of a metric, or of the score."""
+def _outcome(seen: Seen, choice: Choice, y: str) -> tuple[int, str] | None:
+    """The true values of the test rows: what the division called them, else the other argument of a metric."""
+    for number in sorted(seen.flow.slice({choice.model.statement}), reverse=True):
+        tree = seen.trees[number]
+        target = tree.targets[0] if isinstance(tree, ast.Assign) else None
+        if seen.roles[number] == "split" and isinstance(target, ast.Tuple):
+            bound = [each.id for each in target.elts if isinstance(each, ast.Name)]
+            if y in bound[::2] and bound.index(y) + 1 < len(bound):
+                return choice.model.statement, bound[bound.index(y) + 1]
     for measured in choice.model.measured:
         number = measured.statement
         for call in calls(seen.trees[number]):
@@ -122,8 +138,8 @@ def _outcome(seen: Seen, choice: Choice) -> tuple[int, str] | None:
             recorded = seen.watched.calls[measured.call]
             for place, argument in enumerate(call.args[:2]):
                 info = recorded.arguments[place] if place < len(recorded.arguments) else None
-                if info is not None and not _predicted(seen, choice, info):
-                    return number, text_of(seen.source(number), argument)
+                if info is not None and isinstance(argument, ast.Name) and not _predicted(seen, choice, info):
+                    return number, argument.id
     return None
 
 
@@ -145,41 +161,17 @@ def _features(seen: Seen, choice: Choice, table: str) -> str:
     raise CannotShape(f"the model is fitted on a {info.kind}, which is no table", choice.model.statement)
 
 
-def _metrics(seen: Seen, choice: Choice, draft: Draft, names: Names, called: dict[str, str]) -> None:
-    """Metrics whose arguments are the outcome and a prediction, as the run recorded them."""
-    for measured in choice.model.measured:
-        number = measured.statement
-        named = [each for each in calls(seen.trees[number]) if tail(each.func) == measured.name]
-        call = next((each for each in named if len(each.args) >= 2), None)
-        if call is None:
-            continue
-        recorded = seen.watched.calls[measured.call]
-        words = "".join(f", {word.arg}={text_of(seen.source(number), word.value)}" for word in call.keywords)
-        if any(reads(word.value) - seen.modules for word in call.keywords):
-            continue
-        if measured.name == "score":
-            value = f"{called['model']}.score({called['x']}, {called['y']}{words})"
-        else:
-            texts = [_argument(seen, choice, info, called) for info in recorded.arguments[:2]]
-            value = f"{text_of(seen.source(number), call.func)}({', '.join(texts)}{words})"
-        step = names.give(f"notebook_{measured.name.removesuffix('_score')}")
-        parameters = [called["model"], called["x"], called["y"]]
-        draft.steps.append(
-            DraftStep(
-                name=step, kind="metric", parameters=parameters, lines=[f"return {value}"],
-                title=f"{step.replace('_', ' ').capitalize()} on the rows the model has not seen", statements={number},
-            )
-        )  # fmt: skip
-        draft.metrics.append(
-            DraftMetric(
-                call=measured.call, statement=number, name=measured.name, step=step, key=step, value=measured.value
-            )
-        )
-
-
-def _argument(seen: Seen, choice: Choice, info: ValueInfo, called: dict[str, str]) -> str:
-    for number in choice.model.asked:
-        call = seen.watched.calls[number]
-        if call.result is not None and call.result.fingerprint == info.fingerprint:
-            return f"{called['model']}.{call.name.rpartition('.')[2]}({called['x']})"
-    return called["y"]
+def _known(seen: Seen, choice: Choice, asked: tuple[int, str], outcome: tuple[int, str]) -> dict[Version, str]:
+    """The versions of names that the steps of this form stand for: "x", "y" or "model"."""
+    found: dict[Version, str] = {}
+    for (number, text), what in ((asked, "x"), (outcome, "y")):
+        if text.isidentifier():
+            makers = [seen.makers(place, text) for place in range(number, len(seen.trees))]
+            found.update({(each, text): what for each in makers[:1] if each})
+    for name in [outcome[1]] if outcome[1].isidentifier() else []:
+        for number in range(len(seen.trees)):
+            if seen.makers(number, name) and all(seen.roles[each] == "split" for each in seen.makers(number, name)):
+                found[(seen.makers(number, name), name)] = "y"
+    last = choice.model.taken if choice.model.taken is not None else choice.model.statement
+    found[(frozenset({last}), choice.model.variable)] = "model"
+    return found
