@@ -25,6 +25,9 @@ _OPAQUE_PACKAGES: Final = frozenset(
      "unittest", "tqdm", "weakref", "logging", "concurrent", "asyncio", "_asyncio", "graphviz", "unshelve", "selenium",
      "sqlite3", "sqlalchemy", "socket", "_contextvars"}
 )  # fmt: skip
+_PLAIN: Final = frozenset({int, float, str, bool, type(None)})
+_WIDE: Final = 50
+"""Tables of one type with more columns are hashed as one array."""
 _SECONDS: Final = frozenset(
     {"refit_time_", "fit_time", "score_time", "mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time"}
 )
@@ -42,12 +45,15 @@ class Fingerprints:
     def __init__(self) -> None:
         self._held: dict[int, tuple[object, object, str]] = {}
         self._used: set[int] = set()
+        self.parts: set[int] = set()
+        """The ids of all that the last value holds."""
 
     def of(self, value: object) -> str:
         """The fingerprint of a value; "" where it cannot be told."""
         if _opaque(value):
             return ""
         digest = blake2b(digest_size=16)
+        self.parts = set()
         try:
             _Walk(digest.update, self).put(value, 0)
         except (RecursionError, RuntimeError, AttributeError, TypeError, ValueError, KeyError, IndexError, OSError):
@@ -102,6 +108,7 @@ class _Walk:
             self._feed(b"^%d" % self._open[id(value)])
             return
         self._open[id(value)] = len(self._open)
+        self._memory.parts.add(id(value))
         self._put(value, depth)
         del self._open[id(value)]
 
@@ -137,6 +144,10 @@ class _Walk:
         if isinstance(value, pandas.DataFrame):
             self.labels(value.index)
             self.labels(value.columns)
+            kinds = set(value.dtypes) if value.shape[1] > _WIDE else set()
+            if len(kinds) == 1 and getattr(next(iter(kinds)), "kind", "O") in "biuf":
+                self.array(value.to_numpy().T, depth + 1)
+                return
             for position in range(value.shape[1]):
                 self.column(value.iloc[:, position].array, depth + 1)
         elif isinstance(value, pandas.Series):
@@ -222,6 +233,9 @@ class _Walk:
         return digest.hexdigest()
 
     def each(self, values: Iterable[object], depth: int) -> None:
+        if isinstance(values, (list, tuple)) and len(values) > 100 and set(map(type, values)) <= _PLAIN:
+            self._feed(repr(values).encode("utf-8", "surrogatepass"))
+            return
         for value in values:
             self.put(value, depth + 1)
             if self._parts > _PARTS:
@@ -298,8 +312,18 @@ class _Walk:
 
     def _state(self, value: Any, depth: int) -> None:
         """What a value of a compiled class would be pickled as."""
+        if type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree":
+            # A forest has thousands, and none changes once it has grown.
+            made = self._memory.remembered(id(value), value, value.node_count, lambda: self._tree_digest(value))
+            self._feed(made.encode())
+            return
         for part in value.__reduce_ex__(4)[1:]:
             self.put(list(part) if isinstance(part, Iterator) else part, depth + 1)
+
+    def _tree_digest(self, tree: Any) -> str:
+        digest = blake2b(digest_size=16)
+        _Walk(digest.update, self._memory).put(tree.__getstate__(), _DEPTH - 5)
+        return digest.hexdigest()
 
 
 def _bytes_of(values: Any) -> Any:

@@ -153,6 +153,38 @@ def _keyword(failure: Failure, found: re.Match[str], notes: list[Note]) -> Itera
             yield Edit(call, f"{text_of(source, call.func)}({', '.join(texts)})")
 
 
+def _filled_from_neighbours(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`fillna(method="ffill")` is `ffill()` today."""
+    source = failure.source
+    for call in failure.calls():
+        method = next((each.value for each in call.keywords if each.arg == "method"), None)
+        if (
+            tail(call.func) != "fillna"
+            or not isinstance(call.func, ast.Attribute)
+            or not isinstance(method, ast.Constant)
+        ):
+            continue
+        new = {"ffill": "ffill", "pad": "ffill", "bfill": "bfill", "backfill": "bfill"}.get(str(method.value))
+        if new is not None:
+            texts = [keyword_text(source, each) for each in call.keywords if each.arg != "method"]
+            notes.append(Note(rule="N204", message=f"fillna(method={method.value!r}) is {new}() today"))
+            yield Edit(call, f"{text_of(source, call.func.value)}.{new}({', '.join(texts)})")
+
+
+def _boosting(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:
+    """What the `fit` of xgboost took until version 2 is a parameter of the model today."""
+    source = failure.source
+    for call in failure.calls():
+        moved = [each for each in call.keywords if each.arg in ("eval_metric", "early_stopping_rounds")]
+        if tail(call.func) != "fit" or not isinstance(call.func, ast.Attribute) or not moved:
+            continue
+        texts = [text_of(source, each) for each in call.args]
+        texts += [keyword_text(source, each) for each in call.keywords if each not in moved]
+        set_first = ", ".join(keyword_text(source, each) for each in moved)
+        notes.append(Note(rule="N204", message=f"{found['keyword']}= of fit is a parameter of the model today"))
+        yield Edit(call, f"{text_of(source, call.func.value)}.set_params({set_first}).fit({', '.join(texts)})")
+
+
 def _numeric_only(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
     """`df.corr()` left text columns out by itself until pandas 2."""
     for call in failure.calls():
@@ -177,6 +209,23 @@ def _attribute(failure: Failure, found: re.Match[str], notes: list[Note]) -> Ite
         if isinstance(node, ast.Attribute) and node.attr == found["name"]:
             notes.append(Note(rule="N206", message=f".{node.attr} is .{new} today"))
             yield Edit(node, f"{text_of(failure.source, node.value)}.{new}")
+
+
+def _pandas_function(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:
+    """`pd.value_counts(s)`: the functions that are methods only today."""
+    for call in failure.calls():
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != found["name"] or not call.args:
+            continue
+        if failure.value_of(call.func.value) is not sys.modules.get("pandas"):
+            continue
+        first, *rest = call.args
+        mine = text_of(failure.source, first)
+        if not isinstance(first, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+            continue
+        texts = [text_of(failure.source, each) for each in rest]
+        texts += [keyword_text(failure.source, each) for each in call.keywords]
+        notes.append(Note(rule="N206", message=f"pd.{found['name']} is a method of the series today"))
+        yield Edit(call, f"{mine}.{found['name']}({', '.join(texts)})")
 
 
 def _append(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:
@@ -328,6 +377,22 @@ def _filled(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterat
         notes.append(Note(rule="N202", message=f"{mine} gets values of another type than text, which it must be told"))
 
 
+def _by_place(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`row[0]`: a number was a place where no label is a number; today it is `row.iloc[0]`."""
+    tree = ast.parse(failure.source)
+    subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    for node in subscripts:
+        series = failure.value_of(node.value)
+        if type(series).__name__ != "Series" or not isinstance(node.slice, ast.Constant | ast.UnaryOp | ast.Name):
+            continue
+        place = failure.value_of(node.slice) if isinstance(node.slice, ast.Name) else ast.literal_eval(node.slice)
+        labels = getattr(getattr(series, "index", None), "dtype", None)
+        if type(place) is int and getattr(labels, "kind", "O") not in "iuf":
+            mine = text_of(failure.source, node.value)
+            notes.append(Note(rule="N206", message=f"`{text_of(failure.source, node)}` is a label today, not a place"))
+            yield Edit(node.value, f"{mine}.iloc")
+
+
 def _to_numpy(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
     """`.values` of a text column is no numpy array in pandas 3."""
     for node in ast.walk(ast.parse(failure.source)):
@@ -391,14 +456,18 @@ _Rule = Callable[[Failure, re.Match[str], list[Note]], Iterator[Edit]]
 _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
     (r"(?P<name>[\w.]+)\(\) takes (from \d+ to )?(?P<most>\d+) positional arguments? but \d+", _positional),
     (r"multiple values for argument 'data'", _seaborn_twice),
+    (r"fillna\(\) got an unexpected keyword argument 'method'", _filled_from_neighbours),
+    (r"XGB\w+\.fit\(\) got an unexpected keyword argument '(?P<keyword>\w+)'", _boosting),
     (r"unexpected keyword argument '(?P<keyword>\w+)'", _keyword),
     (r"Invalid parameter '(?P<keyword>\w+)' for estimator", _keyword),
     (r"[Ss]etting a (?P<keyword>random_state) has no effect", _keyword),
     (r"'(?P<kind>DataFrame|Series)' object has no attribute 'append'", _append),
+    (r"module 'pandas' has no attribute '(?P<name>value_counts)'", _pandas_function),
     (r"(Arrow)?String(Array|Dtype)", _to_numpy),
     (r"has no attribute '(?P<name>\w+)'", _attribute),
     (r"not a valid package style", _style),
     (r"ChainedAssignmentError", _chained),
+    (r"^KeyError: -?\d+", _by_place),
     (r"Invalid value .* for dtype", _text_cast),
     (r"Invalid value .* for dtype", _filled),
     (r"(could not convert string|does not support (reduction|operation)|Cannot perform reduction|agg function failed"

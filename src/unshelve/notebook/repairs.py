@@ -138,6 +138,7 @@ _ENDINGS: Final = (
     (r"No module named '(?P<name>[\w.]+)'", "N211", "Install {} where unshelve runs, and lift again."),
     (r"Missing optional dependency '(?P<name>\w+)'", "N211", "Install {} where unshelve runs, and lift again."),
     (r"run without network|NetworkIsOff", "N213", "Put the file beside the notebook, and read it from there."),
+    (r"pointer of git-lfs", "N212", "Fetch the data with `git lfs pull`."),
     (r"FileNotFoundError|No such file", "N212", "Put the file beside the notebook."),
     (r"asks a person", "N214", "Write the answer into the notebook."),
     (r"longer than|more than|killed by|exit", "N216", "Make the statement smaller, or leave it out."),

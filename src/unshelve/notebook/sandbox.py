@@ -82,6 +82,13 @@ def limit_resources(memory_bytes: int) -> None:
             resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
+class OnlyAPointer(FileNotFoundError):  # noqa: N818
+    """A file is there by name, and its content was never fetched."""
+
+
+_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+
+
 class Guard:
     """The audit hook: refuses with a reason, and notes which files of the scratch folder were read and written."""
 
@@ -134,6 +141,8 @@ class Guard:
             writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
         if writes:
             self._may_write(path)
+        elif os.path.abspath(path).startswith(self._scratch + os.sep):  # noqa: PTH100 - symbolic links are kept
+            _refuse_pointer(path)
         self._note(path, self.written if writes else self.read)
 
     def _note(self, path: str, notes: dict[str, None]) -> None:
@@ -173,3 +182,13 @@ class Guard:
     def _asked(self, details: tuple[Any, ...]) -> None:
         if not str(details[0]).startswith("file:"):
             raise NetworkIsOff(f"the notebook asks for {details[0]}, and it is run without network")
+
+
+def _refuse_pointer(path: str) -> None:
+    start = b""
+    with contextlib.suppress(OSError):
+        if os.path.getsize(path) < 400:  # noqa: PTH202 - called for each file that is opened
+            with open(path, "rb") as file:  # noqa: PTH123
+                start = file.read(len(_POINTER))
+    if start == _POINTER:
+        raise OnlyAPointer(f"{path!r} holds only a pointer of git-lfs, not the data")

@@ -69,6 +69,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     python: str
     libraries: Mapping[str, str]
     ended: str | None
+    again: bool = False
+    """Whether the last statement was repaired after it had done a part of its work: a fresh run is to begin."""
 
 
 Record = Begun | Ran | Rewritten | Closed

@@ -23,6 +23,7 @@ import msgspec
 from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
+from unshelve.notebook.reach import reached
 from unshelve.notebook.watch_order import (
     Begun,
     Closed,
@@ -36,6 +37,7 @@ from unshelve.notebook.watch_order import (
 from unshelve.notebook.watched import StatementRun, ValueInfo
 
 _TAIL: Final = 20_000
+_HEAVY_SECONDS: Final = 0.005
 _ATTEMPTS: Final = 12
 
 
@@ -71,7 +73,9 @@ class Session:
         self._given: frozenset[str] = frozenset()
         self._room = order.output_bytes
         self._texts: dict[int, OrderedStatement] = {}
+        self._heavy: dict[int, frozenset[int]] = {}
         self._strict = order.repair
+        self._again = False
         self._warn = warnings.warn
 
     def run(self) -> None:
@@ -91,7 +95,7 @@ class Session:
                 break
         self._guard.watching = False
         self._recorder.statement = -1
-        self._write(Closed(python=sys.version.split()[0], libraries=_libraries(), ended=ended))
+        self._write(Closed(python=sys.version.split()[0], libraries=_libraries(), ended=ended, again=self._again))
         os._exit(0)  # threads and exit handlers of the notebook have no say
 
     def _prepare(self) -> None:
@@ -122,6 +126,9 @@ class Session:
                 break
             self._write(change)
             del self._recorder.calls[before:]
+            if run.changed:  # it did a part of its work, and would do that twice
+                self._again = True
+                break
             if change.source is None:
                 self._take_back(known)
                 self._write(Ran(run=msgspec.structs.replace(run, bound={}), calls=()))
@@ -144,22 +151,20 @@ class Session:
 
     def _repaired(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
         """What to do about a failure: the statement written anew, or a function it calls; or to leave it out."""
-        if run.changed:
-            return None  # it did a part of its work, and would do that twice
         written = run.error or ""
-        for number, line in reversed(_lines_of(error)):
+        for number, line, own in reversed(_places_of(error)):
             blamed = self._texts[number]
             if number != ordered.number and not blamed.source.startswith(("def ", "@")):
                 continue
             failure = mending.Failure(
-                source=blamed.source, error=error, line=line - blamed.line + 1, names=vars(self._main)
+                source=blamed.source, error=error, line=line - blamed.line + 1, names={**vars(self._main), **own}
             )
             found = mending.mended(failure)
             if found is not None:
                 return Rewritten(
                     number=number, source=found.source, rule=found.rule, message=found.message, error=written
                 )
-        if type(error).__name__ == "ChainedAssignmentError" and self._strict:
+        if type(error).__name__ == "ChainedAssignmentError" and self._strict and not run.changed:
             self._strict = False  # from here on pandas does what it does; it was no write in older ones either
             message = "what is written here into a selection of rows is lost, as it always was"
             return Rewritten(number=ordered.number, source=ordered.source, rule="N202", message=message, error=written)
@@ -213,7 +218,7 @@ class Session:
             self._keeper.random(ordered.number, random_before)
         printed = text.getvalue()[-max(0, self._room) :] if self._room > 0 else ""
         self._room -= len(printed)
-        bound, changed, deleted = self._compare()
+        bound, changed, deleted = self._compare(ordered.source)
         read, written = self._guard.take()
         run = StatementRun(
             number=ordered.number,
@@ -251,19 +256,37 @@ class Session:
                 names["_"] = value
                 print(_shown_text(value))  # noqa: T201 - as a notebook shows it
 
-    def _compare(self) -> tuple[dict[str, ValueInfo], dict[str, ValueInfo], tuple[str, ...]]:
-        """Names that were bound, whose object changed, and that are gone, since the last comparison."""
+    def _compare(self, source: str = "") -> tuple[dict[str, ValueInfo], dict[str, ValueInfo], tuple[str, ...]]:
+        """Names that were bound, whose object changed, and that are gone, since the last comparison.
+
+        Large models and lists take long to look at: these only where the statement can have reached them.
+        """
         bound: dict[str, ValueInfo] = {}
         changed: dict[str, ValueInfo] = {}
         known: dict[int, ValueInfo] = {}
+        reach: frozenset[int] | None = None
         now = {name: value for name, value in vars(self._main).items() if name not in self._given and name != "_"}
         for name, value in now.items():
             same = name in self._objects and self._objects[name] is value
             if same and isinstance(value, IMMUTABLE):
                 continue
             info = known.get(id(value))
+            if info is None and same and id(value) in self._heavy:
+                reach = reached(source, now) if reach is None and source else reach
+                if reach is not None and not reach & self._heavy[id(value)]:
+                    continue
             if info is None:
+                started = time.perf_counter()
                 info = known[id(value)] = describe(value, self._fingerprints)
+                if time.perf_counter() - started > _HEAVY_SECONDS and info.kind in (
+                    "estimator",
+                    "list",
+                    "dict",
+                    "other",
+                ):
+                    self._heavy[id(value)] = frozenset(self._fingerprints.parts)
+                else:
+                    self._heavy.pop(id(value), None)
             if not same:
                 bound[name] = info
             elif info.fingerprint != self._seen[name].fingerprint:
@@ -409,13 +432,13 @@ def _error_text(error: BaseException) -> str:
     return text if len(text) <= 1000 else text[:800] + " … " + text[-200:]
 
 
-def _lines_of(error: BaseException) -> list[tuple[int, int]]:
-    """The statements of the notebook that the error passed through, with the lines of their cells, outer ones first."""
-    found = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        place = re.fullmatch(r"<cell \d+, statement (\d+)>", frame.filename)
-        if place and frame.lineno:
-            found.append((int(place[1]), frame.lineno))
+def _places_of(error: BaseException) -> list[tuple[int, int, Mapping[str, object]]]:
+    """The statements that the error passed through, outer ones first: number, line of the cell, names of the frame."""
+    found: list[tuple[int, int, Mapping[str, object]]] = []
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        place = re.fullmatch(r"<cell \d+, statement (\d+)>", frame.f_code.co_filename)
+        if place:
+            found.append((int(place[1]), line, frame.f_locals))
     return found
 
 

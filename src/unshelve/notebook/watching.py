@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from unshelve.notebook.watch_order import Begun, Closed, KeepOrder, OrderedState
 from unshelve.notebook.watched import Call, StatementRun, Watched
 
 _POLL_SECONDS: Final = 0.05
+_FRESH_RUNS: Final = 8
 _MARK: Final = "UNSHELVE_WATCH"
 """In the environment of the process and of all that it starts, so that none is left behind."""
 
@@ -79,8 +81,14 @@ def watch_repaired(
 ) -> tuple[Repaired, Watched]:
     """Run a notebook and repair it where it fails and the meaning is certain; what nothing needs is left out."""
     repaired = repair(notebook, folder)
-    watched, rewrites = _watch(repaired.notebook, folder, limits=limits, keep=keep, statements=None, mends=True)
-    return apply_rewrites(repaired, rewrites, watched.ended), watched
+    for _ in range(_FRESH_RUNS):
+        watched, rewrites, again = _watch(
+            repaired.notebook, folder, limits=limits, keep=keep, statements=None, mends=True
+        )
+        repaired = apply_rewrites(repaired, rewrites, None if again else watched.ended)
+        if not again:
+            break
+    return repaired, watched
 
 
 def stable(first: Watched, second: Watched) -> frozenset[tuple[str, int, str]]:
@@ -111,7 +119,7 @@ def _watch(
     keep: Keep | None,
     statements: Collection[int] | None,
     mends: bool,
-) -> tuple[Watched, tuple[Rewritten, ...]]:
+) -> tuple[Watched, tuple[Rewritten, ...], bool]:
     started = time.monotonic()
     with _workshop() as place:
         scratch = lay_out(folder, place / "files", text="\n".join(each.source for each in notebook.statements))
@@ -240,6 +248,8 @@ class _Process:
             self._partial = line
             if line.startswith(b'{"type":"Begun"') and line.endswith(b"}"):
                 self._begun = (msgspec.json.decode(line, type=Begun).number, now)
+            elif line.startswith(b'{"type":"Ran"') and self._begun:
+                self._begun = (self._begun[0], math.inf)
 
     def _where(self) -> str:
         self._follow(0.0)
@@ -283,7 +293,9 @@ def _read_records(path: Path) -> list[Record]:
     return found
 
 
-def _gather(records: Sequence[Record], ended: str | None, seconds: float) -> tuple[Watched, tuple[Rewritten, ...]]:
+def _gather(
+    records: Sequence[Record], ended: str | None, seconds: float
+) -> tuple[Watched, tuple[Rewritten, ...], bool]:
     runs: dict[int, StatementRun] = {}
     calls: list[Call] = []
     closed = Closed(python="", libraries={}, ended=None)
@@ -304,7 +316,8 @@ def _gather(records: Sequence[Record], ended: str | None, seconds: float) -> tup
         seconds=seconds,
         ended=ended or closed.ended,
     )
-    return watched, tuple(record for record in records if isinstance(record, Rewritten))
+    rewrites = tuple(record for record in records if isinstance(record, Rewritten))
+    return watched, rewrites, closed.again and ended is None
 
 
 def _family(leader: int, mark: str) -> list[int]:

@@ -140,6 +140,17 @@ def test_the_repaired_notebook_runs_again_without_repairs(old: tuple[Repaired, W
     assert again.statements[8].bound["m"].fingerprint == old[1].statements[8].bound["m"].fingerprint
 
 
+def test_a_loop_that_failed_in_its_midst_is_repaired_in_a_fresh_run(folder: Path) -> None:
+    code = (
+        "import pandas as pd\nseen = []\nresults = pd.DataFrame()\n"
+        "for n in (1, 2):\n    seen.append(n)\n    results = results.append({'n': n}, ignore_index=True)\nlen(seen)"
+    )
+    repaired, watched = watch_repaired(notebook_of(code, folder=folder), folder)
+    assert watched.ran
+    assert watched.statements[4].printed == "2\n"
+    assert [finding.number for finding in repaired.findings] == ["N209"]
+
+
 def test_what_ends_a_run_is_a_finding_that_says_what_to_do(folder: Path) -> None:
     code = "import no_such_package as p\nm = p.Model()\nm.fit(1, 2)"
     repaired, watched = watch_repaired(notebook_of(code, folder=folder), folder)
