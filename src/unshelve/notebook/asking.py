@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -47,8 +48,13 @@ class _Asked:
             self.differences.setdefault(row.position, (way, shown(notebook), shown(solution)))
 
 
-def ask_rows(ask: Ask, rows: Sequence[TestRow], of: int, step: str) -> tuple[Requests, tuple[ProvenValue, ...]]:
-    """Ask a version about the notebook's test rows in both ways. `of` is how many test rows there are in all."""
+def ask_rows(
+    ask: Ask, rows: Sequence[TestRow], of: int, step: str, *, private: Collection[str] = ()
+) -> tuple[Requests, tuple[ProvenValue, ...]]:
+    """Ask a version about the notebook's test rows in both ways. `of` is how many test rows there are in all.
+
+    Values of `private` fields are not told.
+    """
     sizes = {
         name: usual_size(row.answer[name] for row in rows if name in row.answer)
         for name in {name for row in rows for name in row.answer}
@@ -62,7 +68,11 @@ def ask_rows(ask: Ask, rows: Sequence[TestRow], of: int, step: str) -> tuple[Req
         _batch(ask, group, sizes, asked)
     good = [row for row in accepted if asked.verdicts.get(row.position) in GOOD]
     refused = [row for row in rows if row.problems]
-    values = [_answered(rows, accepted, asked, of, step), *_refused(refused, rows, asked, step)]
+    told = functools.partial(shown_row, private=private)
+    values = [
+        _answered(accepted, asked, f" (of {of:,})" if of > len(rows) else "", step, told),
+        *_refused(refused, rows, asked, step),
+    ]
     return Requests(rows=len(accepted), equal=len(good)), tuple(values)
 
 
@@ -102,9 +112,10 @@ def _judge(
             asked.tell(row, verdict, way, wanted, answer.get(name))
 
 
-def _answered(rows: Sequence[TestRow], accepted: Sequence[TestRow], asked: _Asked, of: int, step: str) -> ProvenValue:
+def _answered(
+    accepted: Sequence[TestRow], asked: _Asked, cut: str, step: str, told: Callable[[Mapping[str, object]], str]
+) -> ProvenValue:
     """The verdict on all rows that the Schema accepts."""
-    cut = f" (of {of:,})" if of > len(rows) else ""
     what = f"{len(accepted):,} raw test rows{cut} asked through HTTP"
     odd = [row for row in accepted if row.position in asked.differences]
     if not accepted:
@@ -126,7 +137,7 @@ def _answered(rows: Sequence[TestRow], accepted: Sequence[TestRow], asked: _Aske
         notebook=notebook,
         solution=solution,
         detail=f"{len(odd):,} of {len(accepted):,} are answered differently, first test row {odd[0].position} "
-        f"(row {odd[0].number} of the data: {shown_row(odd[0].row)}), asked {way}{said}",
+        f"(row {odd[0].number} of the data: {told(odd[0].row)}), asked {way}{said}",
     )
 
 

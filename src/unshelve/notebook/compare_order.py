@@ -22,6 +22,7 @@ class CompareOrder(msgspec.Struct, frozen=True, kw_only=True):
     features: str | None
     fit_call: int | None
     predict_call: int | None
+    answered: str | None
     parameters: dict[str, Any]
     inputs: dict[str, dict[str, Any]]
 

@@ -109,6 +109,15 @@ class Sides:
         return self.predicted is not None and _has_rows(self.predicted.result)
 
     @cached_property
+    def kept_answers(self) -> list[Any] | None:
+        """What the notebook made of its predictions; None where it was not kept."""
+        path = Path(self.order.kept) / (self.order.answered or "none")
+        if not path.is_file():
+            return None
+        data = path.read_bytes()
+        return _plain_list(as_array(load(data, digest=digest(data), trusted=lambda _digest: True)))
+
+    @cached_property
     def method(self) -> str:
         """The method of the estimator that gave the notebook's predictions, told from their shape and values."""
         values = as_array(self.answers)
@@ -205,6 +214,21 @@ def compare_answers(sides: Sides) -> ProvenValue:
     return _value(f"predictions of {count:,} test rows", "prediction", found, model)
 
 
+def not_compared(sides: Sides) -> Iterator[ProvenValue]:
+    """What the requests cannot speak for."""
+    step = sides.parameters.get("answer")
+    if step is not None and sides.kept_answers is None:
+        said = "what the notebook makes of its predictions was not kept: the solution's own step was called"
+        yield _value(
+            f"what {step} makes of a prediction", "request", Found(verdict=Verdict.NOT_COVERED, detail=said), step
+        )
+    if not sides.own_answers and sides.answers is not None:
+        said = f"the notebook never predicted test rows: {OF_ESTIMATOR}"
+        yield _value(
+            "which answers are right", "request", Found(verdict=Verdict.NOT_COVERED, detail=said), sides.order.model
+        )
+
+
 def rows_to_ask(sides: Sides) -> tuple[list[TestRow], int, str | None]:
     """Raw test rows with the notebook's answers, how many there are in all, and why there are none."""
     parameters = sides.parameters
@@ -247,7 +271,9 @@ def expected_answers(sides: Sides) -> list[dict[str, Any]] | None:
     """What the served version has to answer to each test row, by what the notebook predicted."""
     signature = sides.inputs[sides.parameters["evaluation"]]["signature"]
     values = as_array(sides.answers)
-    answered = _after_answer_step(sides, signature, values)
+    answered = sides.kept_answers if "answer" in sides.parameters else None
+    if "answer" in sides.parameters and answered is None:
+        answered = _after_answer_step(sides, signature, values)
     main = "value" if signature["task"] == "regression" else "label"
     columns: dict[str, list[Any]] = {}
     if answered is not None:
@@ -339,6 +365,8 @@ def main(folder: Path) -> None:
     sides = Sides(msgspec.json.decode(Path(place, ORDER).read_bytes(), type=CompareOrder), functions)
     values = [*compare_features(sides), compare_model(sides), compare_answers(sides)]
     rows, of, why = rows_to_ask(sides)
+    if rows:
+        values.extend(not_compared(sides))
     Path(place, ROWS).write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
     answer = CompareAnswer(values=values, of=of, why_none=why)
     Path(place, ANSWER).write_bytes(msgspec.json.encode(answer))

@@ -7,7 +7,7 @@ over many and on another number of threads sum up in another order); anything el
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from unshelve.solution.origin import Verdict
@@ -50,10 +50,10 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
-def shown_row(row: Mapping[str, object], first: Sequence[str] = (), most: int = 6) -> str:
-    """A row in a few letters, the fields `first` named before the others: "Age 22, Fare 7.25, …"."""
-    names = [*first, *(name for name in row if name not in first)]
-    said = ", ".join(f"{name} {shown(row[name])}" for name in names[:most] if name in row)
+def shown_row(row: Mapping[str, object], private: Collection[str] = (), most: int = 6) -> str:
+    """A row in a few letters: "Age 22, Fare 7.25, …". Values of `private` fields are not shown."""
+    names = list(row)
+    said = ", ".join(f"{name} {'(hidden)' if name in private else shown(row[name])}" for name in names[:most])
     return f"{said}, …" if len(names) > most else said
 
 

@@ -54,6 +54,8 @@ def compare_tables(notebook: Any, solution: Any) -> Found:
 
     An int and a float of equal value are equal, and so are True and 1: an estimator sees the same.
     """
+    if hasattr(notebook, "tocsr") and hasattr(solution, "tocsr"):
+        return _compare_sparse(notebook.tocsr(), solution.tocsr())
     one, other = _table(notebook), _table(solution)
     if one.shape != other.shape:
         return Found(
@@ -124,6 +126,9 @@ def _compare_arrays(one: Array, other: Array) -> tuple[Verdict, tuple[int, ...] 
             return (Verdict.DIFFERENT, (0,) * one.ndim) if one.size else (Verdict.PROVEN, None)
         return _compare_numbers(one, other)
     left, right = one.astype(object), other.astype(object)
+    if pd.api.types.infer_dtype(left.ravel()) == pd.api.types.infer_dtype(right.ravel()) == "string":
+        same = left == right
+        return (Verdict.PROVEN, None) if bool(np.all(same)) else (Verdict.DIFFERENT, _first(~same.astype(bool)))
     verdicts = []
     for place in np.ndindex(left.shape):
         a, b = _item(left[place]), _item(right[place])
@@ -176,6 +181,29 @@ def _shapes(one: Array, other: Array) -> Found:
 
 
 # -- tables ------------------------------------------------------------------------------------------------------
+
+
+def _compare_sparse(one: Any, other: Any) -> Found:
+    """Two sparse matrices of rows in the same order, without making them dense."""
+    if one.shape != other.shape:
+        return _shapes(one, other)
+    for each in (one, other):
+        each.sum_duplicates()
+        each.eliminate_zeros()
+    if not (np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)):
+        row = next(row for row in range(one.shape[0]) if one[row].indices.tolist() != other[row].indices.tolist())
+        return Found(verdict=Verdict.DIFFERENT, detail=f"row {row} has values in other columns", row=row)
+    verdict, at = _compare_arrays(one.data, other.data)
+    if at is None or verdict is not Verdict.DIFFERENT:
+        return Found(verdict=verdict)
+    row = int(np.searchsorted(one.indptr, at[0], side="right")) - 1
+    return Found(
+        verdict=verdict,
+        detail=f"column {int(one.indices[at[0]])}, row {row}",
+        notebook=shown(_item(one.data[at])),
+        solution=shown(_item(other.data[at])),
+        row=row,
+    )
 
 
 def _table(values: Any) -> pd.DataFrame:

@@ -125,6 +125,7 @@ def _compared(ran: LiftRun, expected: Expected) -> tuple[CompareAnswer, tuple[Te
         features=expected.features,
         fit_call=expected.fit_call,
         predict_call=expected.predict_call,
+        answered=expected.answered,
         parameters=dict(ran.parameters),
         inputs={label: dict(artifact) for label, artifact in ran.inputs.items()},
     )
@@ -182,10 +183,12 @@ def _requests(
         return None, [*values, _not_covered("raw test rows through HTTP", why)]
     with asker(ran.control, ran.full_name, ran.version) as ask:
         told(f"Asking the version about {len(rows):,} test rows")
-        request, asked = ask_rows(ask, rows, compared.of, expected.model)
+        schema = _schema(ran)
+        private = frozenset(each.name for each in schema.fields if each.sensitive)
+        request, asked = ask_rows(ask, rows, compared.of, expected.model, private=private)
         told("Asking the version about rows with one field spoiled")
         good = [row.row for row in rows if not row.problems]
-        spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], _schema(ran), expected.model)
+        spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], schema, expected.model)
     if not (expected.predictions_stable or (expected.random and not ran.lacking)):
         asked = tuple(_unstable(value) for value in asked)
     return request, [*values, *asked, spoiled, *_own_proof(ran)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -55,8 +56,8 @@ def test_the_worst_part_decides() -> None:
 
 
 def test_a_row_is_shown_in_few_letters() -> None:
-    row = {str(place): place / 3 for place in range(9)}
-    assert shown_row(row, ("7",), most=2) == "7 2.33333333333, 0 0, …"
+    row = {"age": 22.0, "name": "Braund", "fare": 22 / 3, "port": "S"}
+    assert shown_row(row, {"name"}, most=3) == "age 22, name (hidden), fare 7.33333333333, …"
 
 
 def test_labels_are_compared_exactly_and_the_first_that_differs_is_named() -> None:
@@ -95,6 +96,15 @@ def test_tables_that_differ_say_where(other: pd.DataFrame, said: str) -> None:
     found = compare_tables(pd.DataFrame({"a": [1, 2], "b": [3, 4]}), other)
     assert found.verdict is Verdict.DIFFERENT
     assert said in found.detail
+
+
+def test_sparse_rows_are_compared_as_they_are() -> None:
+    one = sparse.csr_matrix(np.array([[0.0, 2.0], [1.0, 0.0]]))
+    same, moved = sparse.csc_matrix(one.toarray()), sparse.csr_matrix(np.array([[0.0, 2.0], [0.0, 1.0]]))
+    other = sparse.csr_matrix(np.array([[0.0, 2.0], [1.5, 0.0]]))
+    assert compare_tables(one, same).verdict is Verdict.PROVEN
+    assert compare_tables(one, moved).detail == "row 1 has values in other columns"
+    assert compare_tables(one, other).detail == "column 0, row 1"
 
 
 ESTIMATORS = [

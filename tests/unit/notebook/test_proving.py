@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import random
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from unshelve.solution.control import Control
 from unshelve.solution.origin import Requests, Verdict
 
 SOLUTION = '''"""Wines: of which grape is a wine?"""
+import numpy as np
 import pandas as pd
 from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
@@ -34,7 +36,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from unshelve import fit, keep, metric, model, source, split, target, transform
+from unshelve import answer, fit, keep, metric, model, source, split, target, transform
 
 COLUMNS = ["alcohol", "hue", "proline"]
 
@@ -78,6 +80,11 @@ def forest(features_train, grape_train):
 def share_right(forest, features_test, grape_test):
     return accuracy_score(grape_test, forest.predict(features_test))
 '''
+ANSWER = """
+@answer
+def called(forest):
+    return np.minimum(forest.argmax(axis=1), 1)
+"""
 COLUMNS = ["alcohol", "hue", "proline"]
 
 
@@ -152,6 +159,23 @@ def ran(root: Path, control: Control) -> Iterator[LiftRun]:
         yield run
 
 
+@pytest.fixture(scope="module")
+def unseeded(root: Path, control: Control) -> Iterator[LiftRun]:
+    """The solution without a seed and with an answer step, run with the random state put back."""
+    folder = written(root, "unseeded", ("random_state=3", "random_state=None"), ("\n\n@metric", f"{ANSWER}\n\n@metric"))
+    with lift_run(folder, two_kinds(root), control=control, told=lambda _said: None) as run:
+        yield run
+
+
+@functools.cache
+def two_kinds(root: Path) -> Expected:
+    """What an unseeded notebook computes that tells two kinds of wine apart in the end."""
+    expected = straight_line(root / "kept_unseeded", seed=None)
+    said = pickle.loads((expected.kept / "call-1.pkl").read_bytes())["result"]
+    (expected.kept / "10-called.pkl").write_bytes(pickle.dumps(np.minimum(said, 1)))
+    return replace(expected, random={"forest": 7}, answered="10-called.pkl")
+
+
 def written(root: Path, name: str, *edits: tuple[str, str]) -> Path:
     text = SOLUTION
     for old, new in edits:
@@ -208,29 +232,19 @@ def test_rows_in_another_order_are_not_the_same_rows(ran: LiftRun, tmp_path: Pat
     assert "the same rows in another order" in str(proven.reason)
 
 
-def test_one_changed_prediction_is_found_by_its_row(ran: LiftRun, tmp_path: Path) -> None:
+def test_one_changed_prediction_is_found_by_its_row_and_a_changed_metric_by_its_place(
+    ran: LiftRun, tmp_path: Path
+) -> None:
     expected = straight_line(tmp_path / "kept", changed=17)
-    proven = held_against(ran, expected)
+    metric = replace(expected.metrics[0], value=0.5)
+    proven = held_against(ran, replace(expected, metrics=(metric,)))
     assert proven.outcome == "not-proven"
     assert "the first that differs is that of test row 17" in str(proven.reason)
-    assert proven.request == Requests(rows=53, equal=52)
+    assert (proven.request, proven.equal_metrics) == (Requests(rows=53, equal=52), 0)
     (asked,) = [value for value in proven.values if value.part == "request"]
     assert asked.detail.startswith("1 of 53 are answered differently, first test row 17 (row ")
-
-
-def test_a_metric_that_differs_stands_against_the_proof(ran: LiftRun, tmp_path: Path) -> None:
-    expected = straight_line(tmp_path / "kept")
-    (metric,) = expected.metrics
-    proven = held_against(ran, replace(expected, metrics=(replace(metric, value=0.5),)))
-    assert (proven.outcome, proven.equal_metrics) == ("not-proven", 0)
-    assert "accuracy_score in cell 4, line 2: the notebook has 0.5" in str(proven.reason)
-
-
-def test_what_is_not_stable_is_not_proven_though_it_happens_to_be_equal(ran: LiftRun, tmp_path: Path) -> None:
-    expected = straight_line(tmp_path / "kept")
-    proven = held_against(ran, replace(expected, model_stable=False, predictions_stable=False))
-    assert proven.outcome == "not-proven"
-    assert "Not stable: the fitted model" in str(proven.reason)
+    (found,) = [value for value in proven.values if value.part == "metric"]
+    assert (found.what, found.verdict) == ("accuracy_score in cell 4, line 2", Verdict.DIFFERENT)
 
 
 def test_without_any_kept_call_nothing_is_proven(ran: LiftRun, tmp_path: Path) -> None:
@@ -241,15 +255,41 @@ def test_without_any_kept_call_nothing_is_proven(ran: LiftRun, tmp_path: Path) -
     assert proven.request is None
 
 
-def test_an_unseeded_model_is_proven_with_the_random_state_put_back(root: Path, control: Control) -> None:
-    folder = written(root, "unseeded", ("random_state=3", "random_state=None"))
-    expected = straight_line(root / "kept_unseeded", seed=None)
-    proven = prove(folder, replace(expected, random={"forest": 7}), control=control)
+def test_an_unseeded_model_is_proven_with_the_random_state_put_back(unseeded: LiftRun, root: Path) -> None:
+    proven = held_against(unseeded, two_kinds(root))
     assert (proven.outcome, proven.reason) == ("proven", None)
     (metric,) = [value for value in proven.values if value.part == "metric"]
     assert (metric.verdict, metric.what) == (Verdict.PROVEN, "accuracy_score in cell 4, line 2")
     assert "random state put back" in metric.detail
-    assert "put_back" not in (folder / "solution.py").read_text(encoding="utf-8")
+    assert verdicts(proven)["request"] == {Verdict.PROVEN}
+    assert "put_back" not in (root / "unseeded" / "solution.py").read_text(encoding="utf-8")
+
+
+def test_an_answer_step_is_held_against_what_the_notebook_made_of_its_predictions(
+    unseeded: LiftRun, root: Path
+) -> None:
+    expected = two_kinds(root)
+    (expected.kept / "11-others.pkl").write_bytes(pickle.dumps([2] * 53))
+    proven = held_against(unseeded, replace(expected, answered="11-others.pkl"))
+    assert proven.request == Requests(rows=53, equal=0)
+    assert "the notebook has 2, the solution " in str(proven.reason)
+
+
+def test_an_answer_step_that_cannot_be_compared_is_said(unseeded: LiftRun, root: Path) -> None:
+    proven = held_against(unseeded, replace(two_kinds(root), answered=None))
+    assert proven.outcome == "proven"
+    (said,) = [value for value in proven.values if value.verdict is Verdict.NOT_COVERED]
+    assert said.what == "what called makes of a prediction"
+
+
+def test_test_rows_that_the_notebook_never_predicted_are_asked_of_its_fitted_model(
+    ran: LiftRun, tmp_path: Path
+) -> None:
+    proven = held_against(ran, replace(straight_line(tmp_path / "kept"), predict_call=None))
+    assert proven.outcome == "proven"
+    assert [value.detail for value in proven.values if value.what == "which answers are right"] == [
+        "the notebook never predicted test rows: its fitted model was asked"
+    ]
 
 
 def test_an_unseeded_model_is_not_proven_without_it(ran: LiftRun, tmp_path: Path) -> None:
