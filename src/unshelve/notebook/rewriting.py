@@ -17,7 +17,8 @@ _NO_FILES: Final = frozenset(
     {"print", "display", "title", "xlabel", "ylabel", "set_title", "suptitle", "Markdown", "HTML"}
 )
 _WRITERS: Final = re.compile(r"^(to_\w+|dump|save\w*|savefig|urlretrieve|write\w*|export_graphviz|mkdir|makedirs)$")
-_OBJECT: Final = ("object", "O", "np.object", "object_")
+_PATTERN: Final = re.compile(r"\\[dDwWsS]|\[[^\]]+\]|\.[*+]")
+"""What makes a text a pattern beyond doubt."""
 _KNOWN_NAMES: Final = {
     "pd": "import pandas as pd",
     "np": "import numpy as np",
@@ -212,6 +213,57 @@ def _root_error(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[N
         yield Edit(call, new if squared[0].value.value else f"({new} ** 0.5)")
 
 
+def _patterns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`.str.replace(r"\\D", "")` took its first argument for a pattern until pandas 2."""
+    for call in _calls(tree):
+        function = call.func
+        if not isinstance(function, ast.Attribute) or function.attr != "replace" or len(call.args) != 2:
+            continue
+        if not isinstance(function.value, ast.Attribute) or function.value.attr != "str" or call.keywords:
+            continue
+        pattern = call.args[0]
+        if isinstance(pattern, ast.Constant) and isinstance(pattern.value, str) and _PATTERN.search(pattern.value):
+            notes.append(Note(rule="N204", message=f"str.replace takes {pattern.value!r} as plain text today"))
+            yield Edit(pattern, text_of(source, pattern))
+            yield Edit(call.args[1], f"{text_of(source, call.args[1])}, regex=True")
+
+
+def _numbers_for_texts(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`replace({"Yes": 1, "No": 0})` gave a column of numbers until pandas 3, and gives one of any values today."""
+    if isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef):
+        return
+    for node in ast.walk(tree):
+        call = node.value if isinstance(node, ast.Expr) else node
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "replace":
+            continue
+        if not _gives_numbers(call):
+            continue
+        said = Note(rule="N202", message="replace() leaves numbers that took the place of texts as any values today")
+        new = f"{without_in_place(source, call)}.infer_objects()"
+        receiver = call.func.value
+        if not _in_place(call):
+            notes.append(said)
+            yield Edit(call, new)
+        elif isinstance(node, ast.Expr) and isinstance(receiver, ast.Name | ast.Subscript):
+            notes.append(said)
+            yield Edit(node, f"{text_of(source, receiver)} = {new}")
+
+
+def _gives_numbers(call: ast.Call) -> bool:
+    """Whether it replaces texts with numbers, both written out."""
+    given = [*call.args, *(each.value for each in call.keywords if each.arg in ("to_replace", "value"))]
+    pairs = [(given[0], given[1])] if len(given) == 2 else []
+    for each in ast.walk(given[0]) if given else ():
+        if isinstance(each, ast.Dict):
+            pairs += [(key, value) for key, value in zip(each.keys, each.values, strict=True) if key is not None]
+    return any(_written(old, str) and _written(new, (int, float)) for old, new in pairs)
+
+
+def _written(node: ast.expr, kind: type | tuple[type, ...]) -> bool:
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+    return bool(parts) and all(isinstance(each, ast.Constant) and isinstance(each.value, kind) for each in parts)
+
+
 def without_in_place(source: str, call: ast.Call) -> str:
     """The text of a call without its inplace=."""
     texts = [text_of(source, each) for each in call.args]
@@ -300,4 +352,14 @@ def _import_text(home: str, names: Sequence[str]) -> str:
 
 
 _Rule = Callable[[Rewriter, ast.Module, str, list[Note]], Iterator[Edit]]
-_RULES: Final[tuple[_Rule, ...]] = (_root_error, _chained, _text_columns, _paths, _numpy_names, _displays, _values)
+_RULES: Final[tuple[_Rule, ...]] = (
+    _numbers_for_texts,
+    _root_error,
+    _chained,
+    _text_columns,
+    _paths,
+    _numpy_names,
+    _displays,
+    _values,
+    _patterns,
+)

@@ -47,6 +47,14 @@ def rewritten(source: str, folder: Path) -> list[str]:
         ("df[c].dtype == 'object'", '((df[c].dtype == "object") | (df[c].dtype == "str"))'),
         ("df[c].dtype in ['O', 'int']", "df[c].dtype in ('O', 'int', \"str\")"),
         ("kind == 'object'", "kind == 'object'"),
+        (
+            "df['c'].replace({'Yes': 1, 'No': 0}, inplace=True)",
+            "df['c'] = df['c'].replace({'Yes': 1, 'No': 0}).infer_objects()",
+        ),
+        ("df.replace(['a', 'b'], [0, 1])", "df.replace(['a', 'b'], [0, 1]).infer_objects()"),
+        ("text.replace('a', 'b')", "text.replace('a', 'b')"),
+        ("s.str.replace(r'\\D', '')", "s.str.replace(r'\\D', '', regex=True)"),
+        ("s.str.replace('.', '')", "s.str.replace('.', '')"),
     ],
 )
 def test_what_is_certain_without_a_run_is_rewritten(before: str, after: str, folder: Path) -> None:
