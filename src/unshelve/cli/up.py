@@ -1,4 +1,4 @@
-"""`unshelve up PATH…`: run, gate, prove, release and serve solutions, until it is stopped."""
+"""`unshelve up PATH…`: lift notebooks; run, gate, prove, release and serve solutions, until it is stopped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 
+from unshelve.cli.notebooks import solution_of
 from unshelve.cli.output import HomeOption, HostOption, JsonOption, PortOption, ProcessesOption, say
 from unshelve.cli.places import home_for
 from unshelve.cli.served import served_at
 from unshelve.errors import HomeInUse
-from unshelve.solution.files import SOLUTION_FILE, solution_folder
+from unshelve.solution.files import SOLUTION_FILE
 from unshelve.storage.home import Home
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(help="Solution folders.")],
+    paths: Annotated[list[Path], typer.Argument(help="Solution folders, or notebooks.")],
     port: PortOption = None,
     host: HostOption = None,
     processes: ProcessesOption = 1,
@@ -25,7 +26,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Bring solutions up: their pages open at once, their models answer when they have passed gates and Proof."""
-    folders = list(dict.fromkeys(solution_folder(path) for path in paths))
+    folders = list(dict.fromkeys(solution_of(path) for path in paths))
     place = home_for(home, folders)
     _refuse_held(place)
     for folder in folders:

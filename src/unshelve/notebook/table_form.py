@@ -25,7 +25,7 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
     asked = _asked(seen, choice)
     outcome = _outcome(seen, choice, y) if asked is not None else None
     names = Names({*seen.modules, *(name for touch in seen.flow.touches for name in touch.binds)})
-    wanted = {fit}
+    wanted = {fit if choice.model.taken is None else choice.model.taken}
     for place in (asked, outcome):
         if place is not None:
             wanted |= _makers(seen, *place)

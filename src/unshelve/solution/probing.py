@@ -23,7 +23,7 @@ from unshelve.data.tables import (
     to_pandas,
     without,
 )
-from unshelve.serving.row_path import Functions, RowPath, run_path
+from unshelve.serving.row_path import Functions, RowPath, apply_step, run_path, run_steps
 from unshelve.solution.alike import SAME
 
 SAMPLE = 1000
@@ -74,14 +74,28 @@ def columns_that_matter(
 
 
 def columns_asked_for(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns without which the path cannot run: dropped one at a time."""
+    """The columns without which the path's last step cannot run: dropped one at a time from what it is given.
+
+    What a transform before it asks for is that transform's own.
+    """
+    values = run_steps(path, table, functions, frozen)
+    last = path.steps[-1]
     found = []
     for name in columns(table):
+        given = {
+            step: without(value, [name]) if step in last.rows.values() and name in _columns(value) else value
+            for step, value in values.items()
+        }
         try:
-            run_path(path, without(table, [name]), functions, frozen)
+            apply_step(last, given, functions[last.name], frozen)
         except Exception:  # noqa: BLE001  whatever user code raises for want of a column
             found.append(name)
     return tuple(found)
+
+
+def _columns(value: Any) -> Sequence[str]:
+    """The columns of a table; none of an array or a series."""
+    return list(columns(value)) if hasattr(value, "columns") else ()
 
 
 def columns_missed(

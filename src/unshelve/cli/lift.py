@@ -1,0 +1,82 @@
+"""`unshelve lift NOTEBOOK`: a notebook becomes a solution folder, with the proof that it computes the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from unshelve.cli.output import JsonOption, result, say
+from unshelve.notebook.lifting import Lifted, lift
+from unshelve.notebook.watching import RunLimits
+
+_EXIT_NOT_PROVEN = 1
+
+
+def command(
+    notebook: Annotated[Path, typer.Argument(help="A Jupyter notebook (.ipynb). It is never changed.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The solution's folder; beside the notebook by default.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which of its models, by the name of the variable, where there are several.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long the notebook may run, each time.", min=1)] = 600.0,
+    memory: Annotated[float, typer.Option(help="How much memory it may take, in gigabytes.", min=0.1)] = 8.0,
+    json: JsonOption = False,
+) -> None:
+    """Lift a notebook into a solution, prove that it computes the same, and say what was dropped and what was found."""
+    limits = RunLimits(seconds=seconds, statement_seconds=seconds, memory_bytes=int(memory * 2**30))
+    lifted = lift(notebook, output, model=model, limits=limits, told=lambda what: say(f"  {what}"))
+    result(as_json(lifted), json=json, lines=_lines(lifted, notebook))
+    if lifted.proof.outcome != "proven":
+        raise typer.Exit(_EXIT_NOT_PROVEN)
+
+
+def as_json(lifted: Lifted) -> dict[str, Any]:
+    """The lift as a program reads it."""
+    proof = lifted.proof
+    return {
+        "outcome": proof.outcome,
+        "reason": proof.reason,
+        "folder": None if lifted.folder is None else str(lifted.folder),
+        "steps": proof.steps,
+        "statements": msgspec.to_builtins(proof.statements),
+        "metrics": msgspec.to_builtins(proof.metrics),
+        "request": msgspec.to_builtins(proof.request),
+        "entry": None if lifted.lift is None else lifted.lift.entry,
+        "findings": msgspec.to_builtins(proof.findings),
+        "seconds": dict(proof.seconds),
+    }
+
+
+def _lines(lifted: Lifted, notebook: Path) -> list[str]:
+    proof = lifted.proof
+    if lifted.folder is None:
+        return [f"{notebook.name}: refused. {proof.reason}", *_findings(lifted)]
+    lines = [
+        f"{notebook.name}: {proof.statements.kept} of {proof.statements.of} statements became {proof.steps} steps "
+        f"in {lifted.folder / 'solution.py'}",
+        "Proven" + _compared(lifted) if proof.outcome == "proven" else f"Not proven: {proof.reason}",
+    ]
+    if lifted.lift is not None and lifted.lift.entry != "raw":
+        lines.append(f"A request is a row of the prepared table: {lifted.lift.entry_reason}")
+    return [*lines, *_findings(lifted), f"Next: unshelve up {lifted.folder}"]
+
+
+def _compared(lifted: Lifted) -> str:
+    proof = lifted.proof
+    said = f": {proof.metrics.equal} of {proof.metrics.stable} metrics equal"
+    if proof.request is not None:
+        said += f", {proof.request.equal:,} of {proof.request.rows:,} test rows answered as the notebook predicted"
+    return said
+
+
+def _findings(lifted: Lifted) -> list[str]:
+    lines = []
+    for each in lifted.proof.findings:
+        place = f"cell {each.cell}, line {each.line}" if each.cell is not None else "notebook"
+        lines += [f"{place}  {each.number} {each.severity}  {each.message}", f"    {each.repair}"]
+    return lines

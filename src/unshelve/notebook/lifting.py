@@ -1,0 +1,389 @@
+"""A notebook becomes a solution folder with its proof: read, made to run, watched, shaped, written, proven.
+
+Forms are tried from the best to the plainest, and the first that is proven stays: requests of raw rows; requests of
+rows of the prepared table, behind one step with the notebook's own lines. A form that is not proven says why.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from unshelve.errors import Conflict, Refused
+from unshelve.ids import digest
+from unshelve.notebook.choosing import Choice, choose
+from unshelve.notebook.draft import CannotShape, Draft
+from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.flow import Flow, flow_of
+from unshelve.notebook.gating import with_gates
+from unshelve.notebook.measuring import metric_steps
+from unshelve.notebook.naming import slug
+from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.proving import Proven, prove
+from unshelve.notebook.reading import read_notebook
+from unshelve.notebook.record import lift_record
+from unshelve.notebook.remarks import remarks
+from unshelve.notebook.repairs import Repaired
+from unshelve.notebook.seen import Seen
+from unshelve.notebook.shaping import Shaper
+from unshelve.notebook.table_form import table_draft
+from unshelve.notebook.unfolding import unfolded
+from unshelve.notebook.watched import Watched
+from unshelve.notebook.watching import Keep, RunLimits, watch, watch_repaired
+from unshelve.notebook.writing import Written, write
+from unshelve.solution.files import SOLUTION_FILE, code_files
+from unshelve.solution.origin import (
+    LIFT_FILE,
+    PROOF_FILE,
+    Counted,
+    Lift,
+    LiftProof,
+    Metrics,
+    NotebookFinding,
+    ProvenValue,
+    Verdict,
+)
+
+Told = Callable[[str], None]
+SMALL_FILE: Final = 200_000_000
+"""Data files up to this size, in bytes, are copied into the solution's folder; larger ones are linked to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """What came of a lift."""
+
+    folder: Path | None
+    """The solution; None where the lift was refused."""
+    lift: Lift | None
+    proof: LiftProof
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """All that is known of a notebook on its way."""
+
+    notebook: Notebook
+    repaired: Repaired
+    watched: Watched
+    again: Watched
+    flow: Flow
+    seen: Seen
+    choice: Choice
+    kept: Path
+    findings: list[NotebookFinding]
+    told: Told
+    began: float
+    reasons: list[str] = field(default_factory=list)
+
+
+def lift(
+    path: Path,
+    folder: Path | None = None,
+    *,
+    model: str | None = None,
+    limits: RunLimits | None = None,
+    told: Told = lambda _said: None,
+) -> Lifted:
+    """Lift a notebook into a folder (beside it, by default). Raises what stands against reading it.
+
+    What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind.
+    """
+    began = time.perf_counter()
+    notebook = unfolded(read_notebook(path))
+    wanted = (folder or folder_for(path)).absolute()
+    _refuse_taken(wanted, path)
+    findings = list(remarks(notebook, path.resolve().parent))
+    with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
+        told("Running the notebook")
+        repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
+        findings += repaired.findings
+        if not watched.ran:
+            return _refused(
+                notebook, findings, f"The notebook does not run to its end: {watched.ended}", began, watched
+            )
+        try:
+            work = _understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
+        except Refused as error:
+            return _refused(notebook, findings, error.message, began, watched)
+        return _tried(work, wanted, Path(room))
+
+
+def folder_for(path: Path) -> Path:
+    """Where a notebook is lifted to when nothing else is said: a folder beside it that has its name."""
+    stem = slug(path.stem) or "solution"
+    beside = path.resolve().parent
+    return beside / (f"{stem}_solution" if (beside / stem).is_file() else stem)
+
+
+def _understand(
+    repaired: Repaired,
+    watched: Watched,
+    path: Path,
+    room: Path,
+    limits: RunLimits | None,
+    model: str | None,
+    findings: list[NotebookFinding],
+    told: Told,
+    began: float,
+) -> _Work:
+    notebook = repaired.notebook
+    flow = flow_of(notebook, watched)
+    choice = choose(notebook, watched, flow, wanted=model)
+    kept = room / "kept"
+    kept.mkdir()
+    calls = tuple(each for each in (choice.model.fit, choice.predict) if each is not None)
+    told("Running it again, to know which values are the same each time")
+    again = watch(
+        notebook,
+        folder=path.resolve().parent,
+        limits=limits or RunLimits(),
+        keep=Keep(folder=kept, calls=calls, random=True),
+    )
+    if not again.ran:
+        raise Refused(f"The notebook ran once, and not a second time: {again.ended}", code="notebook-unstable")
+    return _Work(
+        notebook=notebook,
+        repaired=repaired,
+        watched=watched,
+        again=again,
+        flow=flow,
+        seen=Seen(notebook, flow, watched),
+        choice=choice,
+        kept=kept,
+        findings=findings,
+        told=told,
+        began=began,
+    )
+
+
+def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
+    """The first form that is proven; else the last that ran."""
+    best: tuple[Path, Draft, Written, Proven] | None = None
+    for number, draft in enumerate(_forms(work)):
+        folder = room / f"form-{number}" / wanted.name
+        folder.mkdir(parents=True)
+        written = write(draft, work.seen)
+        (folder / SOLUTION_FILE).write_text(written.text, encoding="utf-8")
+        _bring_files(work, folder)
+        work.told(f"Proving: requests are {_REQUESTS[draft.entry]}")
+        proven = prove(folder, _expected(work, draft), told=work.told)
+        if proven.outcome == "proven":
+            return _finished(work, wanted, folder, draft, written, proven)
+        work.reasons.append(f"{_REQUESTS[draft.entry]}: {proven.reason}")
+        if best is None or best[3].failure is not None:
+            best = (folder, draft, written, proven)
+    if best is None:
+        return _refused(work.notebook, work.findings, "; ".join(work.reasons), work.began, work.watched)
+    return _finished(work, wanted, *best)
+
+
+_REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
+
+
+def _forms(work: _Work) -> Iterator[Draft]:
+    """Drafts from the best form to the plainest."""
+    try:
+        yield _with_metrics(work, *_raw(work))
+    except CannotShape as error:
+        work.reasons.append(f"raw rows: {_placed(work, error)}")
+    try:
+        draft = table_draft(work.seen, work.choice)
+        draft.entry_reason = work.reasons[-1].partition(": ")[2] if work.reasons else None
+        yield draft
+    except CannotShape as error:
+        work.reasons.append(f"rows of the prepared table: {_placed(work, error)}")
+
+
+def _raw(work: _Work) -> tuple[Shaper, Draft]:
+    """Shaped until no further version of a table has to be a step of its own."""
+    cuts: set[tuple[frozenset[int], str]] = set()
+    while True:
+        before = len(cuts)
+        shaper = Shaper(work.seen, work.choice, cuts)
+        draft = shaper.shape()
+        if len(cuts) == before:
+            return shaper, draft
+
+
+def _with_metrics(work: _Work, shaper: Shaper, draft: Draft) -> Draft:
+    steps, metrics = metric_steps(work.seen, work.choice, shaper.known, shaper.names, shaper.tops)
+    draft.steps += steps
+    draft.metrics += metrics
+    draft.top = sorted(shaper.tops)
+    with_gates(draft, work.choice)
+    return draft
+
+
+def _placed(work: _Work, error: CannotShape) -> str:
+    if error.statement is None:
+        return error.reason
+    return f"{work.notebook.statements[error.statement].place}: {error.reason}"
+
+
+def _expected(work: _Work, draft: Draft) -> Expected:
+    """What the draft must compute again."""
+    fit, predict = work.choice.model.fit, work.choice.predict
+    return Expected(
+        kept=work.kept,
+        model=draft.model,
+        features=draft.features,
+        fit_call=fit if work.choice.model.taken is None else None,
+        predict_call=predict,
+        metrics=tuple(
+            ExpectedMetric(
+                step=each.step,
+                key=each.key,
+                name=each.name,
+                statement=each.statement,
+                value=_value(work.again, each.call, each.value),
+                stable=_value(work.again, each.call, float("nan")) == each.value,
+            )
+            for each in draft.metrics
+        ),
+        random=_random(work, draft),
+        model_stable=_same(work, fit, receiver=True),
+        predictions_stable=predict is None or _same(work, predict, receiver=False),
+        entry=draft.entry,
+        statements=(len(draft.statements), len(work.notebook.statements)),
+        places={each.number: each.place for each in work.notebook.statements},
+    )
+
+
+def _value(watched: Watched, call: int, otherwise: float) -> float:
+    value = watched.calls[call].value if call < len(watched.calls) else None
+    return otherwise if value is None else value
+
+
+def _same(work: _Work, call: int, *, receiver: bool) -> bool:
+    if call >= len(work.again.calls):
+        return False
+    first, second = work.watched.calls[call], work.again.calls[call]
+    one, two = (first.receiver, second.receiver) if receiver else (first.result, second.result)
+    return one is not None and two is not None and one.fingerprint == two.fingerprint != ""
+
+
+def _random(work: _Work, draft: Draft) -> dict[str, int]:
+    """Steps that draw random numbers, with the first statement in them that does."""
+    found = {}
+    for step in draft.steps:
+        drawing = [n for n in sorted(step.statements) if (run := work.watched.run_of(n)) is not None and run.drew]
+        if drawing and step.kind != "metric":
+            found[step.name] = drawing[0]
+    return found
+
+
+def _bring_files(work: _Work, folder: Path) -> None:
+    """The data files that kept statements read, at the same place beside solution.py."""
+    beside = work.notebook.path.resolve().parent
+    named = {name for run in work.watched.statements for name in run.read}
+    for name in sorted(named):
+        source = (beside / name).resolve()
+        if not source.is_file() or not source.is_relative_to(beside):
+            continue
+        target = folder / source.relative_to(beside)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.stat().st_size <= SMALL_FILE:
+            shutil.copy2(source, target)
+        else:
+            target.symlink_to(source)
+
+
+def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Written, proven: Proven) -> Lifted:
+    """The folder is put where it is wanted, with its records, at once."""
+    record = lift_record(
+        work.notebook,
+        seen=work.seen,
+        choice=work.choice,
+        draft=draft,
+        written=written,
+        findings=tuple(work.findings),
+        repaired=work.repaired,
+        digest=digest(work.notebook.path.read_bytes()),
+        code=code_files(folder)[1],
+    )
+    reason = proven.reason if proven.outcome != "proven" else None
+    proof = LiftProof(
+        outcome=proven.outcome,
+        reason=reason,
+        steps=len(draft.steps),
+        statements=Counted(kept=record.kept, of=len(record.statements)),
+        metrics=Metrics(equal=proven.equal_metrics, stable=proven.stable_metrics),
+        request=proven.request,
+        values=(*proven.values, *_uncovered(work, draft)),
+        findings=tuple(work.findings),
+        libraries=work.watched.libraries,
+        seconds={
+            "notebook": round(work.watched.seconds, 2),
+            "lift": round(time.perf_counter() - work.began, 2),
+            "proof": round(proven.seconds, 2),
+        },
+    )
+    (folder / LIFT_FILE).write_bytes(_pretty(record))
+    (folder / PROOF_FILE).write_bytes(_pretty(proof))
+    shutil.copy2(work.notebook.path, folder / work.notebook.path.name)
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    if wanted.exists():
+        shutil.rmtree(wanted)
+    shutil.move(folder, wanted)
+    return Lifted(folder=wanted, lift=record, proof=proof)
+
+
+def _uncovered(work: _Work, draft: Draft) -> Iterator[ProvenValue]:
+    """Numbers that the author computed of the model, and that no step gives again."""
+    given = {each.call for each in draft.metrics}
+    for measured in work.choice.model.measured:
+        if measured.call not in given:
+            yield ProvenValue(
+                what=f"{measured.name} in {work.notebook.statements[measured.statement].place}",
+                part="metric",
+                verdict=Verdict.NOT_COVERED,
+                statement=measured.statement,
+                notebook=f"{measured.value:.6g}",
+                detail="it is computed inside a loop, a condition or a function, which no step holds",
+            )
+
+
+def _pretty(value: Lift | LiftProof) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def _refused(
+    notebook: Notebook, findings: list[NotebookFinding], reason: str, began: float, watched: Watched | None
+) -> Lifted:
+    proof = LiftProof(
+        outcome="refused",
+        reason=reason,
+        steps=0,
+        statements=Counted(kept=0, of=len(notebook.statements)),
+        metrics=Metrics(equal=0, stable=0),
+        request=None,
+        values=(),
+        findings=tuple(findings),
+        libraries=watched.libraries if watched is not None else {},
+        seconds={"lift": round(time.perf_counter() - began, 2)},
+    )
+    return Lifted(folder=None, lift=None, proof=proof)
+
+
+def _refuse_taken(wanted: Path, path: Path) -> None:
+    """A folder that is there already is only taken when it was lifted from this notebook."""
+    if not wanted.exists() or (wanted.is_dir() and not any(wanted.iterdir())):
+        return
+    record = wanted / LIFT_FILE
+    if record.is_file():
+        known = msgspec.json.decode(record.read_bytes(), type=Lift)
+        if known.notebook == path.name:
+            return
+    raise Conflict(
+        f"{wanted} is there already, and was not lifted from {path.name}.",
+        code="lift-folder-taken",
+        hint="Name another folder with -o, or remove this one.",
+    )
