@@ -35,6 +35,7 @@ from unshelve.solution.training import ModelTasks, training
 KEY_LASTS: Final = timedelta(hours=2)
 
 Told = Callable[[str], None]
+_OWN_PROOF_ROWS: Final = 30
 
 
 class Child:
@@ -149,6 +150,8 @@ def lift_run(solution: Path, expected: Expected, *, control: Control | None, tol
         reading = Reading(folder)
         stack.callback(reading.close)
         opened = control or stack.enter_context(Control.open(room / "home"))
+        if control is None:  # the run's own Proof asks a few: here all are asked, and held against the notebook
+            opened.proof_rows = _OWN_PROOF_ROWS
         if opened.address is None:  # one start of the answer processes serves the run's own Proof and this one
             opened.address = stack.enter_context(opened.answering())
             stack.callback(_forget_address, opened)
@@ -187,7 +190,7 @@ def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told
         Cause(LOCAL, "The proof of a lift runs it."),
         known=declaration,
         listener=listen,
-        progress=lambda what, _done, _of: told(what),
+        progress=_once(told),
     )
     with place.control.database.read() as connection:
         artifacts = _artifacts(steps_of(connection, result.run.id))
@@ -205,6 +208,18 @@ def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told
         lacking=place.lacking,
         _child=list(child),
     )
+
+
+def _once(told: Told) -> Callable[[str, int, int], None]:
+    """Tells what is being done when it begins."""
+    said: set[str] = set()
+
+    def progress(what: str, _done: int, _of: int) -> None:
+        if what not in said:
+            said.add(what)
+            told(what)
+
+    return progress
 
 
 def _artifacts(steps: Sequence[RunStep]) -> dict[str, Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -227,6 +227,8 @@ def prove_version(control: Control, version: Version, manifest: Manifest, addres
         held = (
             held_out_from(control.blobs.get(manifest.files["heldout"].digest)) if "heldout" in manifest.files else None
         )
+        if held is not None and control.proof_rows is not None:
+            held = replace(held, rows=held.rows[: control.proof_rows])
         with VersionAsker(address, key.text, version.model, version.number) as ask:
             proof = prove(
                 ask,
