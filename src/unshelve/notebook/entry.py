@@ -57,6 +57,9 @@ def _is_frame(seen: Seen, number: int, name: str) -> bool:
 
 def _labelled(seen: Seen, number: int, name: str) -> bool:
     info = seen.info(number, name)
+    named = any(word.arg == "index_col" for call in calls(seen.trees[number]) for word in call.keywords)
+    if named or any(tail(call.func) == "set_index" for call in calls(seen.trees[number])):
+        return True
     return info is not None and info.index != Fingerprints().of_index(pd.RangeIndex(info.rows or 0))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from unshelve.notebook.choosing import Choice
 from unshelve.notebook.draft import CannotShape
-from unshelve.notebook.editing import calls, reads, tail, text_of
+from unshelve.notebook.editing import calls, reads, renamed, tail, text_of
 from unshelve.notebook.seen import Seen, Version
 
 
@@ -48,6 +48,8 @@ class Parts:
     """Statements between the division and the last question, that the model or its questions need."""
     train_names: frozenset[str] = frozenset()
     test_names: frozenset[str] = frozenset()
+    same_way: tuple[ast.expr, Wanted] | None = None
+    """What the fit makes of the training rows in its own brackets, and the question of the test rows: the same."""
 
     def twins(self, seen: Seen) -> Iterator[tuple[Version, Version]]:
         """Versions of training rows, each with that of the test rows that was made by the same words."""
@@ -137,9 +139,25 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
         part_of=part_of,
         needed=frozenset({number}),
         after=after,
+        same_way=_same_way(seen, choice, x, names),
         train_names=frozenset(names[::2]),
         test_names=frozenset(names[1::2]),
     )
+
+
+def _same_way(seen: Seen, choice: Choice, x: ast.expr, names: list[str]) -> tuple[ast.expr, Wanted] | None:
+    """Of `model.fit(sc.transform(a), …)` and `model.predict(sc.transform(b))` both expressions."""
+    if choice.predict is None or isinstance(x, ast.Name):
+        return None
+    call = seen.watched.calls[choice.predict]
+    number = call.statement
+    asked = next((each for each in calls(seen.trees[number]) if tail(each.func) == call.name.rpartition(".")[2]), None)
+    if asked is None or not asked.args:
+        return None
+    said = renamed(text_of(seen.source(choice.model.statement), x), dict(zip(names[::2], names[1::2], strict=True)))
+    if ast.unparse(ast.parse(said)) != ast.unparse(asked.args[0]):
+        return None
+    return x, Wanted(statement=number, expression=asked.args[0])
 
 
 def _undivided(seen: Seen, fit: int, x: ast.expr, y: ast.expr | None) -> Parts:

@@ -507,7 +507,7 @@ class Shaper:
                 (maker,) = version[0]
                 if self.seen.roles[maker] != "keep":
                     self.cuts.add(version)
-                    wish = "" if self.later else "features"
+                    wish = "" if self.later or self.parts.same_way else "features"
                     self.known[version] = Param(self._transform(maker, expression.id, wish))
             step = self.cut(version).step
             if self.hidden and self.made[step].kind in ("source", "keep"):
@@ -546,6 +546,7 @@ class Shaper:
             ]
         )
         body.extra.update({step: Param(step) for step in rewritten.steps})
+        body.params = {each: Param(param.step) for each, param in body.params.items()}
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._rewrite, names)
         value = renamed((rewritten.text or "").removeprefix("features = "), names)
@@ -594,15 +595,26 @@ class Shaper:
             self.known[train] = Param(step, "_train")
             self.known[test] = Param(step, "_test")
             self.features = step
+        if self.parts.same_way is not None:
+            asked = self.parts.same_way[1]
+            self.features = self._features_of(asked.statement, asked.expression)
 
     def _model(self, split: str | None) -> None:
         model = self.choice.model
         number = model.statement
         self.inlining = True
         last = number if model.taken is None else model.taken
-        body = self.collector(rewritten=False).collect([], own=[last])
+        collector = self.collector(rewritten=False)
+        collector.rewrite = self._fitting
+        body = collector.collect([], own=[last])
+        if self.parts.same_way is not None:
+            body.extra[f"{self.features}_train"] = Param(self.features, "_train")
+        if split is not None:  # a whole table holds the test rows too; what is asked of it here are its columns
+            for each, param in body.params.items():
+                if not param.part and self.made[param.step].kind == "transform":
+                    body.params[each] = Param(param.step, "_train")
         names = names_for(self.seen, body)
-        lines = lines_of(self.seen, body, self._as_written, names)
+        lines = lines_of(self.seen, body, self._fitting, names)
         value = names.get(model.variable, model.variable)
         about = self.target or self.entry.name
         wish = model.variable if model.variable not in GENERIC and len(model.variable) > 3 else f"{about}_model"
@@ -618,6 +630,13 @@ class Shaper:
         step.parameters = [*first, *y, *rest]
         self.model = name
         self.known[(frozenset({last}), model.variable)] = Param(name)
+
+    def _fitting(self, number: int) -> Rewritten:
+        """A statement of the model's body: the fit takes rows as the last transform gives them."""
+        source = self.seen.source(number)
+        if self.parts.same_way is None or number != self.choice.model.statement:
+            return Rewritten(source)
+        return Rewritten(edited(source, [Edit(self.parts.same_way[0], f"{self.features}_train")]))
 
     # --- words --------------------------------------------------------------------------------------------------
 

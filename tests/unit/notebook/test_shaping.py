@@ -1,0 +1,197 @@
+"""Which steps come of a notebook that was watched, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from notebook_house import notebook_of
+from unshelve.notebook.choosing import choose
+from unshelve.notebook.draft import CannotShape
+from unshelve.notebook.flow import flow_of
+from unshelve.notebook.seen import Seen
+from unshelve.notebook.shaping import Shaper
+from unshelve.notebook.unfolding import unfolded
+from unshelve.notebook.watching import watch
+from unshelve.notebook.writing import write
+
+IMPORTS = """
+import pandas as pd
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelEncoder, StandardScaler
+from sklearn.metrics import accuracy_score
+"""
+END = """
+model = LogisticRegression(max_iter=500)
+model.fit(X_train, y_train)
+print(accuracy_score(y_test, model.predict(X_test)))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("shaping")
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "id": np.arange(300),
+            "age": np.where(generator.random(300) < 0.1, np.nan, generator.integers(18, 80, 300)),
+            "city": generator.choice(["Bern", "Basel", "Chur"], 300),
+            "spent": generator.gamma(2, 50, 300).round(1),
+        }
+    )
+    table["left"] = np.where(generator.random(300) + table["spent"] / 400 > 0.8, "Yes", "No")
+    table.to_csv(place / "people.csv", index=False)
+    return place
+
+
+def shaped(folder: Path, *cells: str) -> str:
+    """The steps of a notebook with these cells, from the first decorator on."""
+    notebook = unfolded(notebook_of(IMPORTS, *cells, folder=folder))
+    watched = watch(notebook, folder=folder)
+    assert watched.ran, watched.ended
+    flow = flow_of(notebook, watched)
+    seen = Seen(notebook, flow, watched)
+    cuts: set[tuple[frozenset[int], str]] = set()
+    while True:
+        before = len(cuts)
+        draft = Shaper(seen, choose(notebook, watched, flow), cuts).shape()
+        if len(cuts) == before:
+            text = write(draft, seen).text
+            return text[text.index("\n\n\n@") :].strip() + "\n"
+
+
+def test_a_notebook_of_the_usual_kind(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf.head()",
+        "df.drop('id', axis=1, inplace=True)\ndf['left'] = df['left'].map({'Yes': 1, 'No': 0})",
+        "df['age'] = df['age'].fillna(df['age'].mean())\ndf = pd.get_dummies(df, drop_first=True)",
+        "X, y = df.drop('left', axis=1), df['left']",
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=1, stratify=y)",
+        "sc = StandardScaler()\nX_train = sc.fit_transform(X_train)\nX_test = sc.transform(X_test)",
+        END,
+    )
+    assert found == USUAL
+
+
+def test_rows_are_dropped_by_a_keep_behind_what_was_done_before(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf['log'] = np.log(df['spent'] + 1)\ndf = df.dropna()",
+        "X_train, X_test, y_train, y_test = train_test_split(df[['age', 'log']], df['left'], random_state=1)",
+        END,
+    )
+    assert (
+        '''@keep
+def complete(prepared):
+    """Rows that are kept."""
+    return prepared.dropna()
+'''
+        in found
+    )
+    assert "train_test_split(complete.index, random_state=1)" in found
+
+
+def test_rows_are_kept_by_a_condition_that_left_none_out(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf = df[df['spent'] >= 0]",
+        "X_train, X_test, y_train, y_test = train_test_split(df[['spent']], df['left'], random_state=1)",
+        END,
+    )
+    assert "@keep" in found
+
+
+def test_an_encoder_fitted_again_and_again_is_a_fit_for_each_column(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\nle = LabelEncoder()",
+        "df['left'] = le.fit_transform(df['left'])\ndf['city'] = le.fit_transform(df['city'])",
+        "X_train, X_test, y_train, y_test = train_test_split(df[['city', 'spent']], df['left'], random_state=1)",
+        END,
+    )
+    assert "return LabelEncoder().fit(people['city'])" in found
+    assert "people['city'] = city_encoder.transform(people['city'])" in found
+    assert "    le = LabelEncoder()\n    return le.fit_transform(people['left'])\n" in found
+
+
+def test_a_model_fitted_in_a_loop_has_no_such_form(folder: Path) -> None:
+    with pytest.raises(CannotShape, match="inside a loop"):
+        shaped(
+            folder,
+            "df = pd.read_csv('people.csv')",
+            "X_train, X_test, y_train, y_test = train_test_split(df[['spent']], df['left'], random_state=1)",
+            "for model in [LogisticRegression()]:\n    model.fit(X_train, y_train)\n"
+            "    print(accuracy_score(y_test, model.predict(X_test)))",
+        )
+
+
+USUAL = '''@source
+def people():
+    """The rows of people.csv."""
+    return pd.read_csv('people.csv')
+
+
+@fit
+def mean_age(people):
+    """Learned from the rows."""
+    return people['age'].mean()
+
+
+@transform
+def filled(people, mean_age):
+    """What is made of a row."""
+    people.drop('id', axis=1, inplace=True)
+    people['age'] = people['age'].fillna(mean_age)
+    return people
+
+
+@fit
+def categories_learned(filled):
+    """Learned from the rows."""
+    return categories(filled)
+
+
+@transform
+def encoded(filled, categories_learned):
+    """What is made of a row."""
+    filled = pd.get_dummies(as_categories(filled, categories_learned), drop_first=True)
+    return filled
+
+
+@target
+def left(people):
+    """What is predicted: left."""
+    people['left'] = people['left'].map({'Yes': 1, 'No': 0})
+    return people['left']
+
+
+@fit
+def sc(encoded_train):
+    """Learned from the rows."""
+    return StandardScaler().fit(encoded_train)
+
+
+@transform
+def features(encoded, sc):
+    """What is made of a row."""
+    return sc.transform(encoded)
+
+
+@split
+def parts(people, left):
+    """Rows to learn from, and rows to judge by."""
+    return train_test_split(people.index, test_size=0.25, random_state=1, stratify=left)
+
+
+@model(split="parts")
+def left_model(features_train, left_train):
+    """LogisticRegression: left from features."""
+    return LogisticRegression(max_iter=500).fit(features_train, left_train)
+'''
