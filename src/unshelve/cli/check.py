@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from unshelve.cli.output import JsonOption, result
 from unshelve.solution.check import check
 from unshelve.solution.declaring import declaration_of
 from unshelve.solution.files import solution_folder
+from unshelve.solution.origin import NotebookFinding
 
 
 def command(
-    path: Annotated[Path, typer.Argument(help="A solution folder.")] = Path(),
+    path: Annotated[Path, typer.Argument(help="A solution folder, or a notebook.")] = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Say what can be found in a solution before anything runs: number, place, what it is, how to mend it."""
+    """Say what can be found before anything runs: number, place, what it is, how to mend it."""
+    if path.suffix == ".ipynb":
+        _check_notebook(path, json=json)
+        return
     folder = solution_folder(path)
     declaration = declaration_of(folder)
     findings = check(declaration)
@@ -37,3 +43,31 @@ def command(
     )
     if errors:
         raise typer.Exit(1)
+
+
+def _check_notebook(path: Path, *, json: bool) -> None:
+    """Findings on a notebook: what can be said of its text, and what is rewritten in it so that it runs."""
+    from unshelve.notebook.reading import read_notebook  # only for notebooks: they bring much with them
+    from unshelve.notebook.remarks import remarks
+    from unshelve.notebook.repairs import repair
+
+    notebook = read_notebook(path)
+    findings = [*remarks(notebook), *repair(notebook, path.resolve().parent).findings]
+    errors = sum(1 for each in findings if each.severity == "error")
+    lines = notebook_lines(findings)
+    lines.append(
+        f"{path.name}: {len(notebook.statements)} statements, "
+        + (f"{len(findings)} findings, {errors} of them errors" if findings else "nothing found")
+    )
+    result({"notebook": path.name, "findings": msgspec.to_builtins(findings), "errors": errors}, json=json, lines=lines)
+    if errors:
+        raise typer.Exit(1)
+
+
+def notebook_lines(findings: Iterable[NotebookFinding]) -> list[str]:
+    """Findings on a notebook as lines for people."""
+    lines = []
+    for each in findings:
+        place = f"cell {each.cell}, line {each.line}" if each.cell is not None else "notebook"
+        lines += [f"{place}  {each.number} {each.severity}  {each.message}", f"    {each.repair}"]
+    return lines

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from unshelve.cli.check import notebook_lines
 from unshelve.cli.output import JsonOption, result, say
 from unshelve.notebook.lifting import Lifted, lift
 from unshelve.notebook.watching import RunLimits
@@ -55,7 +56,7 @@ def as_json(lifted: Lifted) -> dict[str, Any]:
 def _lines(lifted: Lifted, notebook: Path) -> list[str]:
     proof = lifted.proof
     if lifted.folder is None:
-        return [f"{notebook.name}: refused. {proof.reason}", *_findings(lifted)]
+        return [f"{notebook.name}: refused. {proof.reason}", *notebook_lines(lifted.proof.findings)]
     lines = [
         f"{notebook.name}: {proof.statements.kept} of {proof.statements.of} statements became {proof.steps} steps "
         f"in {lifted.folder / 'solution.py'}",
@@ -63,7 +64,7 @@ def _lines(lifted: Lifted, notebook: Path) -> list[str]:
     ]
     if lifted.lift is not None and lifted.lift.entry != "raw":
         lines.append(f"A request is a row of the prepared table: {lifted.lift.entry_reason}")
-    return [*lines, *_findings(lifted), f"Next: unshelve up {lifted.folder}"]
+    return [*lines, *notebook_lines(lifted.proof.findings), f"Next: unshelve up {lifted.folder}"]
 
 
 def _compared(lifted: Lifted) -> str:
@@ -72,11 +73,3 @@ def _compared(lifted: Lifted) -> str:
     if proof.request is not None:
         said += f", {proof.request.equal:,} of {proof.request.rows:,} test rows answered as the notebook predicted"
     return said
-
-
-def _findings(lifted: Lifted) -> list[str]:
-    lines = []
-    for each in lifted.proof.findings:
-        place = f"cell {each.cell}, line {each.line}" if each.cell is not None else "notebook"
-        lines += [f"{place}  {each.number} {each.severity}  {each.message}", f"    {each.repair}"]
-    return lines

@@ -70,7 +70,7 @@ def _mended(repaired: Repaired, number: int) -> str | None:
     """What was changed in a statement so that it runs."""
     if number in repaired.left_out:
         return "left out: it cannot run today, and nothing needs it"
-    return blotted(repaired.texts[number]) if number in repaired.texts else None
+    return repaired.reasons.get(number)
 
 
 def _why(seen: Seen, draft: Draft, number: int, others: frozenset[int]) -> str:

@@ -1,0 +1,216 @@
+"""Reads a notebook: any version of its format, cells and statements, with a clear word for what is none.
+
+The formats are read here, without the packages of Jupyter: docs/decisions/0007-notebooks-are-read-here.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import msgspec
+
+from unshelve.errors import BadRequest, NotFound, Refused
+from unshelve.notebook.notebook import Cell, Notebook, Statement
+from unshelve.notebook.syntax import to_python
+
+MOST_BYTES: Final = 200 << 20
+_OUTPUT: Final = 2000
+"""Characters of an output that are kept."""
+_TWO: Final = ("print ", "raise ", "exec ")
+
+
+class _Raw(msgspec.Struct):
+    """A notebook's file, with what differs between versions left open."""
+
+    cells: list[dict[str, msgspec.Raw]] = []
+    worksheets: list[dict[str, msgspec.Raw]] = []
+    metadata: dict[str, Any] = {}
+    nbformat: int = 0
+    nbformat_minor: int = 0
+
+
+def read_notebook(path: Path) -> Notebook:
+    """The notebook in a file.
+
+    Raises NotFound where there is none; BadRequest for what is no notebook; Refused for one that is not of Python 3,
+    has no code, or does not parse, with the cell and the line.
+    """
+    raw = _decoded(path)
+    language = _language(raw.metadata)
+    if language != "python":
+        raise Refused(
+            f"{path.name} is a notebook of {language.capitalize()}.",
+            code="notebook-not-python",
+            hint="Only notebooks of Python can be lifted.",
+        )
+    cells = tuple(_cells(raw))
+    if not any(cell.kind == "code" and cell.source.strip() for cell in cells):
+        raise Refused(f"{path.name} has no cell with code.", code="notebook-empty", hint="There is nothing to lift.")
+    return Notebook(
+        path=path,
+        cells=cells,
+        statements=tuple(_statements(path, cells)),
+        python_version=_version(raw.metadata),
+        format=(raw.nbformat, raw.nbformat_minor),
+    )
+
+
+def _decoded(path: Path) -> _Raw:
+    if not path.exists():
+        near = sorted(each.name for each in path.parent.glob("*.ipynb"))[:3] if path.parent.is_dir() else []
+        raise NotFound(f"There is no notebook {path}.", code="notebook-not-found", near=near)
+    if path.is_dir():
+        raise Refused(f"{path} is a folder.", code="notebook-is-folder", hint="Name the .ipynb file in it.")
+    if path.stat().st_size > MOST_BYTES:
+        raise Refused(
+            f"{path.name} has {path.stat().st_size >> 20} MB; at most {MOST_BYTES >> 20} are read.",
+            code="notebook-too-large",
+            hint="Clear its outputs and save it again.",
+        )
+    data = path.read_bytes()
+    try:
+        raw = msgspec.json.decode(data, type=_Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        kind = (
+            "It is not JSON, or not whole" if not isinstance(error, msgspec.ValidationError) else "It has another form"
+        )
+        raise BadRequest(
+            f"{path.name} is no notebook that can be read. {kind}: {error}",
+            code="not-a-notebook",
+            hint="Open it in Jupyter and save it again.",
+        ) from error
+    if not raw.nbformat and not raw.cells and not raw.worksheets:
+        raise BadRequest(f"{path.name} is JSON, and no notebook.", code="not-a-notebook")
+    return raw
+
+
+def _language(metadata: Mapping[str, Any]) -> str:
+    """The kernel's language; "python" where the notebook does not say."""
+    kernel, info = metadata.get("kernelspec"), metadata.get("language_info")
+    for where, key in ((info, "name"), (kernel, "language"), (metadata, "language")):
+        found = where.get(key) if isinstance(where, Mapping) else None
+        if isinstance(found, str) and found:
+            return "python" if found.lower() in ("python", "ipython") else found
+    name = str(kernel.get("name", "")) if isinstance(kernel, Mapping) else ""
+    if name and "py" not in name.lower() and "conda" not in name.lower() and name.lower() in ("ir", "julia", "scala"):
+        return {"ir": "R"}.get(name.lower(), name)
+    return "python"
+
+
+def _version(metadata: Mapping[str, Any]) -> str | None:
+    info = metadata.get("language_info")
+    found = info.get("version") if isinstance(info, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _cells(raw: _Raw) -> Iterator[Cell]:
+    given = list(raw.cells)
+    for sheet in raw.worksheets:
+        if "cells" in sheet:
+            given += msgspec.json.decode(sheet["cells"], type=list[dict[str, msgspec.Raw]])
+    for number, cell in enumerate(given, 1):
+        kind = str(_value(cell, "cell_type") or "raw")
+        source = _text(_value(cell, "source") if "source" in cell else _value(cell, "input"))
+        python = to_python(source)[0] if kind == "code" else ""
+        count = _value(cell, "execution_count") if "execution_count" in cell else _value(cell, "prompt_number")
+        if kind == "heading":  # of formats before 4
+            kind, source = "markdown", f"{'#' * int(cast(int, _value(cell, 'level') or 1))} {source}"
+        yield Cell(
+            number=number,
+            kind=cast(Literal["code", "markdown", "raw"], kind if kind in ("code", "markdown") else "raw"),
+            source=source,
+            python=python,
+            execution_count=count if isinstance(count, int) else None,
+            outputs=tuple(_outputs(cell)) if kind == "code" else (),
+        )
+
+
+def _value(cell: Mapping[str, msgspec.Raw], key: str) -> object:
+    return msgspec.json.decode(cell[key]) if key in cell else None
+
+
+def _text(source: object) -> str:
+    if isinstance(source, list):
+        return "".join(str(each) for each in source)
+    return source if isinstance(source, str) else ""
+
+
+class _Output(msgspec.Struct):
+    text: list[str] | str | None = None
+    data: dict[str, msgspec.Raw] = {}
+
+
+def _outputs(cell: Mapping[str, msgspec.Raw]) -> Iterator[str]:
+    """The texts that were saved below a cell; pictures and pages are passed over without being built."""
+    if "outputs" not in cell:
+        return
+    try:
+        found = msgspec.json.decode(cell["outputs"], type=list[_Output])
+    except msgspec.ValidationError:
+        return
+    for each in found[:50]:
+        text = each.text
+        if text is None and "text/plain" in each.data:
+            text = cast(list[str] | str, msgspec.json.decode(each.data["text/plain"]))
+        if text is not None:
+            yield _text(text)[:_OUTPUT]
+
+
+def _statements(path: Path, cells: tuple[Cell, ...]) -> Iterator[Statement]:
+    number = 0
+    for cell in cells:
+        if cell.kind != "code":
+            continue
+        lines = cell.python.split("\n")
+        body = _parsed(path, cell)
+        for node in body:
+            if isinstance(node, ast.Pass):  # a magic, a shell line, or nothing at all
+                continue
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+            yield Statement(
+                number=number,
+                cell=cell.number,
+                line=first,
+                end_line=node.end_lineno or first,
+                source=_source(cell.python, lines, node, first),
+                comments=_comments(lines, first),
+                node=node,
+                shown=isinstance(node, ast.Expr) and node is body[-1] and not cell.python.rstrip().endswith(";"),
+            )
+            number += 1
+
+
+def _parsed(path: Path, cell: Cell) -> list[ast.stmt]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in the author's strings
+            return ast.parse(cell.python).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None) or 1
+        old = any(each.lstrip().startswith(_TWO) for each in cell.python.split("\n")[line - 1 : line])
+        raise Refused(
+            f"{path.name}, cell {cell.number}, line {line}: "
+            + ("this is Python 2." if old else f"{getattr(error, 'msg', error)}."),
+            code="notebook-python-2" if old else "notebook-syntax",
+            hint="Let `2to3` rewrite it, or write print with brackets." if old else "Mend the cell, or delete it.",
+            details={"cell": cell.number, "line": line},
+        ) from error
+
+
+def _source(python: str, lines: list[str], node: ast.stmt, first: int) -> str:
+    if first == node.lineno:
+        return ast.get_source_segment(python, node) or ""
+    return "\n".join(lines[first - 1 : node.end_lineno])
+
+
+def _comments(lines: list[str], first: int) -> tuple[str, ...]:
+    found: list[str] = []
+    for line in reversed(lines[: first - 1]):
+        if not line.strip().startswith("#"):
+            break
+        found.insert(0, line.strip().lstrip("#").strip())
+    return tuple(found)

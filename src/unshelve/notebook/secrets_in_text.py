@@ -1,0 +1,35 @@
+"""Secrets in the text of a notebook: found by their looks or names, and blotted out wherever text is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+BLOT: Final = "•••"
+_NAMED: Final = re.compile(
+    r"""(?ix)\b[\w.]*(?:password|passwd|pwd|secret|token|api_?key|access_?key|auth|credential)[\w]*["']?\]?
+    \s*[=:]\s*(?P<quote>["'])(?P<secret>[^"'\n]{6,})(?P=quote)"""
+)
+_SHAPED: Final = re.compile(
+    r"""(?x)(?P<secret>
+    AKIA[0-9A-Z]{16} | gh[pousr]_[A-Za-z0-9]{30,} | sk-[A-Za-z0-9_-]{20,} | xox[abprs]-[A-Za-z0-9-]{10,}
+    | eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,} | hf_[A-Za-z0-9]{30,}
+    )"""
+)
+_IN_ADDRESS: Final = re.compile(r"\b\w[\w+.-]*://[^\s:/@'\"]+:(?P<secret>[^\s@'\"]+)@")
+
+
+def secrets_in(source: str) -> Iterator[tuple[int, str]]:
+    """The line, from 1, and the text of each secret."""
+    for pattern in (_NAMED, _SHAPED, _IN_ADDRESS):
+        for found in pattern.finditer(source):
+            if not found["secret"].startswith(("os.", "<", "{", "your", "YOUR")):
+                yield source.count("\n", 0, found.start("secret")) + 1, found["secret"]
+
+
+def blotted(source: str) -> str:
+    """The source with its secrets replaced by three dots."""
+    for _, secret in list(secrets_in(source)):
+        source = source.replace(secret, BLOT)
+    return source
