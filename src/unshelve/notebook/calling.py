@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from unshelve.notebook.effects import matches
 from unshelve.notebook.objects import CONST, NOT_KNOWN, NOTHING, Value, fresh, holding
-from unshelve.notebook.tracing import ANY_FILE, Trace, file_name, is_true
+from unshelve.notebook.tracing import ANY_FILE, FIGURE, RANDOM, Trace, file_name, is_true
 
 _QUIET_MAGICS = ("matplotlib", "config", "load_ext", "reload_ext", "autoreload", "time", "timeit", "precision", "pylab")
 _CONSTANTS = frozenset(
@@ -86,9 +86,9 @@ def _result(trace: Trace, name: str, last: str, given: Given, *, draws: bool) ->
         return fresh("array")
     if last in ("train_test_split",):
         return fresh("frame" if first.kind == "frame" else "array")
-    linked = frozenset({"figure"}) if last in trace.table.figure.opens or last in ("gca", "gcf", "axes") else None
+    linked = frozenset({FIGURE}) if last in trace.table.figure.opens or last in ("gca", "gcf", "axes") else None
     if linked is not None or trace.table.draws(name):
-        return Value(own=fresh().own, linked=frozenset({"figure"}))
+        return Value(own=fresh().own, linked=frozenset({FIGURE}))
     made = holding(given.values, None)
     keeps = last[:1].isupper() and not name.startswith("sklearn.")
     held = made.held if keeps else frozenset()
@@ -111,7 +111,7 @@ def method_call(trace: Trace, receiver: Value, root: str | None, name: str, give
     elif effect in ("changes", "unknown") and name not in table.methods.draws and name != "eval":
         trace.change(receiver, root=root, sure=effect == "changes" and receiver.kind in ("list", "frame"))
     if name in table.methods.draws:
-        trace.touch("figure")
+        trace.touch(FIGURE)
     if name in table.methods.saves:
         _save(trace, given, receiver, name)
     fits = name.startswith("fit") or name in ("split", "refit", "cross_validate")
@@ -140,7 +140,7 @@ def _method_result(trace: Trace, receiver: Value, name: str) -> Value:
     if name in ("copy", "deepcopy") or trace.table.of_method(name, receiver.kind) == "pure":
         kind = receiver.kind if name == "copy" or receiver.kind == "array" else None
         inside = receiver.held if name == "copy" else frozenset[int]()
-        drawing = frozenset({"figure"}) if name in methods.draws else frozenset[str]()
+        drawing = frozenset({FIGURE}) if name in methods.draws else frozenset[str]()
         return Value(own=fresh().own, held=inside, kind=kind, draws=receiver.draws and name == "copy", linked=drawing)
     if receiver.kind == "array":
         return fresh("array")
@@ -190,7 +190,7 @@ def _generator_call(trace: Trace, name: str, given: Given) -> bool:
         else:
             trace.draw(library)
     elif last in ("get_state", "getstate"):
-        trace.look("random")
+        trace.look(RANDOM)
     elif last[:1].islower() and last != "default_rng":
         trace.draw(library)
     return False
@@ -235,13 +235,13 @@ def _figures(trace: Trace, name: str, last: str) -> None:
     if not trace.table.draws(name):
         return
     if last in figure.looks_at:
-        trace.look("figure")
+        trace.look(FIGURE)
         trace.look("settings:figure")
     elif last in figure.opens and name.rpartition(".")[0] != "seaborn":
         trace.look("settings:figure")
-        trace.open("figure")
+        trace.open(FIGURE)
     else:
-        trace.touch("figure")
+        trace.touch(FIGURE)
 
 
 def _files(trace: Trace, name: str, given: Given) -> None:

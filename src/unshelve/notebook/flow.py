@@ -11,7 +11,7 @@ from unshelve.notebook.flow_watched import Witness
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.objects import World
 from unshelve.notebook.touching import touch_of
-from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, Trace
+from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, FIGURE, RANDOM, Trace
 from unshelve.notebook.watched import Watched
 
 Made = Mapping[str, tuple[tuple[int, frozenset[int]], ...]]
@@ -19,10 +19,13 @@ Made = Mapping[str, tuple[tuple[int, frozenset[int]], ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """What one statement does with names. All are names of the notebook's top level, or one of the special names
-    "random" (the global generators' state), "figure" (the current figure), "file:NAME" ("file:*" where the name cannot
-    be told) and "settings:computing", ":figure", ":imports", ":folder", ":environment" and ":looks". "*" stands for
-    all names in `reads` and `changes`, and in `may_bind` for names that cannot be told (a star import)."""
+    """What one statement does with names.
+
+    They are names of the notebook's top level, or special ones: "state:random" (the global generators' state),
+    "state:figure" (the current figure), "file:NAME" ("file:*" where the name cannot be told), and "settings:computing",
+    "settings:figure", …, of which "settings:looks" changes no value. "*" stands for all names in `reads` and `changes`,
+    and in `may_bind` for names that cannot be told (a star import).
+    """
 
     reads: frozenset[str] = frozenset()
     """Names whose value it needs, also inside functions that it calls."""
@@ -99,7 +102,7 @@ def flow_of(notebook: Notebook, watched: Watched | None = None) -> Flow:
     for number, statement in enumerate(notebook.statements):
         if statement.cell != cell:
             cell = statement.cell
-            versions.forget("figure")
+            versions.forget(FIGURE)
         trace = touch_of(statement.node, world)
         witness.correct(number, trace)
         touch = _touch(trace)
@@ -149,7 +152,7 @@ class _Versions:
             names = [each for each in self._now if each.startswith("file:")] if name == ANY_FILE else [name, ANY_FILE]
             return frozenset(maker for each in names for maker in self._now.get(each, ()))
         makers = self._now.get(name, frozenset())
-        if ":" in name or name in ("random", "figure") or (makers and EVERYTHING not in self._now):
+        if ":" in name or (makers and EVERYTHING not in self._now):
             return makers
         return makers | self._now.get(EVERYTHING, frozenset()) if not makers or not hasattr(builtins, name) else makers
 
@@ -161,7 +164,7 @@ class _Versions:
         for name in touch.may_bind - changes:
             self._put(number, name, self._now.get(name, frozenset()) | one)
         for name in changes:
-            if name == "random" and name not in self._now:
+            if name == RANDOM and name not in self._now:
                 continue
             self._put(number, name, one)
         for name in touch.binds - changes:

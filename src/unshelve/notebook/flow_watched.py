@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from unshelve.notebook.objects import CONST, Kind, World, fresh
-from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, Trace, named_file
+from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, RANDOM, Trace, named_file
 from unshelve.notebook.watched import StatementRun, ValueInfo, ValueKind, Watched
 
 _KINDS: Final[Mapping[ValueKind, Kind]] = {
@@ -83,14 +83,14 @@ class Witness:
             self.missed.append((number, name))
 
     def _random(self, number: int, trace: Trace, run: StatementRun) -> None:
-        if "random" in trace.opens or EVERYTHING in trace.changes:
+        if RANDOM in trace.opens or EVERYTHING in trace.changes:
             return
-        if run.drew and "random" not in trace.changes:
+        if run.drew and RANDOM not in trace.changes:
             trace.draw()
-            self.missed.append((number, "random"))
-        elif not run.drew and "random" in trace.changes:
-            trace.changes.discard("random")
-            trace.reads.discard("random")
+            self.missed.append((number, RANDOM))
+        elif not run.drew and RANDOM in trace.changes:
+            trace.changes.discard(RANDOM)
+            trace.reads.discard(RANDOM)
 
     def _files(self, trace: Trace, run: StatementRun) -> None:
         """Names of files, where the text does not tell them."""

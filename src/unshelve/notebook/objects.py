@@ -30,6 +30,8 @@ class Value:
     """The objects that it may be."""
     held: frozenset[int] = NONE
     """The objects that lie in it."""
+    behind: frozenset[int] = NONE
+    """The tables of which it is a part, as long as no name has it: a write into `df.loc[…]` is one into df."""
     kind: Kind | None = None
     const: object = NOT_KNOWN
     """A text, number, truth or None, where it is written out."""
@@ -55,6 +57,7 @@ class Value:
         return Value(
             own=self.own | other.own,
             held=self.held | other.held,
+            behind=self.behind | other.behind,
             kind=self.kind if self.kind == other.kind else None,
             const=self.const if self.const is other.const or self.const == other.const else NOT_KNOWN,
             draws=self.draws or other.draws,
@@ -67,7 +70,7 @@ class Value:
     def part(self) -> Value:
         """Something that lies in it or is a view of it: an element, an attribute, a slice."""
         if self.kind == "frame":
-            return fresh("frame")
+            return replace(fresh("frame"), behind=self.own | self.behind)
         if self.kind == "const":
             return CONST
         own = self.held if self.kind == "list" and (self.held or not self.linked) else self.all

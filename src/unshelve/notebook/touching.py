@@ -19,7 +19,7 @@ def touch_of(node: ast.stmt, world: World) -> Trace:
     trace = Trace(world=world)
     walker = Walker(trace, body=block)
     statement(walker, node)
-    world.specials |= {name for name in trace.opens | trace.changes if ":" in name or name in ("figure", "random")}
+    world.specials |= {name for name in trace.opens | trace.changes if ":" in name}
     return trace
 
 

@@ -11,6 +11,10 @@ from unshelve.notebook.objects import NOT_KNOWN, Value, World
 
 EVERYTHING = "*"
 """In `reads` and `changes`: all names. In `binds`: names that cannot be told, as after a star import."""
+RANDOM = "state:random"
+"""The state of the global generators of `random`, `numpy.random` and others."""
+FIGURE = "state:figure"
+"""The current figure of matplotlib. It ends with its cell."""
 ANY_FILE = "file:*"
 
 
@@ -46,7 +50,7 @@ class Trace:
 
     def change(self, value: Value, *, root: str | None = None, sure: bool = True) -> None:
         """Changes an object in place: the name it was reached by, and those that may see it."""
-        numbers = value.all if value.open else value.own
+        numbers = (value.all if value.open else value.own) | value.behind
         names = self.world.names_of(numbers)
         if root is not None and root not in self.certain:
             self.changes.add(root)
@@ -69,7 +73,7 @@ class Trace:
             return
         self.reads.add(special)
         self.changes.add(special)
-        if special == "figure":
+        if special == FIGURE:
             self.look("settings:figure")
 
     def look(self, special: str) -> None:
@@ -89,14 +93,14 @@ class Trace:
     def draw(self, library: str = "numpy") -> None:
         """A global generator is used."""
         self.world.generators.add(library)
-        self.touch("random")
+        self.touch(RANDOM)
 
     def seed(self, library: str) -> None:
         """A global generator is seeded. Where another library's is in use too, that one's state stays."""
         if self.world.generators <= {library}:
-            self.open("random")
+            self.open(RANDOM)
         else:
-            self.touch("random")
+            self.touch(RANDOM)
         self.world.generators.add(library)
 
     def everything(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final  # Any: each handler takes the nodes of its own ty
 from unshelve.notebook.calling import Given, ipython_call, library_call, method_call
 from unshelve.notebook.objects import (
     CONST,
+    NONE,
     NOT_KNOWN,
     NOTHING,
     Function,
@@ -82,6 +83,7 @@ class Walker:
         return name is not None
 
     def bind(self, name: str, value: Value) -> None:
+        value = replace(value, behind=NONE) if value.behind else value
         scope = self.scope
         while scope is not None:
             if name in scope.own and name not in scope.declared_global:
@@ -148,7 +150,8 @@ class Walker:
                 self.mention(base)
             return replace(base.part(), code=methods or base.code)
         if base.kind == "frame":
-            return fresh("array" if name in ("values", "shape") else "frame")
+            part = base.part()
+            return replace(part, kind="array") if name in ("values", "shape") else part
         return base.part()
 
     def subscript(self, node: ast.Subscript) -> Value:
