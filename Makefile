@@ -9,8 +9,8 @@ PORT ?= 8000
 
 # --- the two commands -------------------------------------------------------------------------------------------
 
-demo: $(VENV)/.demo  ## the flights solution, from its data to signed-in answers; CHECK=1 asks once and stops
-	$(BIN)/python examples/demo.py $(if $(CHECK),--check) --port $(if $(CHECK),0,$(PORT))
+demo: $(VENV)/.demo $(if $(NOTEBOOK),$(VENV)/.notebook)  ## flights, from data to signed-in answers; NOTEBOOK=1 churn.ipynb; CHECK=1 asks once and stops
+	$(BIN)/python examples/demo.py $(if $(NOTEBOOK),--notebook) $(if $(CHECK),--check) --port $(if $(CHECK),0,$(PORT))
 
 test: lint types floors unit  ## everything that continuous checks look at
 
@@ -44,7 +44,7 @@ tools:  ## what only tests need from Debian: a browser
 	@sh requirements/tools.sh
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache examples/*/.unshelve
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache examples/*/.unshelve examples/notebooks/churn/churn
 
 # --- set-up -----------------------------------------------------------------------------------------------------
 
@@ -54,6 +54,10 @@ $(VENV)/bin/python:
 $(VENV)/.demo: requirements/build.txt requirements/base.txt requirements/demo.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/build.txt -r requirements/demo.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.notebook: requirements/notebook.txt $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebook.txt
 	@touch $@
 
 $(VENV)/.test: requirements/build.txt requirements/base.txt requirements/test.txt pyproject.toml | $(VENV)/bin/python

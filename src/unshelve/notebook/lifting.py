@@ -82,6 +82,8 @@ class _Work:
     told: Told
     began: float
     reasons: list[str] = field(default_factory=list)
+    code: str | None = None
+    """The platform's code for why the last form did not run."""
 
 
 def lift(
@@ -178,22 +180,32 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
         if proven.outcome == "proven":
             return _finished(work, wanted, folder, draft, written, proven)
         work.reasons.append(f"{_REQUESTS[draft.entry]}: {proven.reason}")
+        work.code = proven.failed_code
         if best is None or best[3].failure is not None:
             best = (folder, draft, written, proven)
-    if best is None:
-        return _refused(work.notebook, work.findings, "; ".join(work.reasons), work.began, work.watched)
+    if best is None or work.code in _LEAKS:
+        leak = "A feature is made of what is to be predicted. " if work.code in _LEAKS else ""
+        return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
     return _finished(work, wanted, *best)
 
 
 _REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
 
 
+_LEAKS: Final = ("transform-reads-hidden", "target-given-away")
+"""Codes of failures that no other form may hide: what is known only afterwards helped to predict."""
+
+
 def _forms(work: _Work) -> Iterator[Draft]:
     """Drafts from the best form to the plainest."""
     try:
-        yield _with_metrics(work, *_raw(work))
+        yield _with_metrics(work, *_raw(work, from_source=False))
+        if work.code == "cycle":
+            yield _with_metrics(work, *_raw(work, from_source=True))
     except CannotShape as error:
         work.reasons.append(f"raw rows: {_placed(work, error)}")
+    if work.code in _LEAKS:
+        return
     try:
         draft = table_draft(work.seen, work.choice)
         draft.entry_reason = work.reasons[-1].partition(": ")[2] if work.reasons else None
@@ -202,12 +214,12 @@ def _forms(work: _Work) -> Iterator[Draft]:
         work.reasons.append(f"rows of the prepared table: {_placed(work, error)}")
 
 
-def _raw(work: _Work) -> tuple[Shaper, Draft]:
+def _raw(work: _Work, *, from_source: bool) -> tuple[Shaper, Draft]:
     """Shaped until no further version of a table has to be a step of its own."""
     cuts: set[tuple[frozenset[int], str]] = set()
     while True:
         before = len(cuts)
-        shaper = Shaper(work.seen, work.choice, cuts)
+        shaper = Shaper(work.seen, work.choice, cuts, from_source=from_source)
         draft = shaper.shape()
         if len(cuts) == before:
             return shaper, draft
@@ -235,7 +247,7 @@ def _expected(work: _Work, draft: Draft) -> Expected:
         kept=work.kept,
         model=draft.model,
         features=draft.features,
-        fit_call=fit if work.choice.model.taken is None else None,
+        fit_call=None if draft.own_rows else fit,
         predict_call=predict,
         metrics=tuple(
             ExpectedMetric(

@@ -35,6 +35,8 @@ class Shaper:
     seen: Seen
     choice: Choice
     cuts: set[Version]
+    from_source: bool = False
+    """Whether the target is read from the source's own rows, and not from those that were kept."""
     parts: Parts = field(init=False)
     entry: Entry = field(init=False)
     names: Names = field(init=False)
@@ -54,6 +56,7 @@ class Shaper:
     target: str = field(init=False, default="")
     features: str = field(init=False, default="")
     model: str = field(init=False, default="")
+    own_rows: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.parts = find_parts(self.seen, self.choice)
@@ -79,7 +82,7 @@ class Shaper:
         self._pair_parts()
         self._model(split)
         draft = Draft(entry="raw", top=sorted(self.tops), steps=list(self.made.values()), model=self.model)
-        draft.features = self.features
+        draft.features, draft.own_rows = self.features, self.own_rows
         draft.left_out = dict.fromkeys(self.edits, "edits the target, which a step of its own does")
         return draft
 
@@ -123,6 +126,9 @@ class Shaper:
         (maker,) = makers
         role = self.seen.roles[maker]
         rows = (maker, name) in self.seen.rowed
+        copied = self._copied(maker, name) if rows and role == "rows" else None
+        if copied is not None:
+            return copied
         if rows and role == "keep" and not (self.inlining and maker in self.parts.after):
             return self._known(version, self._keep(maker, name))
         if rows and version in self.cuts:
@@ -137,6 +143,16 @@ class Shaper:
         if role == "split":
             raise CannotShape(f"{name} comes of a division of the rows that was not understood", maker)
         return None
+
+    def _copied(self, number: int, name: str) -> Param | None:
+        """The step of a table of which a statement only makes a copy under another name."""
+        tree = self.seen.trees[number]
+        value = tree.value if isinstance(tree, ast.Assign) and len(tree.targets) == 1 else None
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "copy":
+            value = value.func.value
+        if not isinstance(value, ast.Name) or value.id == name or not self.seen.is_rows(number, value.id):
+            return None
+        return self._resolve(self._version(number, value.id))
 
     def _known(self, version: Version, step: str) -> Param:
         self.known[version] = Param(step)
@@ -345,6 +361,8 @@ class Shaper:
         expression = ast.parse(text, mode="eval").body
         wanted = [(self._earliest(number, each, expression), each) for each in sorted(reads(expression))]
         body = self._collected(wanted)
+        if any(param.part == "_test" for param in body.params.values()):
+            raise CannotShape("something is fitted again on the rows that are to be predicted", number)
         step = self.names.give(learned.wish, f"{learned.wish}_learned")
         names = names_for(self.seen, body)
         lines = [*lines_of(self.seen, body, self._as_written, names), f"return {renamed(text, names)}"]
@@ -442,6 +460,8 @@ class Shaper:
         """Statements that change the table in which the target stands, and not the target: it is read without them."""
         found = set()
         for number, role in self.seen.roles.items() if self.hidden else ():
+            if role == "keep" and self.from_source and number not in self.parts.after:
+                found.add(number)
             if role != "rows" or number in self.edits:
                 continue
             tables = self.seen.tables(number) & self.seen.made(number)
@@ -626,6 +646,7 @@ class Shaper:
         rest = [each for each in step.parameters if each not in first and each.removesuffix("_train") != self.target]
         y = [each for each in step.parameters if each.removesuffix("_train") == self.target]
         if not first:  # fitted on what was made of the training rows alone, and asked about rows as they come
+            self.own_rows = True
             first = [f"{self.features}_train" if split is not None else self.features]
         step.parameters = [*first, *y, *rest]
         self.model = name
@@ -647,7 +668,7 @@ class Shaper:
                 [line for line in cell.source.splitlines() if line.startswith("#")] if cell.kind == "markdown" else []
             )
             if heads:
-                words = slug(heads[-1].lstrip("# "))
+                words = slug(heads[-1].lstrip("#0123456789.) "))
                 return words if len(words) <= 24 and words not in self.made else ""
         return ""
 

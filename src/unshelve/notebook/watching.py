@@ -27,7 +27,7 @@ from unshelve.notebook.watched import Call, StatementRun, Watched
 
 _POLL_SECONDS: Final = 0.05
 _FRESH_RUNS: Final = 8
-_MARK: Final = "UNSHELVE_WATCH"
+_MARK: Final = "WATCHED_BY_UNSHELVE"
 """In the environment of the process and of all that it starts, so that none is left behind."""
 
 
