@@ -52,9 +52,9 @@ CUSTOMER = {
     "paperless_billing": 1,
     "payment_method": "Electronic check",
     "monthly_charges": 89.5,
-    "total_charges": 262.3,
+    "total_charges": "262.3",
 }
-"""The customer that the notebook's author typed in at its end."""
+"""The customer that the author typed in at the end, as the file has it: total charges are text there, some blank."""
 
 
 def main() -> int:
