@@ -217,7 +217,7 @@ def drawn_notebook(seed: int, folder: Path, *, length: int = 25) -> Notebook:
 
 
 def value_of(notebook: Notebook, numbers: Iterable[int], name: str) -> str:
-    """What a name holds, as text, once these statements have run in order with nothing else."""
+    """What a name holds, as text, once these statements have run in order with nothing else; or what they raised."""
     names: dict[str, Any] = {}
     random.seed(123)
     np.random.seed(123)
@@ -225,18 +225,22 @@ def value_of(notebook: Notebook, numbers: Iterable[int], name: str) -> str:
         warnings.simplefilter("ignore")
         for number in sorted(numbers):
             statement = notebook.statements[number]
-            code = compile(statement.source, f"<statement {number}>", "exec")
-            exec(code, names)
-    return repr(names[name])
+            try:
+                exec(compile(statement.source, f"<statement {number}>", "exec"), names)
+            except Exception as error:  # noqa: BLE001 - whatever a drawn statement raises is what came of it
+                return f"raised by {statement.source!r}: {error!r}"
+    return repr(names[name]) if name in names else f"raised: {name} was never bound"
 
 
 def _execute(text: str, names: dict[str, Any]) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        tried = dict(names)
         try:
-            exec(compile(text, "<cell>", "exec"), names)
+            exec(compile(text, "<cell>", "exec"), tried)
         except Exception:  # noqa: BLE001 - whatever an idiom raises, it does not fit here
             return False
+    names.update(tried)
     return True
 
 
@@ -273,7 +277,9 @@ def _filled(text: str, names: dict[str, Any], draw: random.Random) -> str | None
     if "F" not in chosen:
         return None
     table = names[chosen["F"]]
-    numeric = [str(each) for each in table.select_dtypes("number").columns if each != "left"]
+    numeric = [
+        name for name, kind in zip(table.columns, table.dtypes, strict=True) if kind.kind in "if" and name != "left"
+    ]
     texts = [str(each) for each in table.columns if each in ("town", "sex")]
     if numeric:
         chosen["C"] = draw.choice(numeric)

@@ -69,6 +69,8 @@ def _result(trace: Trace, name: str, last: str, given: Given, *, draws: bool) ->
     first = given.args[0] if given.args else NOTHING
     if name in _CONSTANTS:
         return CONST
+    if name == "os.path.join" and all(isinstance(value.const, str) for value in given.args):
+        return Value(kind="const", const="/".join(str(value.const) for value in given.args))
     if name in functions.views:
         return Value(own=first.own, held=first.held, kind="array") if first.kind != "frame" else fresh("array")
     if matches(name, functions.holds):
@@ -253,16 +255,14 @@ def _files(trace: Trace, name: str, given: Given) -> None:
         if target is not None and target.linked:
             trace.change(target, root=given.root(target))
         else:
-            trace.look("settings:folder")
-            trace.open(file_name(target))
+            trace.write_file(file_name(target))
     elif matches(name, files.reads):
         source = given.at(0, "filepath_or_buffer") or given.at(0, "io")
         if source is not None and source.linked:
             for special in source.linked:
                 trace.look(special)
         elif source is None or source.kind in (None, "const"):
-            trace.look("settings:folder")
-            trace.look(file_name(source))
+            trace.look_at_file(file_name(source))
 
 
 def _save(trace: Trace, given: Given, receiver: Value, name: str) -> None:
@@ -275,8 +275,7 @@ def _save(trace: Trace, given: Given, receiver: Value, name: str) -> None:
     if target is not None and target.linked:
         trace.change(target, root=given.root(target))
         return
-    trace.look("settings:folder")
-    trace.open(file_name(target))
+    trace.write_file(file_name(target))
 
 
 def _opened(trace: Trace, given: Given) -> Value:
@@ -284,12 +283,11 @@ def _opened(trace: Trace, given: Given) -> Value:
     mode = given.at(1, "mode")
     special = file_name(given.at(0, "file"))
     said = "r" if mode is None else mode.const if isinstance(mode.const, str) else "a"
-    trace.look("settings:folder")
     if "w" in said or "x" in said:
-        trace.open(special)
-    elif "a" in said or "+" in said:
-        trace.touch(special)
+        trace.write_file(special)
     else:
-        trace.look(special)
-        return fresh()
+        trace.look_at_file(special)
+        if "a" not in said and "+" not in said:
+            return fresh()
+        trace.touch(special)
     return Value(own=fresh().own, linked=frozenset({special}))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from unshelve.notebook.objects import CONST, Kind, World, fresh
 from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, RANDOM, Trace, named_file
 from unshelve.notebook.watched import StatementRun, ValueInfo, ValueKind, Watched
@@ -35,6 +37,7 @@ class Witness:
         run = None if self._watched is None else self._watched.run_of(number)
         if run is None:
             return
+        run = _without_traces(run)
         seen = {**run.changed, **run.bound}
         if run.error is None:
             self._spare(number, trace, run)
@@ -125,3 +128,14 @@ def _learn(world: World, name: str, info: ValueInfo, twins: set[str]) -> None:
     if not own:
         own = fresh().own
     world.put(name, replace(value, own=own, kind=kind or value.kind, module=""))
+
+
+def _without_traces(run: StatementRun) -> StatementRun:
+    """The run without names that Python keeps for itself, as `__warningregistry__`."""
+    if not any(name.startswith("__") for name in (*run.bound, *run.changed)):
+        return run
+    return msgspec.structs.replace(
+        run,
+        bound={name: info for name, info in run.bound.items() if not name.startswith("__")},
+        changed={name: info for name, info in run.changed.items() if not name.startswith("__")},
+    )

@@ -90,6 +90,23 @@ class Trace:
         else:
             self.opens.add(special)
 
+    def look_at_file(self, special: str) -> None:
+        """A file is read, and the folders that it lies in have to be there."""
+        self.look("settings:folder")
+        self.look_at_folders(special)
+        self.look(special)
+
+    def write_file(self, special: str) -> None:
+        """A file is written anew."""
+        self.look("settings:folder")
+        self.look_at_folders(special)
+        self.open(special)
+
+    def look_at_folders(self, special: str) -> None:
+        for folder in PurePosixPath(special.removeprefix("file:")).parents:
+            if (name := f"file:{folder}") in self.world.specials and name != special:
+                self.look(name)
+
     def draw(self, library: str = "numpy") -> None:
         """A global generator is used."""
         self.world.generators.add(library)
