@@ -287,7 +287,7 @@ def _random(work: _Work, draft: Draft) -> dict[str, int]:
     found = {}
     for step in draft.steps:
         drawing = [n for n in sorted(step.statements) if (run := work.watched.run_of(n)) is not None and run.drew]
-        if drawing and step.kind != "metric":
+        if drawing and step.kind not in ("metric", "transform", "keep"):  # what answers a request is left as it is
             found[step.name] = drawing[0]
     return found
 

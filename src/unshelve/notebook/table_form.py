@@ -44,16 +44,16 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
             title="The notebook's own lines up to the model", statements=set(body),
         ),
         DraftStep(
-            name=table, kind="step", parameters=[computed], statements={fit},
+            name=table, kind="step", parameters=[computed], statements=set(),
             lines=[f'return prepared_table({computed}["train"], {computed}.get("test"))'],
             title="The table that the model is given, with the outcome and the part of each row",
         ),
         DraftStep(
-            name=features, kind="transform", parameters=[table], statements={fit},
+            name=features, kind="transform", parameters=[table], statements=set(),
             lines=[f"return {_features(seen, choice, table)}"], title="What the model sees",
         ),
         DraftStep(
-            name=target, kind="target", parameters=[table], statements={fit},
+            name=target, kind="target", parameters=[table], statements=set(),
             lines=[f'return {table}["outcome"]'], title="What is predicted",
         ),
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
         options = f'split="{parts}"'
         steps.append(
             DraftStep(
-                name=parts, kind="split", parameters=[table], statements={fit},
+                name=parts, kind="split", parameters=[table], statements=set(),
                 lines=[f'return {table}.index[{table}["part"] == "train"], {table}.index[{table}["part"] == "test"]'],
                 title="Rows to learn from, and rows to judge by",
             )
@@ -71,7 +71,7 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
     name = names.give(slug(choice.model.variable) if len(choice.model.variable) > 3 else "prediction", "prediction")
     steps.append(
         DraftStep(
-            name=name, kind="model", statements={fit},
+            name=name, kind="model", statements=set(),
             parameters=[features + part, target + part, computed],
             lines=[f'return {computed}["model"]'], title=choice.model.type.rpartition(".")[2], options=options,
         )

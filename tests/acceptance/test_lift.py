@@ -1,0 +1,139 @@
+"""`unshelve lift` on notebooks as people leave them: proven, not sliced, refused; and `check` without running."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+IMPORTS = """import pandas as pd
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.metrics import accuracy_score"""
+DIVIDED = """X, y = df.drop('left', axis=1), df['left']
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=1)"""
+MODEL = """model = RandomForestClassifier(n_estimators=20)
+model.fit(X_train, y_train)
+print(accuracy_score(y_test, model.predict(X_test)))"""
+
+
+def unshelve(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
+    """Exit status, the JSON of the last line, and what went to standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "unshelve.cli.main", *map(str, arguments), "--json"], capture_output=True, text=True
+    )
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    """A notebook in a folder with a data file of 400 people, some without an age."""
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "age": np.where(generator.random(400) < 0.1, np.nan, generator.integers(18, 80, 400)),
+            "city": generator.choice(["Bern", "Basel", "Chur"], 400),
+            "spent": generator.gamma(2, 50, 400).round(1),
+        }
+    )
+    table["left"] = np.where(generator.random(400) * 0.3 + table["spent"] / 250 > 0.6, "Yes", "No")
+    table.to_csv(folder / "people.csv", index=False)
+    made = [{"cell_type": "code", "source": cell, "outputs": [], "metadata": {}} for cell in cells]
+    path = folder / "people who left.ipynb"
+    path.write_text(json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def test_a_notebook_of_the_usual_kind_is_proven_for_raw_rows(tmp_path: Path) -> None:
+    """Unseeded, with a mean, dummies and a scaler: the random state is put back, and every test row answered alike."""
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "%matplotlib inline\ndf = pd.read_csv('C:/Users/me/people.csv')\ndf.head()",
+        "df['age'] = df['age'].fillna(df['age'].mean())\ndf['left'] = df['left'].map({'Yes': 1, 'No': 0})",
+        "df = pd.get_dummies(df, drop_first=True)\n" + DIVIDED,
+        "sc = StandardScaler()\nX_train = sc.fit_transform(X_train)\nX_test = sc.transform(X_test)",
+        MODEL,
+    )
+    before = path.read_bytes()
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"]) == (0, "proven", "raw"), said
+    assert said["request"] == {"rows": 100, "equal": 100}
+    assert said["metrics"]["equal"] == said["metrics"]["stable"]
+    assert path.read_bytes() == before
+    record = json.loads((tmp_path / "people" / "lift.json").read_text())
+    dropped = {each["source"]: each["dropped"] for each in record["statements"] if each["dropped"]}
+    assert dropped["df.head()"] == "looks only"
+    assert sorted(each.name for each in (tmp_path / "people").iterdir()) == [
+        "lift.json", "people who left.ipynb", "people.csv", "proof.json", "solution.py",
+    ]  # fmt: skip
+
+
+def test_rows_that_are_filled_from_others_are_told_and_never_proven_raw(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "df = pd.read_csv('people.csv')\ndf['age'] = df['age'].ffill().bfill()",
+        "df = df.drop('city', axis=1)\n" + DIVIDED,
+        MODEL,
+    )
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"]) == (0, "proven", "table"), said
+    text = (tmp_path / "people" / "solution.py").read_text()
+    assert "@step\ndef computed():" in text and "df['age'].ffill()" in text
+    record = json.loads((tmp_path / "people" / "lift.json").read_text())
+    assert "gives another age" in record["entry_reason"]
+
+
+def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "df = pd.read_csv('people.csv').dropna()\ndf['rate'] = (df['left'] == 'Yes') * 1.0 + df['spent'] / 1000",
+        "df = df.drop('city', axis=1)\n" + DIVIDED,
+        MODEL,
+    )
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"]) == (1, "refused")
+    assert "made of what is to be predicted" in said["reason"]
+    assert not (tmp_path / "people").exists()
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ((IMPORTS, "x = 1"), "fits no model"),
+        ((IMPORTS, "df = pd.read_csv('gone.csv')", DIVIDED, MODEL), "does not run to its end: cell 2, line 1"),
+        ((IMPORTS, "import sys\nsys.exit()", "model = 1"), "does not run to its end"),
+    ],
+)
+def test_what_cannot_be_lifted_is_refused_with_the_reason(tmp_path: Path, cells: tuple[str, ...], reason: str) -> None:
+    status, said, _ = unshelve("lift", notebook(tmp_path, *cells), "-o", tmp_path / "people")
+    assert (status, said["outcome"]) == (1, "refused")
+    assert reason in said["reason"]
+    assert not (tmp_path / "people").exists()
+
+
+def test_a_folder_that_holds_something_else_is_not_written_over(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS)
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "solution.py").write_text("mine = 1\n")
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["error"]["code"]) == (1, "lift-folder-taken")
+    assert (tmp_path / "people" / "solution.py").read_text() == "mine = 1\n"
+
+
+def test_check_says_what_is_found_without_running(tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, "df = pd.read_csv('C:/Users/me/people.csv')\npassword = 'correct-horse'", MODEL)
+    status, said, _ = unshelve("check", path)
+    assert status == 0
+    assert {each["number"] for each in said["findings"]} >= {"N103", "N105", "N108"}
+    assert "correct-horse" not in json.dumps(said)
