@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any, Final  # Any: each handler takes the nodes of its own type
 
 from unshelve.notebook.objects import CONST, NOT_KNOWN, NOTHING, Scope, Value, World, fresh, holding
+from unshelve.notebook.scopes import local_names
 from unshelve.notebook.tracing import EVERYTHING, Trace
-from unshelve.notebook.walking import Owner, Walker, local_names
+from unshelve.notebook.walking import Owner, Walker
 
 _NON_EMPTY: Final = ("enumerate", "zip", "sorted", "reversed", "list", "tuple", "tqdm")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final  # Any: each handler takes the nodes of its own type
 
@@ -23,6 +22,7 @@ from unshelve.notebook.objects import (
     fresh,
     holding,
 )
+from unshelve.notebook.scopes import Comprehension, bind_parameters, is_static, remembers, result_of, scope_of
 from unshelve.notebook.tracing import Trace, root_of
 
 _DEEPEST: Final = 12
@@ -35,7 +35,6 @@ _FORMULAS: Final = frozenset(
 _TAKES_IN: Final = ("append", "extend", "add", "insert", "update", "setdefault", "appendleft", "add_module")
 _BUILTINS: Final = frozenset(dir(builtins)) | {"display", "get_ipython"}
 
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Owner = World | Scope
 
 
@@ -231,7 +230,7 @@ class Walker:
         """A function where it is defined: its defaults are read, its body is not walked."""
         for each in [*node.args.defaults, *(each for each in node.args.kw_defaults if each is not None)]:
             self.value(each)
-        made = Function(node=node, scope=self.scope, owner=owner, remembers=_remembers(node))
+        made = Function(node=node, scope=self.scope, owner=owner, remembers=remembers(node))
         return Value(own=fresh().own, code=frozenset({made}))
 
     def given_out(self, node: ast.Yield | ast.YieldFrom) -> Value:
@@ -362,7 +361,7 @@ class Walker:
                 found.append(made)
                 if each.name in ("__init__", "__call__", "__new__", "__post_init__", "forward"):
                     self.run(each, [made, *given.args], given.words)
-            elif each.owner and not _is_static(each):
+            elif each.owner and not is_static(each):
                 found.append(self.run(each, [receiver, *given.args], given.words))
             else:
                 found.append(self.run(each, given.args, given.words))
@@ -391,7 +390,7 @@ class Walker:
             self.trace.everything()
             return holding(given, None)
         scope = scope_of(function)
-        _bind_parameters(scope, function, args, words, spread=spread)
+        bind_parameters(scope, function, args, words, spread=spread)
         outer, loops, active = self.scope, self.loops, self.active
         self.scope, self.loops, self.active = scope, (), (*active, function)
         if isinstance(function.node, ast.Lambda):
@@ -401,111 +400,7 @@ class Walker:
         self.scope, self.loops, self.active = outer, loops, active
         if scope.exits:
             self.trace.certain = set(frozenset.intersection(*scope.exits))
-        return _result_of(function, scope)
-
-
-def scope_of(function: Function) -> Scope:
-    """The scope of one call."""
-    own, declared = local_names(function.node)
-    return Scope(own=own, parent=function.scope, declared_global=declared)
-
-
-def _result_of(function: Function, scope: Scope) -> Value:
-    if not scope.returned:
-        return CONST
-    if _yields(function.node):
-        return replace(holding(scope.returned), code=frozenset({function}))
-    joined = scope.returned[0]
-    for value in scope.returned[1:]:
-        joined = joined.joined(value)
-    return joined
-
-
-def _bind_parameters(
-    scope: Scope, function: Function, args: Sequence[Value], words: Mapping[str, Value], *, spread: bool
-) -> None:
-    """Parameters stand for the arguments; those that got none for something that nobody else has."""
-    arguments = function.node.args
-    names = [each.arg for each in [*arguments.posonlyargs, *arguments.args]]
-    every = [*names, *(each.arg for each in arguments.kwonlyargs)]
-    rest = [each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None]
-    if spread:
-        joined = NOTHING
-        for value in args:
-            joined = value if joined is NOTHING else joined.joined(value)
-        for name in [*every, *rest]:
-            scope.put(name, joined)
-        return
-    loose = [value for word, value in words.items() if word.startswith("**")]
-    for place, name in enumerate(every):
-        if place < len(names) and place < len(args):
-            scope.put(name, args[place])
-        elif name in words:
-            scope.put(name, words[name])
-        elif loose:
-            scope.put(name, loose[0].part())
-    left = [*args[len(names) :], *(value for word, value in words.items() if word not in every)]
-    for name in rest:
-        scope.put(name, holding(left))
-
-
-@functools.lru_cache(maxsize=4096)
-def local_names(node: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that are a function's or class's own, and those it declares to be the notebook's."""
-    found: set[str] = set()
-    declared: set[str] = set()
-    outer: set[str] = set()
-    if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        found |= {each.arg for each in every if each is not None}
-    waiting: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(getattr(node, "body", []))
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(each.name)
-            continue
-        if isinstance(each, ast.Lambda):
-            continue
-        if isinstance(each, Comprehension):
-            found |= {inner.target.id for inner in ast.walk(each) if isinstance(inner, ast.NamedExpr)}
-            continue
-        if isinstance(each, ast.Global):
-            declared |= set(each.names)
-        elif isinstance(each, ast.Nonlocal):
-            outer |= set(each.names)
-        else:
-            found |= set(names_bound_by(each))
-        waiting.extend(ast.iter_child_nodes(each))
-    return frozenset(found - declared - outer), frozenset(declared)
-
-
-def names_bound_by(node: ast.AST) -> Iterable[str]:
-    """Names that one node of a tree binds by itself."""
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name
-    elif isinstance(node, ast.MatchMapping) and node.rest:
-        yield node.rest
-
-
-@functools.lru_cache(maxsize=4096)
-def _yields(node: ast.AST) -> bool:
-    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
-
-
-def _remembers(node: ast.AST) -> bool:
-    return any(
-        "cache" in ast.unparse(each) or "memo" in ast.unparse(each) for each in getattr(node, "decorator_list", [])
-    )
-
-
-def _is_static(function: Function) -> bool:
-    decorators = getattr(function.node, "decorator_list", [])
-    return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in decorators)
+        return result_of(function, scope)
 
 
 def _is_ipython(node: ast.expr) -> bool:
