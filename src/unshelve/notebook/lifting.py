@@ -26,6 +26,7 @@ from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.picturing import chart_steps
 from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.record import lift_record
@@ -81,9 +82,13 @@ class _Work:
     findings: list[NotebookFinding]
     told: Told
     began: float
+    pictures: bool = True
+    """Whether the author's pictures become charts: not once one of them could not be drawn."""
     reasons: list[str] = field(default_factory=list)
     code: str | None = None
     """The platform's code for why the last form did not run."""
+    step: str | None = None
+    """The step that failed then."""
 
 
 def lift(
@@ -180,7 +185,7 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
         if proven.outcome == "proven":
             return _finished(work, wanted, folder, draft, written, proven)
         work.reasons.append(f"{_REQUESTS[draft.entry]}: {proven.reason}")
-        work.code = proven.failed_code
+        work.code, work.step = proven.failed_code, proven.failed_step
         if best is None or best[3].failure is not None:
             best = (folder, draft, written, proven)
     if best is None or work.code in _LEAKS:
@@ -199,9 +204,16 @@ _LEAKS: Final = ("transform-reads-hidden", "target-given-away")
 def _forms(work: _Work) -> Iterator[Draft]:
     """Drafts from the best form to the plainest."""
     try:
-        yield _with_metrics(work, *_raw(work, from_source=False))
+        from_source = False
+        draft = _with_metrics(work, *_raw(work, from_source=from_source))
+        yield draft
         if work.code == "cycle":
-            yield _with_metrics(work, *_raw(work, from_source=True))
+            from_source = True
+            draft = _with_metrics(work, *_raw(work, from_source=from_source))
+            yield draft
+        if work.step in {each.name for each in draft.steps if each.kind == "chart"}:
+            work.pictures = False
+            yield _with_metrics(work, *_raw(work, from_source=from_source))
     except CannotShape as error:
         work.reasons.append(f"raw rows: {_placed(work, error)}")
     if work.code in _LEAKS:
@@ -229,6 +241,8 @@ def _with_metrics(work: _Work, shaper: Shaper, draft: Draft) -> Draft:
     steps, metrics = metric_steps(work.seen, work.choice, shaper.known, shaper.names, shaper.tops)
     draft.steps += steps
     draft.metrics += metrics
+    if work.pictures:
+        draft.steps += chart_steps(shaper)
     draft.top = sorted(shaper.tops)
     with_gates(draft, work.choice)
     return draft

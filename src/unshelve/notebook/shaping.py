@@ -286,7 +286,7 @@ class Shaper:
             lines = lines_of(self.seen, body, self._rewrite, names)
         value = names.get(name, name)
         wish = "complete" if "dropna" in source else "distinct" if "drop_duplicates" in source else "kept"
-        step = self.names.give(wish, self._heading(number), "kept")
+        step = self.names.give(wish, self.heading(number), "kept")
         table = next((param.step for param in body.params.values() if self._has_rows(param.step)), "")
         self.add(
             step, "keep", body, returning(lines, value), title=self._title(number, "Rows that are kept"), first=table
@@ -332,7 +332,7 @@ class Shaper:
         value = names.get(name, name)
         if not body.params:
             raise CannotShape(f"{name} is not made of the rows of {self.entry.name}", number)
-        step = self.names.give(*wishes, self._heading(number), _done(lines), "prepared")
+        step = self.names.give(*wishes, self.heading(number), _done(lines), "prepared")
         self.add(step, "transform", body, returning(lines, value), title=self._title(number, "What is made of a row"))
         return step
 
@@ -661,7 +661,7 @@ class Shaper:
 
     # --- words --------------------------------------------------------------------------------------------------
 
-    def _heading(self, number: int) -> str:
+    def heading(self, number: int) -> str:
         """The nearest heading above a statement, as a name."""
         for cell in reversed(self.seen.notebook.cells[: self.seen.notebook.statements[number].cell - 1]):
             heads = (

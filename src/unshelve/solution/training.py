@@ -65,7 +65,7 @@ def training(
     seen: dict[Kind, dict[str, str]] = {Kind.CHART: {}, Kind.METRIC: {}}
     for step in declaration.of_kind(Kind.CHART, Kind.METRIC, Kind.EXPECT):
         scope = _scope_for(wiring, step)
-        inputs, parameters = wiring.bound(step, scope, whole=step.kind is Kind.EXPECT)
+        inputs, parameters = wiring.bound(step, scope, whole=_sees_whole_rows(declaration, step))
         if step.kind is Kind.EXPECT:
             parameters["severity"] = step.severity
         wiring.add(step.name, str(step.kind), step, inputs, parameters)
@@ -235,6 +235,14 @@ def _worth(wiring: Wiring, step: StepInfo) -> str:
         wiring.add(task, "worth", step, inputs, parameters)
         wiring.done()
     return task
+
+
+def _sees_whole_rows(declaration: Declaration, step: StepInfo) -> bool:
+    """Whether a step that only looks sees the target's columns too: not where it asks a model, which has never."""
+    if step.kind is Kind.CHART:
+        named = references(declaration, step).values()
+        return not any(declaration.step(each.step).kind is Kind.MODEL for each in named)
+    return step.kind is Kind.EXPECT
 
 
 def _endpoint(wiring: Wiring, step: StepInfo) -> str | None:
