@@ -91,7 +91,7 @@ RULES = {
         frozenset({"exec", "eval", "compile", "runpy.*", "code.*", "importlib.util.spec_from_file_location"}),
         {
             "serving.code": "runs the source that is part of a version, after its signature was checked",
-            "notebook.watch_process": "runs a notebook's statements: that is what this process is for, within its limits",
+            "notebook.watch_process": "runs a notebook's statements within limits: that is what this process is for",
             "notebook.mending": "looks up, in that process, a value that the failed statement had just computed",
         },
     ),
