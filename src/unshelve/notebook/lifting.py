@@ -355,11 +355,23 @@ def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Wr
     (folder / LIFT_FILE).write_bytes(_pretty(record))
     (folder / PROOF_FILE).write_bytes(_pretty(proof))
     shutil.copy2(work.notebook.path, folder / work.notebook.path.name)
-    wanted.parent.mkdir(parents=True, exist_ok=True)
-    if wanted.exists():
-        shutil.rmtree(wanted)
-    shutil.move(folder, wanted)
+    put_in_place(folder, wanted)
     return Lifted(folder=wanted, lift=record, proof=proof)
+
+
+def put_in_place(folder: Path, wanted: Path) -> None:
+    """Moves a lifted folder to where it is wanted. What else lies there, such as the home of its server, stays."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    if not wanted.exists():
+        shutil.move(folder, wanted)
+        return
+    for path in sorted(each for each in folder.rglob("*") if not each.is_dir()):
+        target = wanted / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = target.with_name(f".{target.name}.new")
+        new.unlink(missing_ok=True)
+        shutil.copy2(path, new, follow_symlinks=False)
+        new.replace(target)
 
 
 def _uncovered(work: _Work, draft: Draft) -> Iterator[ProvenValue]:
@@ -406,6 +418,12 @@ def _refuse_taken(wanted: Path, path: Path) -> None:
     record = wanted / LIFT_FILE
     if record.is_file():
         known = msgspec.json.decode(record.read_bytes(), type=Lift)
+        if known.notebook == path.name and known.code not in ("", code_files(wanted)[1]):
+            raise Conflict(
+                f"The code in {wanted} was changed since it was lifted from {path.name}.",
+                code="lift-folder-edited",
+                hint="Lift into another folder with -o, and take over what you want of it.",
+            )
         if known.notebook == path.name:
             return
     raise Conflict(

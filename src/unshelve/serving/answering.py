@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -38,6 +37,7 @@ from unshelve.serving.predictor import Releases
 from unshelve.serving.protocol import limited
 from unshelve.serving.relay import Relay
 from unshelve.serving.release_watch import ReleaseWatch
+from unshelve.serving.settling import settle
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 
@@ -98,8 +98,7 @@ async def answer(orders: Orders) -> None:
     loop.add_signal_handler(signal.SIGINT, server.stop)
     loop.add_reader(sys.stdin.fileno(), _control_died, loop, server, orders.grace_seconds)
     await app.start()
-    gc.collect()
-    gc.freeze()  # what was loaded stays: the collector need not walk it again and again
+    settle()
     saying = asyncio.ensure_future(_say_ready(server, orders))
     try:
         await server.serve(sockets=[socket.socket(fileno=orders.listening)])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -37,6 +36,7 @@ from unshelve.security.sign_in import SignIn
 from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.process import AnswerProcesses
 from unshelve.serving.relay import control_socket
+from unshelve.serving.settling import settle
 from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import due_runs
@@ -121,7 +121,7 @@ async def serve(
         ]
         with control.database.write() as connection:
             secret = start_link(connection, now=control.clock.now())
-        gc.freeze()
+        settle()
         sign_in = f"{control.address}/sign-in/link/{secret}"
         await _until(stopping, on_ready(Ready(url=control.address, sign_in=sign_in, pid=os.getpid()), runner))
     finally:
