@@ -27,7 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "promote": ("unshelve.cli.promote", "Let an accepted version answer."),
     "rollback": ("unshelve.cli.rollback", "Let the version before it answer again."),
     "retire": ("unshelve.cli.retire", "Let no version of a model answer any more."),
-    "lift": ("unshelve.cli.lift", "A notebook into a solution, with the proof that it computes the same."),
+    "lift": ("unshelve.cli.lift", "A notebook into a solution, proven to compute the same."),
     "key": ("unshelve.cli.key", "API keys: create, list, revoke."),
     "user": ("unshelve.cli.user", "People: invite, link, list, role, remove, restore."),
     "login": ("unshelve.cli.login", "A link that signs in, once."),
