@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from pipeline_shop import open_shop
@@ -95,10 +97,23 @@ def run(folder: Path, revision: str, how: str) -> None:
     executor.close()
 
 
+def newest_run(folder: Path) -> tuple[int, str]:
+    """Number and state of the newest run; 0 where there is none."""
+    if not (folder / "unshelve.db").exists():
+        return 0, ""
+    with closing(sqlite3.connect(folder / "unshelve.db")) as connection:
+        try:
+            found = connection.execute("SELECT number, state FROM run ORDER BY number DESC LIMIT 1").fetchone()
+        except sqlite3.OperationalError:  # killed before the tables were made
+            found = None
+    return found or (0, "")
+
+
 def main(folder: Path) -> None:
     """Serves rounds until standard input ends."""
     for line in sys.stdin:
         revision, how, seconds = line.split()
+        before, _ = newest_run(folder)
         child = os.fork()
         if child == 0:
             run(folder, revision, how)
@@ -109,6 +124,9 @@ def main(folder: Path) -> None:
             os.write(1, b"killed\n")
         os.waitpid(child, 0)
         os.close(ended)
+        number, state = newest_run(folder)
+        if number > before and state == "done":  # it may have been killed after that, and before it could say so
+            os.write(1, b"done\n")
         os.write(1, b"over\n")
 
 
