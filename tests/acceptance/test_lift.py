@@ -69,7 +69,8 @@ def test_a_notebook_of_the_usual_kind_is_proven_for_raw_rows(tmp_path: Path) -> 
     assert said["request"] == {"rows": 100, "equal": 100}
     assert said["metrics"]["equal"] == said["metrics"]["stable"]
     assert path.read_bytes() == before
-    (tmp_path / "people" / "solution.py").open("a").write("# mine\n")
+    file = tmp_path / "people" / "solution.py"
+    file.write_text(file.read_text() + "# mine\n")
     status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
     assert (status, said["error"]["code"]) == (1, "lift-folder-edited")
     record = json.loads((tmp_path / "people" / "lift.json").read_text())
