@@ -403,7 +403,7 @@ def _parameters(estimator: Any) -> frozenset[str]:
     return frozenset(found) - {"steps", "transformers", "estimator", "estimators"}
 
 
-_NO_WEIGHT: Final = re.compile(r"_time(_|$)|^_sklearn_version$")
+_NO_WEIGHT: Final = re.compile(r"_time(_|$)|^_sklearn_version$|^_stop_words_id$")
 _NAMES_ONLY: Final = frozenset({"feature_names_in_"})
 """Learned when a frame is given and not when an array of the same values is."""
 _OWN: Final = frozenset({"__main__", "__mp_main__", "solution", "builtins"})

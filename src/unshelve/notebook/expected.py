@@ -27,6 +27,14 @@ class ExpectedMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A statement that drew random numbers, before which their state was kept (`random-N.pkl`)."""
+
+    statement: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What a lifted solution is held against."""
 
@@ -42,9 +50,8 @@ class Expected:
     """Index of the Call by which it predicted the test rows: its first argument is what the model was given, in the
     order of the test part, its result the predictions. None where the notebook never predicted test rows."""
     metrics: tuple[ExpectedMetric, ...] = ()
-    random: Mapping[str, int] = field(default_factory=dict)
-    """Steps before which the random state is put back: step -> the statement before which it was kept
-    (`random-N.pkl`)."""
+    random: Mapping[str, tuple[Drawing, ...]] = field(default_factory=dict)
+    """For each step that draws random numbers the statements in it that do, in order."""
     model_stable: bool = True
     """Whether two runs of the notebook fitted the same model."""
     predictions_stable: bool = True

@@ -20,7 +20,7 @@ from unshelve.errors import Conflict, Refused
 from unshelve.ids import digest
 from unshelve.notebook.choosing import Choice, choose
 from unshelve.notebook.draft import CannotShape, Draft
-from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.flow import Flow, flow_of
 from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
@@ -296,13 +296,13 @@ def _same(work: _Work, call: int, *, receiver: bool) -> bool:
     return one is not None and two is not None and one.fingerprint == two.fingerprint != ""
 
 
-def _random(work: _Work, draft: Draft) -> dict[str, int]:
-    """Steps that draw random numbers, with the first statement in them that does."""
+def _random(work: _Work, draft: Draft) -> dict[str, tuple[Drawing, ...]]:
+    """Steps that draw random numbers, with the statements in them that do."""
     found = {}
     for step in draft.steps:
-        drawing = [n for n in sorted(step.statements) if (run := work.watched.run_of(n)) is not None and run.drew]
+        drawing = [n for n in sorted(step.statements) if (run := work.again.run_of(n)) is not None and run.drew]
         if drawing and step.kind not in ("metric", "transform", "keep"):  # what answers a request is left as it is
-            found[step.name] = drawing[0]
+            found[step.name] = tuple(Drawing(statement=n, source=work.seen.source(n)) for n in drawing)
     return found
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from unshelve.errors import NotFound
 from unshelve.ids import digest
+from unshelve.notebook.expected import Drawing
 from unshelve.solution.files import SKIPPED_FOLDERS, SOLUTION_FILE
 
 MODULE: Final = "random_state_put_back"
@@ -49,33 +50,44 @@ def copy_solution(folder: Path, to: Path) -> Path:
     return copy
 
 
-def put_random_back(copy: Path, random: Mapping[str, int], kept: Path) -> tuple[str, ...]:
-    """Let the named steps of a copied solution begin with the random state kept before these statements.
+def put_random_back(copy: Path, random: Mapping[str, Sequence[Drawing]], kept: Path) -> tuple[str, ...]:
+    """Let the named steps of a copied solution take up the random state that was kept before these statements.
 
-    Gives the steps of which no state was kept. NotFound for a step that the solution does not have.
+    The first is put back where the step begins, those of later statements before these, where the step has them as
+    they were written: in the notebook others may have drawn in between. Gives the steps of which no state was kept.
+    NotFound for a step that the solution does not have.
     """
     file = copy / SOLUTION_FILE
     source = file.read_text(encoding="utf-8")
     lacking = []
-    for step, statement in random.items():
-        name = f"random-{statement}.pkl"
-        if not (kept / name).is_file():
-            lacking.append(step)
-            continue
-        data = (kept / name).read_bytes()
-        (copy / name).write_bytes(data)
-        source = insert_first(source, step, f'__import__("{MODULE}").put_back("{name}", "{digest(data)[:16]}")')
+    for step, drawings in random.items():
+        for place, drawing in enumerate(drawings):
+            name = f"random-{drawing.statement}.pkl"
+            if not (kept / name).is_file():
+                lacking.append(step)
+                break
+            data = (kept / name).read_bytes()
+            (copy / name).write_bytes(data)
+            call = f'__import__("{MODULE}").put_back("{name}", "{digest(data)[:16]}")'
+            source = insert_before(source, step, None if place == 0 else drawing.source, call)
     (copy / f"{MODULE}.py").write_text(_TEXT, encoding="utf-8")
     file.write_text(source, encoding="utf-8")
     return tuple(lacking)
 
 
-def insert_first(source: str, function: str, statement: str) -> str:
-    """The source with a statement before the first one of a top-level function, after its docstring."""
+def insert_before(source: str, function: str, anchor: str | None, statement: str) -> str:
+    """The source with a statement in a top-level function: before its first one after the docstring, or before the
+    one that says what `anchor` says. Where none does the source stays as it is.
+    """
     found = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function]
     if not found:
         raise NotFound(f"{SOLUTION_FILE} has no function {function}.", code="step-not-found")
     body = found[-1].body
+    if anchor is not None:
+        said = ast.dump(ast.parse(anchor))
+        body = [each for each in body if ast.dump(ast.Module([each], [])) == said]
+        if not body:
+            return source
     lines = source.encode().split(b"\n")
     last = body[-1]
     begun = [each for each in body if not _is_docstring(each)] or None

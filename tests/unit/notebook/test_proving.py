@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.lift_run import LiftRun, lift_run
 from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.proving import Proven, held_against, prove
@@ -173,7 +173,7 @@ def two_kinds(root: Path) -> Expected:
     expected = straight_line(root / "kept_unseeded", seed=None)
     said = pickle.loads((expected.kept / "call-1.pkl").read_bytes())["result"]
     (expected.kept / "10-called.pkl").write_bytes(pickle.dumps(np.minimum(said, 1)))
-    return replace(expected, random={"forest": 7}, answered="10-called.pkl")
+    return replace(expected, random={"forest": (Drawing(statement=7, source=""),)}, answered="10-called.pkl")
 
 
 def written(root: Path, name: str, *edits: tuple[str, str]) -> Path:
