@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from unshelve.notebook.flow_watched import Witness
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.objects import World
+from unshelve.notebook.refitting import Refits
 from unshelve.notebook.touching import touch_of
 from unshelve.notebook.tracing import ANY_FILE, EVERYTHING, FIGURE, RANDOM, Trace
 from unshelve.notebook.watched import Watched
@@ -91,11 +92,11 @@ def flow_of(notebook: Notebook, watched: Watched | None = None) -> Flow:
 
     With a run, effects that it showed are added, and effects that were only supposed are taken out where it showed
     that the object stayed as it was. A draw from a generator that nothing seeded before needs no earlier draw: its
-    state was arbitrary to begin with.
+    state was arbitrary to begin with. A fit needs no earlier fit of the same model.
     """
     world = World()
     versions = _Versions()
-    witness = Witness(watched)
+    witness, refits = Witness(watched), Refits(notebook, watched)
     touches: list[Touch] = []
     needs: list[Mapping[str, frozenset[int]]] = []
     cell = -1
@@ -107,7 +108,7 @@ def flow_of(notebook: Notebook, watched: Watched | None = None) -> Flow:
         witness.correct(number, trace)
         touch = _touch(trace)
         touches.append(touch)
-        needs.append(versions.needs(touch))
+        needs.append(refits.passed_over(number, versions.needs(touch), needs))
         versions.update(number, touch)
     return Flow(
         touches=tuple(touches),

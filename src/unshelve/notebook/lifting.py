@@ -6,6 +6,7 @@ rows of the prepared table, behind one step with the notebook's own lines. A for
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ import msgspec
 from unshelve.errors import Conflict, Refused
 from unshelve.ids import digest
 from unshelve.notebook.choosing import Choice, choose
+from unshelve.notebook.comparing import compare_plain
 from unshelve.notebook.draft import CannotShape, Draft
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.flow import Flow, flow_of
@@ -26,12 +28,14 @@ from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.picturing import chart_steps
 from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.record import lift_record
 from unshelve.notebook.remarks import remarks
 from unshelve.notebook.repairs import Repaired
+from unshelve.notebook.restating import restated, same_calls
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.table_form import table_draft
@@ -141,33 +145,50 @@ def _understand(
     told: Told,
     began: float,
 ) -> _Work:
-    notebook = repaired.notebook
-    flow = flow_of(notebook, watched)
-    choice = choose(notebook, watched, flow, wanted=model)
-    kept = room / "kept"
+    choice = choose(repaired.notebook, watched, flow_of(repaired.notebook, watched), wanted=model)
+    told("Running it again, to know which values are the same each time")
+
+    def run_again(of: Repaired, choice: Choice) -> Watched:
+        return _run_again(of.notebook, choice, path, room / "kept", limits)
+
+    plainer, again = restated(repaired, watched), None
+    if plainer is not repaired:
+        again = run_again(plainer, choice)
+        if not same_calls(watched, again):
+            plainer, again = repaired, None
+    again = again or run_again(repaired, choice)
+    if not again.ran:
+        raise Refused(f"The notebook ran once, and not a second time: {again.ended}", code="notebook-unstable")
+    notebook, seen = plainer.notebook, again if plainer is not repaired else watched
+    flow = flow_of(notebook, seen)
+    chosen = choose(notebook, seen, flow, wanted=model)
+    if (chosen.model.fit, chosen.predict) != (choice.model.fit, choice.predict):
+        again = run_again(plainer, chosen)
+    return _Work(
+        notebook=notebook,
+        repaired=plainer,
+        watched=watched,
+        again=again,
+        flow=flow,
+        seen=Seen(notebook, flow, seen),
+        choice=chosen,
+        kept=room / "kept",
+        findings=findings,
+        told=told,
+        began=began,
+    )
+
+
+def _run_again(notebook: Notebook, choice: Choice, path: Path, kept: Path, limits: RunLimits | None) -> Watched:
+    """A second run, which keeps what a proof compares."""
+    shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     calls = tuple(each for each in (choice.model.fit, choice.predict) if each is not None)
-    told("Running it again, to know which values are the same each time")
-    again = watch(
+    return watch(
         notebook,
         folder=path.resolve().parent,
         limits=limits or RunLimits(),
         keep=Keep(folder=kept, calls=calls, random=True),
-    )
-    if not again.ran:
-        raise Refused(f"The notebook ran once, and not a second time: {again.ended}", code="notebook-unstable")
-    return _Work(
-        notebook=notebook,
-        repaired=repaired,
-        watched=watched,
-        again=again,
-        flow=flow,
-        seen=Seen(notebook, flow, watched),
-        choice=choice,
-        kept=kept,
-        findings=findings,
-        told=told,
-        began=began,
     )
 
 
@@ -270,7 +291,7 @@ def _expected(work: _Work, draft: Draft) -> Expected:
                 name=each.name,
                 statement=each.statement,
                 value=_value(work.again, each.call, each.value),
-                stable=_value(work.again, each.call, float("nan")) == each.value,
+                stable=_stable(work, each.call),
             )
             for each in draft.metrics
         ),
@@ -286,6 +307,11 @@ def _expected(work: _Work, draft: Draft) -> Expected:
 def _value(watched: Watched, call: int, otherwise: float) -> float:
     value = watched.calls[call].value if call < len(watched.calls) else None
     return otherwise if value is None else value
+
+
+def _stable(work: _Work, call: int) -> bool:
+    """Whether both runs gave the same number."""
+    return compare_plain(_value(work.watched, call, math.nan), _value(work.again, call, math.inf)) in GOOD
 
 
 def _same(work: _Work, call: int, *, receiver: bool) -> bool:

@@ -132,7 +132,7 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
     return Parts(
         x=Wanted(statement=number, expression=arguments[x_place]),
         y=None if y_place is None else Wanted(statement=number, expression=arguments[y_place]),
-        y_name=names[2 * y_place].replace("_train", "") if y_place is not None else "",
+        y_name=_whole_name(names[2 * y_place]) if y_place is not None else "",
         split=divided,
         x_versions=versions(x_place),
         y_versions=versions(y_place) if y_place is not None else (),
@@ -143,6 +143,14 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
         train_names=frozenset(names[::2]),
         test_names=frozenset(names[1::2]),
     )
+
+
+def _whole_name(train: str) -> str:
+    """What the whole of a part is called: "y" of "y_train" and of "train_y"."""
+    for word in ("_train", "train_", "Train", "_tr"):
+        if train.replace(word, ""):
+            train = train.replace(word, "")
+    return train
 
 
 def _same_way(seen: Seen, choice: Choice, x: ast.expr, names: list[str]) -> tuple[ast.expr, Wanted] | None:

@@ -142,6 +142,8 @@ class Seen:
             return "rows"
         if info.kind not in _ROWY or info.rows is None:
             return "state"
+        if not any(each.kind in _ROWY or each.kind == "list" for each in given):
+            return "rows"  # taken out of a data set that holds its tables as parts
         labelled = info.kind in ("frame", "series")
         sorts = any(tail(call.func) in _SORTS for call in calls(self.trees[number]))
         may_drop = sorts or _filters(self.trees[number])

@@ -44,6 +44,9 @@ class Shaper:
     made: dict[str, DraftStep] = field(init=False, default_factory=dict)
     rewritten: dict[int, Rewritten] = field(init=False, default_factory=dict)
     hidden: frozenset[str] = field(init=False, default=frozenset())
+    """Columns that no request has: those in which the target stands, and what is made of them alone."""
+    stands_in: frozenset[str] = field(init=False, default=frozenset())
+    """The columns in which the target stands."""
     edits: frozenset[int] = field(init=False, default=frozenset())
     """Statements that only edit the target's column."""
     removals: frozenset[int] = field(init=False, default=frozenset())
@@ -74,7 +77,8 @@ class Shaper:
         """The steps up to the model. Raises CannotShape, with the reason, where this form cannot be written."""
         self._source()
         if self.parts.y is not None:
-            self.hidden = self._target_columns()
+            self.stands_in = self._target_columns()
+            self.hidden = self._with_made_of(self.stands_in)
             self.edits, self.removals = self._target_edits()
             self._target()
         self._features()
@@ -443,6 +447,29 @@ class Shaper:
                         waiting.append((maker, value))
         return frozenset(found)
 
+    def _with_made_of(self, hidden: frozenset[str]) -> frozenset[str]:
+        """With the columns that are made of the target alone and that the model is not given."""
+        found = set(hidden)
+        for number, role in self.seen.roles.items():
+            if role != "rows" or number in self.parts.after or number <= self.entry.statement:
+                continue
+            for table in self.seen.tables(number) & self.seen.made(number):
+                columns = (self.seen.before(number, table) or _NO_INFO).columns or ()
+                changed = self.seen.changed_columns(number, table)
+                tree = self.seen.trees[number]
+                value = tree.value if isinstance(tree, ast.Assign) else None
+                read = read_columns(value, table, columns) if value is not None else None
+                alone = len(self.seen.tables(number)) == 1
+                if alone and changed and read and read <= found and not changed & set(columns):
+                    found |= changed
+        given = self._given_columns()
+        return hidden | frozenset(name for name in found if name not in given)
+
+    def _given_columns(self) -> frozenset[str]:
+        """The names of the columns that the model was fitted on, where it was given a table."""
+        arguments = self.seen.watched.calls[self.choice.model.fit].arguments
+        return frozenset((arguments[0].columns if arguments else None) or ())
+
     def _target_edits(self) -> tuple[frozenset[int], frozenset[int]]:
         """Statements that do nothing but edit the target's column, and those that only take it away."""
         found: set[int] = set()
@@ -478,7 +505,7 @@ class Shaper:
     def _target(self) -> None:
         wanted = self.parts.y
         assert wanted is not None
-        column = min(self.hidden, default="")
+        column = min(self.stands_in, default="")
         collector = self.collector(rewritten=False)
         collector.skipped = self._beside_target()
         needs = [(wanted.statement, each) for each in sorted(reads(wanted.expression))]
@@ -497,6 +524,13 @@ class Shaper:
         for version in self.parts.y_versions:
             self.known[version] = Param(name, version_part(self.parts, version))
 
+    def _way_to_target(self) -> frozenset[int]:
+        """The statements of which the target's expression is made."""
+        wanted = self.parts.y
+        assert wanted is not None
+        makers = {each for name in reads(wanted.expression) for each in self.seen.makers(wanted.statement, name)}
+        return self.seen.flow.slice(makers)
+
     def _with_edits(self, body: Body, collector: Collector) -> Body:
         """The target's body with the edits of its column that came before what it starts from."""
         last = max([*body.inline, self.parts.y.statement if self.parts.y else 0])
@@ -504,7 +538,8 @@ class Shaper:
         if not tables:
             return body
         table = next(iter(tables.values()))
-        for number in sorted(self.edits):
+        reached = self._way_to_target()
+        for number in sorted(self.edits & reached):
             if number in body.inline or number > last:
                 continue
             body.inline.add(number)
