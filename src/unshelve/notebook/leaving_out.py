@@ -18,7 +18,7 @@ _LOOKS: Final = frozenset(
     {"print", "display", "head", "tail", "describe", "info", "plot", "hist", "show", "corr", "value_counts", "sample",
      "boxplot", "scatter", "heatmap", "savefig", "mean", "sum", "unique", "nunique", "isnull", "isna", "groupby",
      "sort_values", "iplot", "HTML", "Image", "style", "system", "listdir", "walk", "mount", "view", "render",
-     "export_graphviz"}
+     "export_graphviz", "predict", "predict_proba", "decision_function", "score"}
 )  # fmt: skip
 _MODEL_WORK: Final = re.compile(
     r"\.(fit|fit_transform|fit_predict|predict|predict_proba|transform|score|fit_resample)\(|_score\(|_error\("

@@ -6,12 +6,15 @@ rows of the prepared table, behind one step with the notebook's own lines. A for
 
 from __future__ import annotations
 
+import ast
 import math
+import posixpath
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +25,7 @@ from unshelve.ids import digest
 from unshelve.notebook.choosing import Choice, choose
 from unshelve.notebook.comparing import compare_plain
 from unshelve.notebook.draft import CannotShape, Draft
+from unshelve.notebook.editing import replaced
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.flow import Flow, flow_of
 from unshelve.notebook.gating import with_gates
@@ -34,7 +38,7 @@ from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.record import lift_record
 from unshelve.notebook.remarks import remarks
-from unshelve.notebook.repairs import Repaired
+from unshelve.notebook.repairs import Repaired, left_out_too
 from unshelve.notebook.restating import restated, same_calls
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
@@ -57,6 +61,7 @@ from unshelve.solution.origin import (
 )
 
 Told = Callable[[str], None]
+_SECOND_RUNS: Final = 3
 SMALL_FILE: Final = 200_000_000
 """Data files up to this size, in bytes, are copied into the solution's folder; larger ones are linked to."""
 
@@ -115,8 +120,8 @@ def lift(
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
         repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
-        findings += repaired.findings
         if not watched.ran:
+            findings += repaired.findings
             return _refused(
                 notebook, findings, f"The notebook does not run to its end: {watched.ended}", began, watched
             )
@@ -145,25 +150,22 @@ def _understand(
     told: Told,
     began: float,
 ) -> _Work:
-    choice = choose(repaired.notebook, watched, flow_of(repaired.notebook, watched), wanted=model)
     told("Running it again, to know which values are the same each time")
 
-    def run_again(of: Repaired, choice: Choice) -> Watched:
-        return _run_again(of.notebook, choice, path, room / "kept", limits)
-
-    plainer, again = restated(repaired, watched), None
-    if plainer is not repaired:
-        again = run_again(plainer, choice)
-        if not same_calls(watched, again):
-            plainer, again = repaired, None
-    again = again or run_again(repaired, choice)
+    for _ in range(_SECOND_RUNS):
+        plainer, again = _second_run(repaired, watched, path, room / "kept", limits, model)
+        spared = None if again.ran else left_out_too(repaired, again)
+        if spared is None:
+            break
+        repaired, watched = spared, watch(spared.notebook, folder=path.resolve().parent, limits=limits or RunLimits())
+    findings += repaired.findings
     if not again.ran:
         raise Refused(f"The notebook ran once, and not a second time: {again.ended}", code="notebook-unstable")
     notebook, seen = plainer.notebook, again if plainer is not repaired else watched
     flow = flow_of(notebook, seen)
-    chosen = choose(notebook, seen, flow, wanted=model)
-    if (chosen.model.fit, chosen.predict) != (choice.model.fit, choice.predict):
-        again = run_again(plainer, chosen)
+    choice = choose(notebook, seen, flow, wanted=model)
+    if any(not (room / "kept" / f"call-{each}.pkl").exists() for each in _calls_of(choice)):
+        again = _run_again(notebook, choice, path, room / "kept", limits)
     return _Work(
         notebook=notebook,
         repaired=plainer,
@@ -171,7 +173,7 @@ def _understand(
         again=again,
         flow=flow,
         seen=Seen(notebook, flow, seen),
-        choice=chosen,
+        choice=choice,
         kept=room / "kept",
         findings=findings,
         told=told,
@@ -179,17 +181,33 @@ def _understand(
     )
 
 
+def _second_run(
+    repaired: Repaired, watched: Watched, path: Path, kept: Path, limits: RunLimits | None, model: str | None
+) -> tuple[Repaired, Watched]:
+    """The notebook in plainer statements, if these do the same, and its run."""
+    choice = choose(repaired.notebook, watched, flow_of(repaired.notebook, watched), wanted=model)
+    plainer = restated(repaired, watched)
+    if plainer is not repaired:
+        again = _run_again(plainer.notebook, choice, path, kept, limits)
+        if same_calls(watched, again):
+            return plainer, again
+    return repaired, _run_again(repaired.notebook, choice, path, kept, limits)
+
+
 def _run_again(notebook: Notebook, choice: Choice, path: Path, kept: Path, limits: RunLimits | None) -> Watched:
-    """A second run, which keeps what a proof compares."""
+    """A run which keeps what a proof compares."""
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
-    calls = tuple(each for each in (choice.model.fit, choice.predict) if each is not None)
     return watch(
         notebook,
         folder=path.resolve().parent,
         limits=limits or RunLimits(),
-        keep=Keep(folder=kept, calls=calls, random=True),
+        keep=Keep(folder=kept, calls=_calls_of(choice), random=True),
     )
+
+
+def _calls_of(choice: Choice) -> tuple[int, ...]:
+    return tuple(each for each in (choice.model.fit, choice.predict) if each is not None)
 
 
 def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
@@ -199,8 +217,7 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
         folder = room / f"form-{number}" / wanted.name
         folder.mkdir(parents=True)
         written = write(draft, work.seen)
-        (folder / SOLUTION_FILE).write_text(written.text, encoding="utf-8")
-        _bring_files(work, folder)
+        _bring_files(work, folder, written)
         work.told(f"Proving: requests are {_REQUESTS[draft.entry]}")
         proven = prove(folder, _expected(work, draft), told=work.told)
         if proven.outcome == "proven":
@@ -332,20 +349,31 @@ def _random(work: _Work, draft: Draft) -> dict[str, tuple[Drawing, ...]]:
     return found
 
 
-def _bring_files(work: _Work, folder: Path) -> None:
-    """The data files that kept statements read, at the same place beside solution.py."""
+def _bring_files(work: _Work, folder: Path, written: Written) -> None:
+    """The solution and the data files that its lines read: at the same place beside it, or in `data/` if from above."""
     beside = work.notebook.path.resolve().parent
-    named = {name for run in work.watched.statements for name in run.read}
-    for name in sorted(named):
+    text = written.text
+    for name in sorted({name for run in work.watched.statements for name in run.read}):
         source = (beside / name).resolve()
-        if not source.is_file() or not source.is_relative_to(beside):
+        if not source.is_file():
             continue
-        target = folder / source.relative_to(beside)
+        if source.is_relative_to(beside):
+            target = folder / source.relative_to(beside)
+        else:
+            target = folder / "data" / source.name
+            text = replaced(text, partial(_said, old=name, new=f"data/{source.name}"))
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.stat().st_size <= SMALL_FILE:
             shutil.copy2(source, target)
         else:
             target.symlink_to(source)
+    (folder / SOLUTION_FILE).write_text(text, encoding="utf-8")
+
+
+def _said(node: ast.expr, old: str, new: str) -> str | None:
+    """A path in the text as it is from the solution's folder; None for all else."""
+    same = isinstance(node, ast.Constant) and isinstance(node.value, str) and posixpath.normpath(node.value) == old
+    return f'"{new}"' if same else None
 
 
 def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Written, proven: Proven) -> Lifted:

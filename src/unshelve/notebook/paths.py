@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from unshelve.notebook.scratch import LEFT_OUT
 
 _FILES: Final = 20_000
 _ABOVE: Final = 3
+_TOP: Final = frozenset({"readme", "license", "licence", "requirements", "pyproject", "environment", "pipfile"})
 _DATA: Final = (
     ".csv", ".tsv", ".txt", ".data", ".xlsx", ".xls", ".json", ".jsonl", ".parquet", ".feather", ".pkl", ".pickle",
     ".joblib", ".npy", ".npz", ".h5", ".hdf5", ".sav", ".dat", ".zip", ".gz", ".bz2", ".xz", ".db", ".sqlite", ".arff",
@@ -52,8 +54,12 @@ class NearbyFiles:
         yield self._folder
         above = [self._folder, *self._folder.parents][: _ABOVE + 1]
         roots = [place for place in above if (place / ".git").exists()]
-        if roots and roots[0] != self._folder:
-            yield roots[0]
+        roots = roots or [place for place in above[1:] if place != Path.home() and _is_project(place)]
+        beside = self._folder.parent
+        if not roots and beside not in (Path.home(), Path(beside.anchor), Path(tempfile.gettempdir())):
+            roots = [beside]
+        if roots and roots[-1] != self._folder:
+            yield roots[-1]
 
     def _collect(self, place: Path) -> None:
         count = 0
@@ -67,6 +73,12 @@ class NearbyFiles:
                 known = self._by_name.setdefault(name.lower(), [])
                 if path not in known:
                     known.append(path)
+
+
+def _is_project(place: Path) -> bool:
+    """Whether a folder has what the top of a repository has, though not its history."""
+    names = {each.split(".")[0].lower() for each in os.listdir(place)} if place != Path("/") else set()  # noqa: PTH208
+    return bool(names & _TOP)
 
 
 def base_name(text: str) -> str:

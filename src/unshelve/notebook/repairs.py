@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from unshelve.notebook.drift_table import drift_table
+from unshelve.notebook.leaving_out import may_be_left_out
 from unshelve.notebook.notebook import Notebook, Statement
 from unshelve.notebook.paths import NearbyFiles
 from unshelve.notebook.rewriting import Rewriter
 from unshelve.notebook.watch_order import Rewritten
+from unshelve.notebook.watched import Watched
 from unshelve.solution.origin import NotebookFinding
 
 
@@ -90,6 +92,20 @@ def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten], ended: str
         left_out=frozenset(left_out),
         findings=tuple(findings),
     )
+
+
+def left_out_too(repaired: Repaired, run: Watched) -> Repaired | None:
+    """Without the statement that ended a run, where nothing needs it: some fail by chance. None where it is needed."""
+    failed = next((each for each in run.statements if each.error is not None), None)
+    if failed is None or failed.number >= len(repaired.notebook.statements):
+        return None
+    sources = [each.source for each in repaired.notebook.statements]
+    change = may_be_left_out(sources[failed.number], sources[failed.number + 1 :], RuntimeError(failed.error))
+    if change is None:
+        return None
+    number, said = failed.number, failed.error or ""
+    rewritten = Rewritten(number=number, source=None, rule=change.rule, message=change.message, error=said)
+    return apply_rewrites(repaired, [rewritten], None)
 
 
 def _with_text(statement: Statement, source: str, *, number: int, shown: bool) -> Statement:

@@ -158,6 +158,19 @@ def _values(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]
                     yield Edit(value, drift.new)
 
 
+def _axis_beside_columns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`drop(columns="a", axis=1)`: pandas passed over the axis until version 3, and refuses both today."""
+    for call in _calls(tree):
+        named = {keyword.arg for keyword in call.keywords}
+        if tail(call.func) != "drop" or call.args or "axis" not in named or not named & {"columns", "index"}:
+            continue
+        given = [
+            f"{each.arg}={text_of(source, each.value)}" for each in call.keywords if each.arg and each.arg != "axis"
+        ]
+        notes.append(Note(rule="N204", message="drop takes columns= or axis=, not both, today"))
+        yield Edit(call, f"{text_of(source, call.func)}({', '.join(given)})")
+
+
 def _chained(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
     """`df["c"].fillna(v, inplace=True)`: pandas 3 changes a copy, and says nothing."""
     loops = {
@@ -355,6 +368,7 @@ _Rule = Callable[[Rewriter, ast.Module, str, list[Note]], Iterator[Edit]]
 _RULES: Final[tuple[_Rule, ...]] = (
     _numbers_for_texts,
     _root_error,
+    _axis_beside_columns,
     _chained,
     _text_columns,
     _paths,

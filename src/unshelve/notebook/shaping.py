@@ -508,12 +508,13 @@ class Shaper:
         column = min(self.stands_in, default="")
         collector = self.collector(rewritten=False)
         collector.skipped = self._beside_target()
+        collector.rewrite = self._for_target
         needs = [(wanted.statement, each) for each in sorted(reads(wanted.expression))]
         body = collector.collect(needs)
         text = text_of(self.seen.source(wanted.statement), wanted.expression)
         body = self._with_edits(body, collector)
         names = names_for(self.seen, body)
-        lines = lines_of(self.seen, body, self._as_written, names)
+        lines = lines_of(self.seen, body, self._for_target, names)
         value = renamed(_read_not_popped(text), names)
         name = self.names.give(slug(column), slug(self.parts.y_name), "outcome")
         lines = _read_not_popped("\n".join(lines)).splitlines()
@@ -523,6 +524,20 @@ class Shaper:
         self.target = name
         for version in self.parts.y_versions:
             self.known[version] = Param(name, version_part(self.parts, version))
+
+    def _for_target(self, number: int) -> Rewritten:
+        """A statement as the author wrote it; a table without columns that are not the target is the table itself."""
+        tree, source = self.seen.trees[number], self.seen.source(number)
+        if not (isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Name)):
+            return Rewritten(source)
+        call, name = tree.value, tree.targets[0].id
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "drop":
+            table = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+            columns = (self.seen.before(number, table) or _NO_INFO).columns or ()
+            gone = set(columns) - set((self.seen.info(number, name) or _NO_INFO).columns or columns)
+            if self.seen.is_rows(number, table) and gone and not gone & self.hidden:
+                return Rewritten(f"{name} = {table}")
+        return Rewritten(source)
 
     def _way_to_target(self) -> frozenset[int]:
         """The statements of which the target's expression is made."""
