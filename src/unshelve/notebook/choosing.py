@@ -6,6 +6,7 @@ on rows it was not fitted on; else the last. Two that are equally good are told 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -26,6 +27,8 @@ LOWER: Final = (
 )  # fmt: skip
 _STEPS_BACK: Final = 4
 """How many statements may lie between a prediction and the metric that is about it: a threshold, a rounding."""
+TRIALS: Final = 12
+"""A statement that fits more models than this tries settings; what it fits last is not the author's model."""
 _ASKS: Final = ("predict", "score")
 
 
@@ -91,6 +94,7 @@ def choose(notebook: Notebook, watched: Watched, flow: Flow, *, wanted: str | No
         )
     if wanted is not None:
         return _wanted(found, wanted, watched)
+    found = _without_trials(found, watched)
     for why, some in (
         ("it was saved", [each for each in found if each.saved]),
         ("it came of the last search", [each for each in found if each.searched and each.asked][-1:]),
@@ -104,6 +108,12 @@ def choose(notebook: Notebook, watched: Watched, flow: Flow, *, wanted: str | No
         )
     asked = [each for each in found if each.asked] or found
     return _choice(asked[-1], found, watched, "it is the only one" if len(found) == 1 else "it was fitted last")
+
+
+def _without_trials(found: list[Candidate], watched: Watched) -> list[Candidate]:
+    """Without the models of statements that fit very many, one for each setting or seed that was tried."""
+    fits = Counter(call.statement for call in watched.calls if call.kind in ("fit", "search") and not call.inside)
+    return [each for each in found if fits[each.statement] <= TRIALS] or found
 
 
 def candidates(watched: Watched, flow: Flow) -> Iterator[Candidate]:

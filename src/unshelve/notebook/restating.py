@@ -9,19 +9,32 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
+from unshelve.notebook.inlining import inlined
 from unshelve.notebook.notebook import Statement
 from unshelve.notebook.repairs import Repaired
 from unshelve.notebook.tabling import tabled
+from unshelve.notebook.unrolling import unrolled
 from unshelve.notebook.watched import Watched
+
+_DEEP: Final = 3
+"""How many functions that call one another are looked through."""
 
 
 def restated(repaired: Repaired, watched: Watched) -> Repaired:
     """The notebook restated, its statements with numbers anew; the same object where there is nothing to restate."""
-    for restate in (tabled,):
-        found = restate(repaired.notebook, watched)
-        if found:
-            repaired = _with_texts(repaired, found)
+    found: Mapping[int, tuple[str, ...]] = {
+        **tabled(repaired.notebook, watched),
+        **unrolled(repaired.notebook, watched),
+    }
+    if found:
+        repaired = _with_texts(repaired, found)
+    for _ in range(_DEEP):
+        found = inlined(repaired.notebook)
+        if not found:
+            break
+        repaired = _with_texts(repaired, found)
     return repaired
 
 

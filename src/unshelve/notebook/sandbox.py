@@ -149,7 +149,7 @@ class Guard:
         if path.endswith((".pyc", ".py", ".so")) or len(notes) > 1000:
             return
         full = os.path.abspath(path)  # noqa: PTH100 - symbolic links are kept
-        if full.startswith(self._scratch + os.sep):
+        if full.startswith((self._scratch + os.sep, self._writable[0] + os.sep)):
             notes[os.path.relpath(full, os.getcwd()) if os.path.isabs(path) else path] = None  # noqa: PTH109, PTH117
 
     def _may_write(self, path: str) -> None:
