@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from unshelve.notebook.flow_watched import Witness
 from unshelve.notebook.notebook import Notebook
@@ -66,6 +66,23 @@ class Flow:
                 for makers in self.needs[number].values():
                     waiting.extend(makers - found)
         return frozenset(found)
+
+    def without_draws(self) -> Flow:
+        """The same graph in which a statement that draws random numbers needs the last seed, and no draw before it.
+
+        What it draws then is another number; a proof puts the state back that it found.
+        """
+        seeds = [
+            number
+            for number, touch in enumerate(self.touches)
+            if RANDOM in touch.binds | touch.changes and RANDOM not in touch.reads and RANDOM not in self.needs[number]
+        ]
+        found = []
+        for number, needs in enumerate(self.needs):
+            before = [each for each in seeds if each < number][-1:] if RANDOM in needs else []
+            rest = {name: makers for name, makers in needs.items() if name != RANDOM}
+            found.append({**rest, RANDOM: frozenset(before)} if before else rest)
+        return replace(self, needs=tuple(found))
 
     def makers(self, name: str) -> frozenset[int]:
         """The statements that made the last version of a name; none where nobody made it."""

@@ -162,7 +162,7 @@ def _understand(
     if not again.ran:
         raise Refused(f"The notebook ran once, and not a second time: {again.ended}", code="notebook-unstable")
     notebook, seen = plainer.notebook, again if plainer is not repaired else watched
-    flow = flow_of(notebook, seen)
+    flow = flow_of(notebook, seen).without_draws()
     choice = choose(notebook, seen, flow, wanted=model)
     if any(not (room / "kept" / f"call-{each}.pkl").exists() for each in _calls_of(choice)):
         again = _run_again(notebook, choice, path, room / "kept", limits)

@@ -69,15 +69,16 @@ def put_random_back(copy: Path, random: Mapping[str, Sequence[Drawing]], kept: P
             data = (kept / name).read_bytes()
             (copy / name).write_bytes(data)
             call = f'__import__("{MODULE}").put_back("{name}", "{digest(data)[:16]}")'
-            source = insert_before(source, step, None if place == 0 else drawing.source, call)
+            turn = sum(each.source == drawing.source for each in drawings[:place])
+            source = insert_before(source, step, None if place == 0 else drawing.source, call, turn=turn)
     (copy / f"{MODULE}.py").write_text(_TEXT, encoding="utf-8")
     file.write_text(source, encoding="utf-8")
     return tuple(lacking)
 
 
-def insert_before(source: str, function: str, anchor: str | None, statement: str) -> str:
+def insert_before(source: str, function: str, anchor: str | None, statement: str, *, turn: int = 0) -> str:
     """The source with a statement in a top-level function: before its first one after the docstring, or before the
-    one that says what `anchor` says. Where none does the source stays as it is.
+    one that says what `anchor` says (of several, the one at `turn`). Where none does the source stays as it is.
     """
     found = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function]
     if not found:
@@ -85,7 +86,7 @@ def insert_before(source: str, function: str, anchor: str | None, statement: str
     body = found[-1].body
     if anchor is not None:
         said = ast.dump(ast.parse(anchor))
-        body = [each for each in body if ast.dump(ast.Module([each], [])) == said]
+        body = [each for each in body if ast.dump(ast.Module([each], [])) == said][turn : turn + 1]
         if not body:
             return source
     lines = source.encode().split(b"\n")
