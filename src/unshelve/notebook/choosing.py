@@ -217,6 +217,8 @@ def _measured(watched: Watched, flow: Flow, fit: Call, asked: tuple[int, ...]) -
     fresh = [
         number for number in asked if (given := watched.calls[number].arguments) and given[0].fingerprint != trained
     ]
+    if not fresh and not _is_divided(watched):
+        fresh = list(asked)  # nothing is held out
     for number in fresh:
         call = watched.calls[number]
         if call.kind == "score" and call.value is not None:
@@ -302,7 +304,9 @@ def _choice(model: Candidate, found: list[Candidate], watched: Watched, why: str
 
 
 def _judged_by(model: Candidate, watched: Watched) -> int | None:
-    """The call that predicted the rows the model is judged by: those of its metrics; not those it was fitted on."""
+    """The call that predicted the rows the model is judged by: those of its metrics; those it was fitted on only
+    where the notebook divides none.
+    """
     fit = watched.calls[model.fit]
     trained = fit.arguments[0].fingerprint if fit.arguments else ""
     others = [
@@ -310,6 +314,8 @@ def _judged_by(model: Candidate, watched: Watched) -> int | None:
         for number in model.asked
         if (rows := _rows(watched.calls[number])) is not None and rows.fingerprint != trained and (rows.rows or 0) > 1
     ]
+    if not others and not _is_divided(watched):
+        others = [number for number in model.asked if ((_rows(watched.calls[number]) or _NOTHING).rows or 0) > 1]
     measured = {
         each.fingerprint for found in model.measured for each in watched.calls[found.call].arguments if each.fingerprint
     }
@@ -323,6 +329,10 @@ def _judged_by(model: Candidate, watched: Watched) -> int | None:
         if ((_rows(watched.calls[number]) or _NOTHING).rows or 0) == largest:
             return number
     return None
+
+
+def _is_divided(watched: Watched) -> bool:
+    return any(call.kind == "split" for call in watched.calls)
 
 
 def _rows(call: Call) -> ValueInfo | None:

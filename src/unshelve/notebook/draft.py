@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Kind = Literal["source", "step", "keep", "transform", "target", "split", "fit", "model", "answer", "metric", "chart"]
 Entry = Literal["raw", "table", "script"]
+NOTHING_HELD_OUT: Final = "All rows: the notebook holds none out, so its model is judged by rows that it has seen"
+"""What is said of a division that leaves all rows on both sides."""
 
 
 @dataclass(slots=True, kw_only=True)

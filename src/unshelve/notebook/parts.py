@@ -181,6 +181,7 @@ def _undivided(seen: Seen, fit: int, x: ast.expr, y: ast.expr | None) -> Parts:
         split=None,
         x_versions=x_versions,
         y_versions=y_versions,
+        part_of=dict.fromkeys((*x_versions, *y_versions), "_train") if y is not None else {},
         needed=frozenset({fit}),
         after=frozenset(),
     )

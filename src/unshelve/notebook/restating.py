@@ -14,6 +14,7 @@ from typing import Final
 from unshelve.notebook.inlining import inlined
 from unshelve.notebook.notebook import Statement
 from unshelve.notebook.repairs import Repaired
+from unshelve.notebook.row_naming import rows_named
 from unshelve.notebook.tabling import tabled
 from unshelve.notebook.unrolling import unrolled
 from unshelve.notebook.watched import Watched
@@ -26,6 +27,7 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
     """The notebook restated, its statements with numbers anew; the same object where there is nothing to restate."""
     found: Mapping[int, tuple[str, ...]] = {
         **tabled(repaired.notebook, watched),
+        **rows_named(repaired.notebook, watched),
         **unrolled(repaired.notebook, watched),
     }
     if found:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from unshelve.notebook.bodies import Body, Collector, Param, Rewritten, lines_of, names_for, returning
 from unshelve.notebook.choosing import Choice
 from unshelve.notebook.columns import read_columns, texts
-from unshelve.notebook.draft import CannotShape, Draft, DraftStep, Kind
+from unshelve.notebook.draft import NOTHING_HELD_OUT, CannotShape, Draft, DraftStep, Kind
 from unshelve.notebook.editing import Edit, calls, edited, reads, renamed, tail, text_of
 from unshelve.notebook.entry import Entry, find_entry
 from unshelve.notebook.hoisting import Learned, learned_in
@@ -82,7 +82,7 @@ class Shaper:
             self.edits, self.removals = self._target_edits()
             self._target()
         self._features()
-        split = self._split() if self.parts.split is not None else None
+        split = self._split() if self.parts.split is not None else self._nothing_held_out()
         self._pair_parts()
         self._model(split)
         draft = Draft(entry="raw", top=sorted(self.tops), steps=list(self.made.values()), model=self.model)
@@ -646,6 +646,16 @@ class Shaper:
             name, "split", body, [f"return {split.function}({given})"], title="Rows to learn from, and rows to judge by"
         )
         step.parameters = [table, *([self.target] if self.target in body.params else [])]
+        return name
+
+    def _nothing_held_out(self) -> str | None:
+        """A division that leaves all rows on both sides, as in the notebook; None where there is no target."""
+        if self.parts.y is None:
+            return None
+        table = self._labelled(self.features)
+        name = self.names.give("parts")
+        lines = [f"return {table}.index, {table}.index"]
+        self.add(name, "split", Body(params={table: Param(table)}), lines, title=NOTHING_HELD_OUT)
         return name
 
     def _labelled(self, step: str) -> str:

@@ -9,7 +9,7 @@ import ast
 
 from unshelve.notebook.bodies import Param
 from unshelve.notebook.choosing import Choice
-from unshelve.notebook.draft import CannotShape, Draft, DraftStep
+from unshelve.notebook.draft import NOTHING_HELD_OUT, CannotShape, Draft, DraftStep
 from unshelve.notebook.editing import calls, reads, tail, text_of
 from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
@@ -57,23 +57,21 @@ def table_draft(seen: Seen, choice: Choice) -> Draft:
             lines=[f'return {table}["outcome"]'], title="What is predicted",
         ),
     ]  # fmt: skip
-    options = ""
-    if test is not None:
-        options = f'split="{parts}"'
-        steps.append(
-            DraftStep(
-                name=parts, kind="split", parameters=[table], statements=set(),
-                lines=[f'return {table}.index[{table}["part"] == "train"], {table}.index[{table}["part"] == "test"]'],
-                title="Rows to learn from, and rows to judge by",
-            )
-        )  # fmt: skip
-    part = "_train" if test is not None else ""
+    divided = f'{table}.index[{table}["part"] == "train"], {table}.index[{table}["part"] == "test"]'
+    steps.append(
+        DraftStep(
+            name=parts, kind="split", parameters=[table], statements=set(),
+            lines=[f"return {divided}" if test is not None else f"return {table}.index, {table}.index"],
+            title="Rows to learn from, and rows to judge by" if test is not None else NOTHING_HELD_OUT,
+        )
+    )  # fmt: skip
     name = names.give(slug(choice.model.variable) if len(choice.model.variable) > 3 else "prediction", "prediction")
     steps.append(
         DraftStep(
             name=name, kind="model", statements=set(),
-            parameters=[features + part, target + part, computed],
-            lines=[f'return {computed}["model"]'], title=choice.model.type.rpartition(".")[2], options=options,
+            parameters=[f"{features}_train", f"{target}_train", computed],
+            lines=[f'return {computed}["model"]'], title=choice.model.type.rpartition(".")[2],
+            options=f'split="{parts}"',
         )
     )  # fmt: skip
     draft = Draft(entry="table", top=top, steps=steps, model=name, features=features)
