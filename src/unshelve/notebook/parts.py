@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from unshelve.notebook.choosing import Choice
+from unshelve.notebook.dividing import Division, Root, find_division, roots_of
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import calls, reads, renamed, tail, text_of
 from unshelve.notebook.seen import Seen, Version
@@ -38,7 +41,7 @@ class Parts:
     x: Wanted
     y: Wanted | None
     y_name: str
-    split: Divided | None
+    split: Divided | Division | None
     x_versions: tuple[Version, ...]
     y_versions: tuple[Version, ...]
     part_of: dict[Version, str] = field(default_factory=dict)
@@ -51,6 +54,14 @@ class Parts:
     same_way: tuple[ast.expr, Wanted] | None = None
     """What the fit makes of the training rows in its own brackets, and the question of the test rows: the same."""
 
+    @property
+    def dividing(self) -> Mapping[int, Root]:
+        """The statements that divide, each with the training part that it makes, where more than one call does it."""
+        if not isinstance(self.split, Division):
+            return {}
+        test, ways = self.split.test, self.split.ways
+        return {each.statement: each for each in sorted(ways, key=lambda way: way != test, reverse=False)}
+
     def twins(self, seen: Seen) -> Iterator[tuple[Version, Version]]:
         """Versions of training rows, each with that of the test rows that was made by the same words."""
         pairs = dict(zip(sorted(self.train_names), sorted(self.test_names), strict=False))
@@ -58,14 +69,18 @@ class Parts:
             if seen.roles[number] != "rows":
                 continue
             for name in sorted(seen.made(number)):
-                other = _other(name, pairs)
-                if other is None or (number, name) not in seen.rowed:
-                    continue
-                for twin in sorted(self.after):
-                    made = other in seen.made(twin) and (twin, other) in seen.rowed and self._whole(seen, number, name)
-                    if made and (twin == number or _alike(seen.source(number), seen.source(twin), name, other)):
-                        yield (frozenset({number}), name), (frozenset({twin}), other)
-                        break
+                if (number, name) in seen.rowed and self._whole(seen, number, name):
+                    twin = self._twin(seen, number, name, pairs)
+                    if twin is not None:
+                        yield (frozenset({number}), name), twin
+
+    def _twin(self, seen: Seen, number: int, name: str, pairs: Mapping[str, str]) -> Version | None:
+        for other in _others(name, pairs):
+            for twin in sorted(self.after):
+                made = other in seen.made(twin) and (twin, other) in seen.rowed
+                if made and (twin == number or _alike(seen.source(number), seen.source(twin), name, other)):
+                    return frozenset({twin}), other
+        return None
 
     def _whole(self, seen: Seen, number: int, name: str) -> bool:
         """Whether a version has as many rows as the training part: none were drawn again or left out."""
@@ -80,14 +95,20 @@ class Parts:
         return info is not None and info.rows in counts
 
 
-def _other(name: str, pairs: dict[str, str]) -> str | None:
-    """The test rows' name for a name of training rows."""
+_TEST_WORDS: Final = ("test", "val", "valid", "validation", "dev", "te")
+"""What authors call the rows that a model is judged by."""
+
+
+def _others(name: str, pairs: Mapping[str, str]) -> Iterator[str]:
+    """What the test rows may be called where training rows are called so."""
     if name in pairs:
-        return pairs[name]
-    for train, test in (("train", "test"), ("Train", "Test"), ("TRAIN", "TEST"), ("tr", "te")):
+        yield pairs[name]
+    for train in ("train", "Train", "TRAIN", "tr"):
         if train in name:
-            return name.replace(train, test)
-    return None
+            for word in _TEST_WORDS:
+                yield name.replace(
+                    train, word.upper() if train.isupper() else word.title() if train == "Train" else word
+                )
 
 
 def _alike(train: str, test: str, name: str, other: str) -> bool:
@@ -99,7 +120,10 @@ def _said_of_test(source: str) -> str:
     text = ast.unparse(ast.parse(source)).replace("fit_transform", "transform")
     for train, test in (("train", "test"), ("Train", "Test"), ("TRAIN", "TEST")):
         text = text.replace(train, test)
-    return text
+    return _HELD_BACK.sub("test", text)
+
+
+_HELD_BACK: Final = re.compile(r"(?<![a-zA-Z])(val|valid|validation|dev)(?![a-zA-Z])")
 
 
 def find_parts(seen: Seen, choice: Choice) -> Parts:
@@ -110,10 +134,36 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
     if not given:
         raise CannotShape("the fit names no rows", fit)
     x, y = given[0], given[1] if len(given) > 1 else None
+    simple, against = None, None
+    try:
+        simple = _divided_by_call(seen, choice, fit, x, y)
+    except CannotShape as error:
+        against = error
+    if simple is not None and not _is_of_a_part(seen, simple):
+        return simple
+    general = _divided(seen, choice, fit, x, y)
+    if general is not None:
+        return general
+    if against is not None:
+        raise against
+    return simple or _undivided(seen, fit, x, y)
+
+
+def _is_of_a_part(seen: Seen, parts: Parts) -> bool:
+    """Whether what was divided was a part already: of what an earlier division had left."""
+    return any(
+        seen.roles[maker] == "split"
+        for name in reads(parts.x.expression)
+        for maker in seen.makers(parts.x.statement, name)
+    )
+
+
+def _divided_by_call(seen: Seen, choice: Choice, fit: int, x: ast.expr, y: ast.expr | None) -> Parts | None:
+    """The parts that one train_test_split of features and target made; None where there is none."""
     asked = _asked(seen, choice)
     division = _division(seen, fit, reads(x))
     if division is None:
-        return _undivided(seen, fit, x, y)
+        return None
     number, divided, arguments, names = division
     after = frozenset(each for each in seen.flow.slice({fit, *([asked] if asked is not None else [])}) if each > number)
     x_place = _place(seen, arguments, names, fit, x, after)
@@ -143,6 +193,75 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
         train_names=frozenset(names[::2]),
         test_names=frozenset(names[1::2]),
     )
+
+
+def _divided(seen: Seen, choice: Choice, fit: int, x: ast.expr, y: ast.expr | None) -> Parts | None:
+    """The parts of any other division, as the run showed it; None where there is none."""
+    division = find_division(seen, choice, fit, x)
+    if division is None or (y is not None and not isinstance(y, ast.Name)):
+        return None
+    train, test = division.train, division.test
+    x_versions: tuple[Version, ...] = (
+        (frozenset({train.statement}), train.name),
+        (frozenset({test.statement}), test.name),
+    )
+    number, whole = division.whole
+    asked = _asked(seen, choice)
+    wanted = {fit, *([asked] if asked is not None else [])}
+    after = frozenset(
+        each
+        for each in seen.flow.slice(wanted)
+        if each > min(division.statements) and each not in division.statements and each not in wanted - {fit}
+    )
+    wanted_y: Wanted | None = None
+    y_versions: tuple[Version, ...] = ()
+    if isinstance(y, ast.Name):
+        roots = [each for each in roots_of(seen, fit, y.id) if each not in division.ways]
+        own = [each for each in roots if each.name == y.id] or roots
+        wanted_y = (
+            Wanted(statement=own[0].statement, expression=ast.Name(id=own[0].of, ctx=ast.Load()))
+            if own
+            else Wanted(statement=fit, expression=y)
+        )
+        y_versions = _of_target(seen, choice, fit, y.id)
+    return Parts(
+        x=Wanted(statement=number, expression=ast.parse(whole, mode="eval").body),
+        y=wanted_y,
+        y_name=_whole_name(y.id) if isinstance(y, ast.Name) else "",
+        split=division,
+        x_versions=x_versions,
+        y_versions=y_versions,
+        part_of=dict(zip((*x_versions, *y_versions), ("_train", "_test") * 2, strict=False)),
+        needed=frozenset({number, fit}),
+        after=after,
+        train_names=frozenset({train.name}),
+        test_names=frozenset({test.name}),
+    )
+
+
+def _of_target(seen: Seen, choice: Choice, fit: int, name: str) -> tuple[Version, ...]:
+    """The versions of the target's training and test part: what the fit reads, and what the metrics do."""
+    found: list[Version] = [(seen.makers(fit, name), name)]
+    for measured in choice.model.measured:
+        number = measured.statement
+        for other in (*_others(name, {}), *sorted(seen.tables(number))):
+            makers = seen.makers(number, other)
+            if makers and (other in _others(name, {}) or _same_words(seen, found[0], (makers, other))):
+                return (*found, (makers, other))
+    return tuple(found)
+
+
+def _same_words(seen: Seen, train: Version, test: Version) -> bool:
+    """Whether two versions were made by statements that say the same of the two parts."""
+    if len(train[0]) != 1 or len(test[0]) != 1 or train == test:
+        return False
+    said = []
+    for makers, _name in (train, test):
+        tree = seen.trees[min(makers)]
+        if not isinstance(tree, ast.Assign):
+            return False
+        said.append(_said_of_test(ast.unparse(tree.value)))
+    return said[0] == said[1]
 
 
 def _whole_name(train: str) -> str:

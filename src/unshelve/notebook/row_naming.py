@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from unshelve.notebook.columns import column_of
-from unshelve.notebook.editing import Edit, calls, edited, reads, tail, text_of
+from unshelve.notebook.editing import Edit, calls, edited, tail, text_of
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.watched import Call, ValueInfo, Watched
@@ -82,7 +82,7 @@ def _name(node: ast.expr, text: str, names: dict[str, str], taken: set[str]) -> 
     """A name of the same words for rows of the training part and for the same of the test part."""
     said = _said(text, _PARTS)
     if said not in names:
-        table = min(reads(node), default="rows")
+        table = _base(node)
         column = column_of(node, table)
         wish = _said(slug(f"{table}_{column if column and slug(column) else 'rows'}"), _PARTS)
         number, name = 1, wish
@@ -91,6 +91,13 @@ def _name(node: ast.expr, text: str, names: dict[str, str], taken: set[str]) -> 
             name = f"{wish}_{number}"
         names[said] = name
     return _said(names[said], _BACK) if said != text else names[said]
+
+
+def _base(node: ast.expr) -> str:
+    """The table that an expression takes from."""
+    while not isinstance(node, ast.Name):
+        node = node.func if isinstance(node, ast.Call) else node.value  # type: ignore[attr-defined]
+    return node.id
 
 
 def _said(text: str, words: tuple[tuple[str, str], ...]) -> str:

@@ -160,6 +160,8 @@ class Seen:
             each.kind == "frame" and (each.rows or 0) > info.rows and info.columns == each.columns for each in given
         ):
             return "keep"
+        if info.kind != "frame" and info.rows > 1 and _takes_some(self.trees[number], info, given):
+            return "keep"
         filtered = info.kind == "frame" and any(
             each.kind == "frame" and (each.rows or 0) > info.rows and set(info.columns or ()) <= set(each.columns or ())
             for each in given
@@ -224,6 +226,13 @@ class Seen:
         """Whether all that a statement does to a table is to change these columns."""
         changed = self.changed_columns(number, table)
         return changed is not None and bool(changed) and changed <= wanted
+
+
+def _takes_some(tree: ast.stmt, info: ValueInfo, given: list[ValueInfo]) -> bool:
+    """Whether a statement takes some of the rows of an array or a series: `X[:800]`, `y[mask]`."""
+    value = tree.value if isinstance(tree, ast.Assign) else None
+    taken = isinstance(value, ast.Subscript) or (isinstance(value, ast.Call) and tail(value.func) in ("copy", "sample"))
+    return taken and any((each.rows or 0) > (info.rows or 0) and each.width == info.width for each in given)
 
 
 def _filters(tree: ast.stmt) -> bool:

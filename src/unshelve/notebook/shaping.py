@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from unshelve.notebook.bodies import Body, Collector, Param, Rewritten, lines_of, names_for, returning
 from unshelve.notebook.choosing import Choice
 from unshelve.notebook.columns import read_columns, texts
+from unshelve.notebook.dividing import Division, asked_rows
 from unshelve.notebook.draft import NOTHING_HELD_OUT, CannotShape, Draft, DraftStep, Kind
 from unshelve.notebook.editing import Edit, calls, edited, reads, renamed, tail, text_of
 from unshelve.notebook.entry import Entry, find_entry
@@ -42,6 +43,8 @@ class Shaper:
     names: Names = field(init=False)
     known: dict[Version, Param] = field(init=False, default_factory=dict)
     made: dict[str, DraftStep] = field(init=False, default_factory=dict)
+    made_of: dict[str, str] = field(init=False, default_factory=dict)
+    """Of which part the rows are of which the notebook made what a transform makes."""
     rewritten: dict[int, Rewritten] = field(init=False, default_factory=dict)
     hidden: frozenset[str] = field(init=False, default=frozenset())
     """Columns that no request has: those in which the target stands, and what is made of them alone."""
@@ -130,13 +133,17 @@ class Shaper:
         (maker,) = makers
         role = self.seen.roles[maker]
         rows = (maker, name) in self.seen.rowed
+        if maker in self.parts.dividing:
+            return None  # where only the rows of both sides together are wanted: the whole under another name
         copied = self._copied(maker, name) if rows and role == "rows" else None
         if copied is not None:
             return copied
         if rows and role == "keep" and not (self.inlining and maker in self.parts.after):
             return self._known(version, self._keep(maker, name))
         if rows and version in self.cuts:
-            return self._known(version, self._transform(maker, name))
+            step = self._transform(maker, name)
+            self.known[version] = Param(step, self.made_of.get(step, ""))
+            return self.known[version]
         if not rows and role in ("rows", "keep"):
             self._rewrite(maker)  # a call that fits as well: its state becomes a step
             return self.known.get(version)
@@ -182,20 +189,22 @@ class Shaper:
         return found
 
     def _rewriting(self, number: int) -> Rewritten:
-        source = self.seen.source(number)
         tables = self.seen.tables(number)
         if not tables or self.seen.roles[number] not in ("rows", "keep"):
+            return Rewritten(self.seen.source(number))
+        shorter = self._without_target(number)
+        return shorter if shorter.text is None else self._freeze(number, shorter.text, tables)
+
+    def _without_target(self, number: int) -> Rewritten:
+        """The text as it is for tables that do not have the target's column."""
+        source = self.seen.source(number)
+        if not self.hidden:
             return Rewritten(source)
-        for table in tables:
+        for table in self.seen.tables(number):
             columns = (self.seen.before(number, table) or _NO_INFO).columns
-            if columns and self.hidden:
+            if columns:
                 source = by_name(source, table, columns, self.hidden)
-        if self.hidden:
-            shorter = without_target(source, self.hidden)
-            if shorter is None:
-                return Rewritten(None)
-            source = shorter
-        return self._freeze(number, source, tables)
+        return Rewritten(without_target(source, self.hidden))
 
     def _freeze(self, number: int, source: str, tables: Iterable[str]) -> Rewritten:
         """The text with all that it learns from whole tables in steps of their own."""
@@ -273,6 +282,8 @@ class Shaper:
 
     def _keep(self, number: int, name: str) -> str:
         source, tree = self.seen.source(number), self.seen.trees[number]
+        if (self.seen.info(number, name) or _NO_INFO).columns is None:
+            raise CannotShape(f"some rows of {name} are taken, which has no columns", number)
         given, inner = self._chained(tree, name)
         if inner is None:  # a keep only drops rows: what was done to the table before is a step of its own
             for table in sorted(self.seen.tables(number)):
@@ -330,14 +341,21 @@ class Shaper:
         return self._row_step(body, number, name, *wishes)
 
     def _row_step(self, body: Body, number: int, name: str, *wishes: str) -> str:
+        parts = {param.part for param in body.params.values() if param.part and self._has_rows(param.step)}
         body.params = {each: Param(param.step) for each, param in body.params.items()}
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._rewrite, names)
         value = names.get(name, name)
         if not body.params:
             raise CannotShape(f"{name} is not made of the rows of {self.entry.name}", number)
+        lines = returning(lines, value)
+        same = next((each.step for each in body.params.values() if lines == [f"return {each.step}"]), None)
+        if same is not None and self.made[same].kind == "transform":
+            return same  # nothing is made that a request has not
         step = self.names.give(*wishes, self.heading(number), _done(lines), "prepared")
-        self.add(step, "transform", body, returning(lines, value), title=self._title(number, "What is made of a row"))
+        self.add(step, "transform", body, lines, title=self._title(number, "What is made of a row"))
+        if len(parts) == 1:
+            self.made_of[step] = parts.pop()
         return step
 
     def _state(self, number: int, name: str) -> str:
@@ -348,7 +366,9 @@ class Shaper:
         body = collector.collect([], own=[number])
         self.inlining = inlining
         names = names_for(self.seen, body)
-        lines = [*self._unhidden(body, names), *lines_of(self.seen, body, self._as_written, names)]
+        hides = bool(body.params) and all(self.made[each.step].kind == "transform" for each in body.params.values())
+        text = self._without_target if hides else self._as_written
+        lines = [*self._unhidden(body, names), *lines_of(self.seen, body, text, names)]
         step = self.names.give(name if name not in GENERIC else f"{name}_fitted", f"{name}_learned")
         self.add(
             step,
@@ -511,7 +531,8 @@ class Shaper:
         collector.rewrite = self._for_target
         needs = [(wanted.statement, each) for each in sorted(reads(wanted.expression))]
         body = collector.collect(needs)
-        text = text_of(self.seen.source(wanted.statement), wanted.expression)
+        source, expression = self.seen.source(wanted.statement), wanted.expression
+        text = expression.id if isinstance(expression, ast.Name) else text_of(source, expression)
         body = self._with_edits(body, collector)
         names = names_for(self.seen, body)
         lines = lines_of(self.seen, body, self._for_target, names)
@@ -528,6 +549,8 @@ class Shaper:
     def _for_target(self, number: int) -> Rewritten:
         """A statement as the author wrote it; a table without columns that are not the target is the table itself."""
         tree, source = self.seen.trees[number], self.seen.source(number)
+        if number in self.parts.dividing:
+            return Rewritten(f"{self.parts.dividing[number].name} = {self.parts.dividing[number].of}")
         if not (isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Name)):
             return Rewritten(source)
         call, name = tree.value, tree.targets[0].id
@@ -580,7 +603,8 @@ class Shaper:
                     wish = "" if self.later or self.parts.same_way else "features"
                     self.known[version] = Param(self._transform(maker, expression.id, wish))
             step = self.cut(version).step
-            if self.hidden and self.made[step].kind in ("source", "keep"):
+            made_later = isinstance(self.parts.split, Division) and self.later
+            if self.hidden and self.made[step].kind in ("source", "keep") and not made_later:
                 step = self._passed_on(step)
                 self.known[version] = Param(step)
         else:
@@ -626,6 +650,8 @@ class Shaper:
 
     def _split(self) -> str:
         split = self.parts.split
+        if isinstance(split, Division):
+            return self._division(split)
         assert split is not None
         table = self._labelled(self.features)
         words = dict(split.words)
@@ -646,6 +672,28 @@ class Shaper:
             name, "split", body, [f"return {split.function}({given})"], title="Rows to learn from, and rows to judge by"
         )
         step.parameters = [table, *([self.target] if self.target in body.params else [])]
+        return name
+
+    def _division(self, division: Division) -> str:
+        """The author's own statements that divide a table, or its labels where they divide an array."""
+        number, whole = division.whole
+        version = self._version(number, whole)
+        table = self._labelled(self.known[version].step if version in self.known else self.features)
+        collector = self.collector(rewritten=False)
+        known = {version: Param(table)}
+        collector.resolve = lambda each: known.get(each)
+        body = collector.collect([], own=division.statements)
+        names = names_for(self.seen, body)
+        if division.framed:
+            train, test = (names.get(each.name, each.name) for each in (division.train, division.test))
+            lines, value = lines_of(self.seen, body, self._as_written, names), f"{train}.index, {test}.index"
+        else:
+            lines = lines_of(self.seen, body, self._as_written, {**names, whole: f"{table}.index"})
+            value = f"{division.train.name}, {division.test.name}"
+        body.params = {whole: Param(table)}
+        name = self.names.give("parts")
+        title = "Rows to learn from, and rows to judge by"
+        self.add(name, "split", body, [*lines, f"return {value}"], title=title)
         return name
 
     def _nothing_held_out(self) -> str | None:
@@ -678,6 +726,22 @@ class Shaper:
         if self.parts.same_way is not None:
             asked = self.parts.same_way[1]
             self.features = self._features_of(asked.statement, asked.expression)
+        else:
+            self._as_asked()
+
+    def _as_asked(self) -> None:
+        """Where the rows that the model was asked about were made by words of their own, these are what a request's
+        rows go through.
+        """
+        asked = asked_rows(self.seen, self.choice)
+        if asked is None or self.parts.split is None:
+            return
+        version = self._version(*asked)
+        if version in self.known or len(version[0]) != 1 or min(version[0]) not in self.parts.after:
+            return
+        step = self._transform(min(version[0]), version[1], "features")
+        self.known[version] = Param(step, "_test")
+        self.features = step
 
     def _model(self, split: str | None) -> None:
         model = self.choice.model
