@@ -38,6 +38,7 @@ from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.record import lift_record
 from unshelve.notebook.remarks import remarks
+from unshelve.notebook.remarks_watched import watched_remarks
 from unshelve.notebook.repairs import Repaired, left_out_too
 from unshelve.notebook.restating import restated, same_calls
 from unshelve.notebook.seen import Seen
@@ -117,6 +118,9 @@ def lift(
     wanted = (folder or folder_for(path)).absolute()
     _refuse_taken(wanted, path)
     findings = list(remarks(notebook, path.resolve().parent))
+    deep = next((each for each in findings if each.number == "N112"), None)
+    if deep is not None:
+        return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
         repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
@@ -125,6 +129,12 @@ def lift(
             return _refused(
                 notebook, findings, f"The notebook does not run to its end: {watched.ended}", began, watched
             )
+        known = {(each.number, each.cell, each.line) for each in findings}
+        findings += [
+            each
+            for each in watched_remarks(repaired.notebook, watched)
+            if (each.number, each.cell, each.line) not in known
+        ]
         try:
             work = _understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
         except Refused as error:

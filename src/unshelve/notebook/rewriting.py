@@ -55,7 +55,7 @@ class Rewriter:
         if texts is None:
             edits = [edit for rule in _RULES for edit in rule(self, tree, source, notes)]
             texts = [edited(source, edits) if edits else source]
-        self.made.update(_written_names(tree))
+        self.made.update(written_names(tree))
         self.bound.update(_bound_names(tree))
         return [*before, *texts], notes
 
@@ -330,7 +330,7 @@ def _opens_to_write(call: ast.Call) -> bool:
     )
 
 
-def _written_names(tree: ast.Module) -> Iterator[str]:
+def written_names(tree: ast.AST) -> Iterator[str]:
     for call in _calls(tree):
         if _WRITERS.match(tail(call.func)) or _opens_to_write(call):
             for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:

@@ -122,6 +122,12 @@ def test_only_what_no_model_needs_is_left_out(source: str, later: list[str], spa
     assert (may_be_left_out(source, later, ValueError("no")) is not None) is spared
 
 
+def test_a_call_of_a_function_that_fits_is_no_look() -> None:
+    earlier = ["def train(m):\n    return m.fit(X, y)", "def both(m):\n    train(m)", "def look(d):\n    print(d)"]
+    found = [may_be_left_out(each, [], ValueError("no"), earlier=earlier) for each in ("both(m)", "look(d)")]
+    assert [change.rule for change in found if change is not None] == ["N217", "N205"]
+
+
 @pytest.fixture(scope="module")
 def old(folder: Path) -> tuple[Repaired, Watched]:
     cells = (
