@@ -429,7 +429,7 @@ def _leaving(raised: BaseException) -> str:
 
 
 def _error_text(error: BaseException) -> str:
-    text = "".join(traceback.format_exception_only(error)).strip()
+    text = "".join(traceback.format_exception_only(error)).strip().removeprefix("unshelve.notebook.sandbox.")
     return text if len(text) <= 1000 else text[:800] + " … " + text[-200:]
 
 
