@@ -15,7 +15,22 @@ from unshelve.notebook.paths import NearbyFiles, base_name
 
 KEEPS_LENGTH: Final = frozenset({"fillna", "replace", "clip", "ffill", "bfill", "interpolate", "mask", "where"})
 _NO_FILES: Final = frozenset(
-    {"print", "display", "title", "xlabel", "ylabel", "set_title", "suptitle", "Markdown", "HTML"}
+    {
+        "print",
+        "display",
+        "title",
+        "xlabel",
+        "ylabel",
+        "set_title",
+        "suptitle",
+        "Markdown",
+        "HTML",
+        "system",
+        "popen",
+        "getoutput",
+        "check_output",
+        "check_call",
+    }
 )
 _WRITERS: Final = re.compile(r"^(to_\w+|dump|save\w*|savefig|urlretrieve|write\w*|export_graphviz|mkdir|makedirs)$")
 _PATTERN: Final = re.compile(r"\\[dDwWsS]|\[[^\]]+\]|\.[*+]")
