@@ -124,6 +124,16 @@ def test_a_statement_that_failed_is_written_as_it_is_today(source: str, error: s
     assert (change.source if change else None) == after
 
 
+def test_a_star_import_that_announces_too_much_names_what_is_there() -> None:
+    import sklearn.model_selection as module
+
+    error = ImportError("HalvingGridSearchCV is experimental and the API might change")
+    change = mended(Failure(source="from sklearn.model_selection import *", error=error, line=1, names={}))
+    assert change is not None and change.rule == "N201"
+    names = change.source.removeprefix("from sklearn.model_selection import ").split(", ")
+    assert "train_test_split" in names and all(hasattr(module, name) for name in names)
+
+
 @pytest.mark.parametrize(
     ("source", "later", "spared"),
     [
