@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from unshelve.notebook.numbered import RULES as NOTEBOOK_RULES
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
@@ -105,6 +107,18 @@ def test_a_whole_example_stands_before_line_40_of_the_readme() -> None:
     blocks = [block for block in BLOCKS if block.page == ROOT / "README.md" and block.language == "python"]
     assert blocks and blocks[0].line + blocks[0].text.count("\n") < 40
     assert "@model" in blocks[0].text and "@source" in blocks[0].text
+
+
+def test_the_page_of_findings_tells_each_number_with_its_title_and_severity() -> None:
+    page = (ROOT / "docs" / "notebook-findings.md").read_text(encoding="utf-8")
+    told = re.findall(r"^## (N\d{3}) (.+)\n\n\*(\w+)\.\*", page, re.MULTILINE)
+    assert {number: (severity.lower(), title) for number, title, severity in told} == NOTEBOOK_RULES
+
+
+def test_every_number_that_the_code_gives_is_in_the_table() -> None:
+    folder = ROOT / "src" / "unshelve" / "notebook"
+    code = "".join(each.read_text(encoding="utf-8") for each in folder.glob("*.py") if each.name != "numbered.py")
+    assert set(re.findall(r'"(N[12]\d\d)"', code)) == NOTEBOOK_RULES.keys()
 
 
 def test_every_page_of_docs_is_in_the_index() -> None:

@@ -13,6 +13,7 @@ from unshelve.cli.output import JsonOption, result
 from unshelve.solution.check import check
 from unshelve.solution.declaring import declaration_of
 from unshelve.solution.files import solution_folder
+from unshelve.solution.lifted import origin_findings, origin_in
 from unshelve.solution.origin import NotebookFinding
 
 
@@ -26,7 +27,7 @@ def command(
         return
     folder = solution_folder(path)
     declaration = declaration_of(folder)
-    findings = check(declaration)
+    findings = (*check(declaration), *origin_findings(origin_in(folder, declaration)))
     lines = []
     for each in findings:
         lines.append(f"{each.place.file}:{each.place.line}  {each.number} {each.severity}  {each.message}")

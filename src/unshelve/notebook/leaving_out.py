@@ -26,8 +26,12 @@ _MODEL_WORK: Final = re.compile(
 )
 
 
-def may_be_left_out(source: str, later: Sequence[str], error: BaseException) -> Change | None:
+def may_be_left_out(
+    source: str, later: Sequence[str], error: BaseException, *, earlier: Sequence[str] = ()
+) -> Change | None:
     """Why the run can go on without this statement; None where something later needs what it makes.
+
+    `earlier` statements may define functions that do the work of a model: a call of one is no look.
 
     What it makes are the names it binds and those whose object it may change. What is made of these is looked at in
     the same way: a picture of a picture is left out with it; where a model or a metric needs it, it is not.
@@ -36,13 +40,38 @@ def may_be_left_out(source: str, later: Sequence[str], error: BaseException) -> 
     if not _is_spared(_made(tree), later):
         return None
     shown = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:160]
-    if _MODEL_WORK.search(source) and not _is_picture(tree):
+    if _does_model_work(tree, source, earlier) and not _is_picture(tree):
         return Change(rule="N217", message=f"a statement of a model fails ({shown}), and nothing needs it", source="")
     if isinstance(error, ModuleNotFoundError):
         package = drift_table().package(error.name or "")
         return Change(rule="N205", message=f"it needs the package {package}, and nothing needs it", source="")
     kind = "a picture that cannot be drawn today" if _is_picture(tree) else "a look that fails, and nothing needs it"
     return Change(rule="N205", message=f"{kind} ({shown})", source="")
+
+
+def _does_model_work(tree: ast.Module, source: str, earlier: Sequence[str]) -> bool:
+    """Whether it fits, predicts or measures: itself, or by functions that the notebook defines."""
+    if _MODEL_WORK.search(source):
+        return True
+    bodies = {
+        node.name: text
+        for text in earlier
+        if text.lstrip().startswith(("def ", "class ", "@", "async "))
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    waiting, known = _called(tree) & bodies.keys(), set[str]()
+    while waiting:
+        name = waiting.pop()
+        known.add(name)
+        if _MODEL_WORK.search(bodies[name]):
+            return True
+        waiting |= (_called(ast.parse(bodies[name])) & bodies.keys()) - known
+    return False
+
+
+def _called(tree: ast.AST) -> set[str]:
+    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
 
 def _is_spared(made: set[str], later: Sequence[str]) -> bool:

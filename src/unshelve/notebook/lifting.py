@@ -33,13 +33,16 @@ from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.outcome import GOOD
+from unshelve.notebook.own_modules import own_modules
 from unshelve.notebook.picturing import chart_steps
 from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.record import lift_record
 from unshelve.notebook.remarks import remarks
+from unshelve.notebook.remarks_watched import watched_remarks
 from unshelve.notebook.repairs import Repaired, left_out_too
 from unshelve.notebook.restating import restated, same_calls
+from unshelve.notebook.secrets_in_text import Secrets
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.table_form import table_draft
@@ -91,6 +94,7 @@ class _Work:
     findings: list[NotebookFinding]
     told: Told
     began: float
+    secrets: Secrets = field(init=False)
     pictures: bool = True
     """Whether the author's pictures become charts: not once one of them could not be drawn."""
     reasons: list[str] = field(default_factory=list)
@@ -98,6 +102,9 @@ class _Work:
     """The platform's code for why the last form did not run."""
     step: str | None = None
     """The step that failed then."""
+
+    def __post_init__(self) -> None:
+        self.secrets = Secrets(cell.source for cell in self.notebook.cells)
 
 
 def lift(
@@ -117,6 +124,9 @@ def lift(
     wanted = (folder or folder_for(path)).absolute()
     _refuse_taken(wanted, path)
     findings = list(remarks(notebook, path.resolve().parent))
+    deep = next((each for each in findings if each.number == "N112"), None)
+    if deep is not None:
+        return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
         repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
@@ -125,6 +135,12 @@ def lift(
             return _refused(
                 notebook, findings, f"The notebook does not run to its end: {watched.ended}", began, watched
             )
+        known = {(each.number, each.cell, each.line) for each in findings}
+        findings += [
+            each
+            for each in watched_remarks(repaired.notebook, watched)
+            if (each.number, each.cell, each.line) not in known
+        ]
         try:
             work = _understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
         except Refused as error:
@@ -217,6 +233,11 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
         folder = room / f"form-{number}" / wanted.name
         folder.mkdir(parents=True)
         written = write(draft, work.seen)
+        modules = own_modules(work.notebook, work.notebook.path.resolve().parent)
+        texts = [written.text, *(each.read_text(encoding="utf-8", errors="replace") for each in modules)]
+        if any(map(work.secrets.are_in, texts)):
+            work.reasons.append(f"{_REQUESTS[draft.entry]}: {_NOT_CLEAN}")
+            continue
         _bring_files(work, folder, written)
         work.told(f"Proving: requests are {_REQUESTS[draft.entry]}")
         proven = prove(folder, _expected(work, draft), told=work.told)
@@ -235,6 +256,10 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
 _REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
 
 
+_NOT_CLEAN: Final = (
+    "its code would hold a secret (N105), which no file of a solution may; keep that outside, and read it from the "
+    "environment"
+)
 _LEAKS: Final = ("transform-reads-hidden", "target-given-away")
 """Codes of failures that no other form may hide: what is known only afterwards helped to predict."""
 
@@ -350,8 +375,16 @@ def _random(work: _Work, draft: Draft) -> dict[str, tuple[Drawing, ...]]:
 
 
 def _bring_files(work: _Work, folder: Path, written: Written) -> None:
-    """The solution and the data files that its lines read: at the same place beside it, or in `data/` if from above."""
+    """The solution, the author's own modules, and the data files that its lines read.
+
+    They lie at the same place beside it, or in `data/` where they come from above.
+    """
     beside = work.notebook.path.resolve().parent
+    for module in own_modules(work.notebook, beside):
+        target = folder / module.relative_to(beside)
+        if target != folder / SOLUTION_FILE:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(module, target)
     text = written.text
     for name in sorted({name for run in work.watched.statements for name in run.read}):
         source = (beside / name).resolve()
@@ -384,7 +417,7 @@ def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Wr
         choice=work.choice,
         draft=draft,
         written=written,
-        findings=tuple(work.findings),
+        findings=_blotted(work.findings, work.secrets),
         repaired=work.repaired,
         digest=digest(work.notebook.path.read_bytes()),
         code=code_files(folder)[1],
@@ -398,7 +431,7 @@ def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Wr
         metrics=Metrics(equal=proven.equal_metrics, stable=proven.stable_metrics),
         request=proven.request,
         values=(*proven.values, *_uncovered(work, draft)),
-        findings=tuple(work.findings),
+        findings=_blotted(work.findings, work.secrets),
         libraries=work.watched.libraries,
         seconds={
             "notebook": round(work.watched.seconds, 2),
@@ -408,7 +441,11 @@ def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Wr
     )
     (folder / LIFT_FILE).write_bytes(_pretty(record))
     (folder / PROOF_FILE).write_bytes(_pretty(proof))
-    shutil.copy2(work.notebook.path, folder / work.notebook.path.name)
+    copy = wanted / work.notebook.path.name
+    if not work.secrets:
+        shutil.copy2(work.notebook.path, folder / copy.name)
+    elif copy.is_file() and not copy.samefile(work.notebook.path):
+        copy.unlink()  # a copy carries them on, and so does one of an earlier lift
     put_in_place(folder, wanted)
     return Lifted(folder=wanted, lift=record, proof=proof)
 
@@ -450,19 +487,28 @@ def _pretty(value: Lift | LiftProof) -> bytes:
 def _refused(
     notebook: Notebook, findings: list[NotebookFinding], reason: str, began: float, watched: Watched | None
 ) -> Lifted:
+    secrets = Secrets(cell.source for cell in notebook.cells)
     proof = LiftProof(
         outcome="refused",
-        reason=reason,
+        reason=secrets.blot(reason),
         steps=0,
         statements=Counted(kept=0, of=len(notebook.statements)),
         metrics=Metrics(equal=0, stable=0),
         request=None,
         values=(),
-        findings=tuple(findings),
+        findings=_blotted(findings, secrets),
         libraries=watched.libraries if watched is not None else {},
         seconds={"lift": round(time.perf_counter() - began, 2)},
     )
     return Lifted(folder=None, lift=None, proof=proof)
+
+
+def _blotted(findings: list[NotebookFinding], secrets: Secrets) -> tuple[NotebookFinding, ...]:
+    """The findings without the notebook's secrets, which errors of libraries may repeat."""
+    return tuple(
+        msgspec.structs.replace(each, message=secrets.blot(each.message), repair=secrets.blot(each.repair))
+        for each in findings
+    )
 
 
 def _refuse_taken(wanted: Path, path: Path) -> None:

@@ -452,6 +452,18 @@ def _parameters(called: object) -> list[str]:
         return []
 
 
+def _star(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`from sklearn.model_selection import *` fails over the names that it announces and does not have yet."""
+    for node in ast.walk(ast.parse(failure.source)):
+        if not isinstance(node, ast.ImportFrom) or node.names[0].name != "*" or node.module not in sys.modules:
+            continue
+        module = sys.modules[node.module]
+        names = [name for name in getattr(module, "__all__", ()) if name in vars(module)]
+        if names:
+            notes.append(Note(rule="N201", message=f"`{ast.unparse(node)}` names what {node.module} has today"))
+            yield Edit(node, f"from {node.module} import {', '.join(names)}")
+
+
 _Rule = Callable[[Failure, re.Match[str], list[Note]], Iterator[Edit]]
 _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
     (r"(?P<name>[\w.]+)\(\) takes (from \d+ to )?(?P<most>\d+) positional arguments? but \d+", _positional),
@@ -468,6 +480,7 @@ _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
     (r"not a valid package style", _style),
     (r"ChainedAssignmentError", _chained),
     (r"^KeyError: -?\d+", _by_place),
+    (r"ImportError: \w+ is experimental", _star),
     (r"Invalid value .* for dtype", _text_cast),
     (r"Invalid value .* for dtype", _filled),
     (r"(could not convert string|does not support (reduction|operation)|Cannot perform reduction|agg function failed"

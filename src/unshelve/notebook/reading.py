@@ -79,7 +79,7 @@ def _decoded(path: Path) -> _Raw:
             "It is not JSON, or not whole" if not isinstance(error, msgspec.ValidationError) else "It has another form"
         )
         raise BadRequest(
-            f"{path.name} is no notebook that can be read. {kind}: {error}",
+            f"{path.name} is no notebook that can be read. {kind}: {error}.",
             code="not-a-notebook",
             hint="Open it in Jupyter and save it again.",
         ) from error

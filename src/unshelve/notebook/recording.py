@@ -22,6 +22,7 @@ from typing import Any, Final  # Any: functions and classes of other libraries, 
 from unshelve.notebook import stubs
 from unshelve.notebook.describing import class_name, describe
 from unshelve.notebook.fingerprints import Fingerprints
+from unshelve.notebook.shared_rows import shared_rows
 from unshelve.notebook.watched import Call, CallKind
 
 METHODS: Final[Mapping[str, CallKind]] = {
@@ -104,6 +105,7 @@ class Recorder:
             keywords=tuple(named),
             result=describe(result, prints),
             value=number,
+            shared=shared_rows(result) if kind == "split" and not inside else None,
             inside=inside,
         )
         self.calls[place] = call

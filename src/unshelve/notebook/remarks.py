@@ -1,4 +1,4 @@
-"""What can be said of a notebook without running it, as numbered findings: N101 to N199. Numbers are never reused."""
+"""What can be said of a notebook without running it, as numbered findings; `numbered.py` lists all numbers."""
 
 from __future__ import annotations
 
@@ -7,40 +7,35 @@ import builtins
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Final, Literal
+from pathlib import Path
+from typing import Final
 
 from unshelve.notebook.editing import calls, reads, tail
-from unshelve.notebook.notebook import Notebook, Statement
-from unshelve.notebook.secrets_in_text import secrets_in
+from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.numbered import remark
+from unshelve.notebook.remarks_files import FileRemarks
+from unshelve.notebook.remarks_rows import row_remarks
+from unshelve.notebook.secrets_in_text import blotted, secrets_in
 from unshelve.notebook.syntax import to_python
 from unshelve.solution.origin import NotebookFinding
 
-Severity = Literal["error", "warning", "note"]
-RULES: Final[dict[str, tuple[Severity, str]]] = {
-    "N101": ("warning", "A name is used before it is defined"),
-    "N102": ("note", "Cells were run in another order"),
-    "N103": ("warning", "A path is that of one machine"),
-    "N104": ("warning", "A data file is not there"),
-    "N105": ("warning", "A secret stands in a cell"),
-    "N106": ("warning", "Something comes over the network"),
-    "N107": ("warning", "A person is asked for input"),
-    "N108": ("warning", "Randomness has no seed"),
-    "N109": ("warning", "Something is fitted before rows are divided"),
-    "N110": ("warning", "Something is fitted on test rows"),
-    "N111": ("error", "No model is fitted"),
-    "N112": ("error", "Only deep learning"),
-    "N113": ("note", "A line is not Python"),
-}
-_NETWORK: Final = ("urlopen", "urlretrieve", "load_dataset", "get_file", "drive.mount", "dataset_download_files")
-_DEEP: Final = ("keras", "tensorflow", "torch", "fastai", "transformers", "pytorch_lightning")
+_DEEP: Final = ("keras", "tensorflow", "torch", "fastai", "transformers", "pytorch_lightning", "mxnet", "paddle", "jax")
+_MODELS: Final = re.compile(
+    r"^(xgboost|lightgbm|catboost|statsmodels|imblearn|mlxtend|pyod|sklearn\.(linear_model|ensemble|tree|svm|neighbors"
+    r"|naive_bayes|neural_network|gaussian_process|discriminant_analysis|cluster|mixture|isotonic|kernel_ridge|dummy"
+    r"|calibration|multioutput|multiclass|semi_supervised|cross_decomposition))"
+)
+"""Modules whose models can be lifted."""
 _RANDOM: Final = re.compile(
-    r"(RandomForest|ExtraTrees|Bagging|MLP|KMeans|ShuffleSplit)\w*|DecisionTree\w+|train_test_split"
+    r"(RandomForest|ExtraTrees?|Bagging|MLP|KMeans|ShuffleSplit|SMOTE|ADASYN|RandomOverSampler|RandomUnderSampler)\w*"
+    r"|DecisionTree\w+|train_test_split"
 )
-_TRANSFORMERS: Final = re.compile(
-    r"(Scaler|Encoder|Imputer|Vectorizer|PCA|Normalizer|Binarizer|SelectKBest|Transformer)$"
-)
-_FILES: Final = re.compile(r"\.(csv|tsv|txt|xlsx?|json|parquet|data|dat|pkl|zip|gz)$", re.IGNORECASE)
+_DRAWS: Final = frozenset(
+    {"rand", "randn", "randint", "random", "choice", "shuffle", "permutation", "normal", "uniform", "sample", "gauss",
+     "binomial", "poisson"}
+)  # fmt: skip
+_FITS: Final = ("fit", "fit_transform", "fit_predict", "fit_resample", "train", "cross_val_score", "fit_regularized")
+_OF_IPYTHON: Final = frozenset({"display", "get_ipython", "In", "Out", "_", "__", "___", "_i", "_ih", "_oh", "_dh"})
 
 
 def remarks(notebook: Notebook, folder: Path | None = None) -> tuple[NotebookFinding, ...]:
@@ -51,22 +46,14 @@ def remarks(notebook: Notebook, folder: Path | None = None) -> tuple[NotebookFin
         *_early_names(notebook),
         *_secrets(notebook),
         *_magics(notebook),
-        *(each for statement in notebook.statements for each in _of_statement(statement, beside)),
-        *_before_division(notebook),
-        *_models(notebook),
+        *_randomness(notebook),
+        *_questions(notebook),
+        *FileRemarks(notebook, beside).all(),
+        *row_remarks(notebook),
+        *_models(notebook, beside),
     ]
-    return tuple(sorted(found, key=lambda each: (each.cell or 0, each.line or 0, each.number)))
-
-
-def _finding(number: str, statement: Statement | None, message: str, repair: str) -> NotebookFinding:
-    return NotebookFinding(
-        number=number,
-        severity=RULES[number][0],
-        cell=None if statement is None else statement.cell,
-        line=None if statement is None else statement.line,
-        message=message,
-        repair=repair,
-    )
+    once = dict.fromkeys(found)
+    return tuple(sorted(once, key=lambda each: (each.cell or 0, each.line or 0, each.number)))
 
 
 def _order(notebook: Notebook) -> Iterator[NotebookFinding]:
@@ -90,21 +77,38 @@ def _early_names(notebook: Notebook) -> Iterator[NotebookFinding]:
         for each in ast.walk(statement.node):
             for name in _bound(each):
                 bound.setdefault(name, statement.number)
-    starred = any(
-        isinstance(each.node, ast.ImportFrom) and each.node.names[0].name == "*" for each in notebook.statements
-    )
+    if _brings_unseen_names(notebook):
+        return
+    told: set[str] = set()
     for statement in notebook.statements:
-        if starred or isinstance(statement.node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(statement.node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             continue
         for name in sorted(reads(statement.node)):
-            if hasattr(builtins, name) or name in ("display", "get_ipython"):
+            if hasattr(builtins, name) or name in _OF_IPYTHON or re.fullmatch(r"_i?\d+", name):
                 continue
             first = bound.get(name)
-            if first is None or first > statement.number:
-                where = "nowhere" if first is None else f"only in {notebook.statements[first].place}"
-                yield _finding(
-                    "N101", statement, f"{name} is used here and defined {where}.", "Move what defines it above."
-                )
+            if name in told or (first is not None and first <= statement.number):
+                continue
+            told.add(name)
+            if first is None:
+                repair = "Define it above, or import it: it was left over from a cell that is gone."
+                yield remark("N101", statement, f"{name} is used here and defined nowhere.", repair)
+            else:
+                place = notebook.statements[first].place
+                repair = "Move what defines it above."
+                yield remark("N101", statement, f"{name} is used here and defined only in {place}.", repair)
+
+
+def _brings_unseen_names(notebook: Notebook) -> bool:
+    """Whether something binds names that cannot be read here: a star import, `%run`, `%pylab`, `exec`."""
+    if any(re.search(r"^\s*%(run|pylab|load|store|reload)\b", each.source, re.MULTILINE) for each in notebook.cells):
+        return True
+    for statement in notebook.statements:
+        if isinstance(statement.node, ast.ImportFrom) and statement.node.names[0].name == "*":
+            return True
+        if any(tail(call.func) in ("exec", "globals", "locals", "vars") for call in calls(statement.node)):
+            return True
+    return False
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
@@ -114,8 +118,10 @@ def _bound(node: ast.AST) -> Iterator[str]:
         yield node.name
     elif isinstance(node, ast.alias):
         yield (node.asname or node.name).split(".")[0]
-    elif isinstance(node, ast.ExceptHandler) and node.name:
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
         yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
 
 
 def _secrets(notebook: Notebook) -> Iterator[NotebookFinding]:
@@ -141,101 +147,70 @@ def _magics(notebook: Notebook) -> Iterator[NotebookFinding]:
                     severity="note",
                     cell=cell.number,
                     line=magic.line,
-                    message=f"`{magic.text[:60]}` is a command of the shell, and is left out.",
+                    message=f"`{blotted(magic.text)[:60]}` is a command of the shell, and is left out.",
                     repair="Install packages and bring files before the notebook is lifted.",
                 )
 
 
-def _of_statement(statement: Statement, beside: Path) -> Iterator[NotebookFinding]:
-    for node in ast.walk(statement.node):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from _path(statement, node.value, beside)
-    for call in calls(statement.node):
-        name = tail(call.func)
-        if name == "input" and isinstance(call.func, ast.Name):
-            yield _finding("N107", statement, "The notebook asks a person for input.", "Write the value as a constant.")
-        if name in _NETWORK or (
-            isinstance(call.func, ast.Attribute) and ast.unparse(call.func).startswith("requests.")
-        ):
-            yield _finding(
-                "N106", statement, f"{name}() reaches over the network.", "Save what it brings beside the notebook."
-            )
-        if _RANDOM.fullmatch(name) and not any(word.arg in ("random_state", None) for word in call.keywords):
-            yield _finding(
-                "N108", statement, f"{name}() draws random numbers without a seed.", "Give it random_state=0."
-            )
-        if (
-            name in ("fit", "fit_transform", "fit_predict")
-            and call.args
-            and "test" in ast.unparse(call.args[0]).lower()
-        ):
-            yield _finding(
-                "N110",
-                statement,
-                f"{ast.unparse(call.func)}() is fitted on {ast.unparse(call.args[0])[:40]}.",
-                "Fit on the training rows, and only transform or predict the test rows.",
-            )
-
-
-def _path(statement: Statement, text: str, beside: Path) -> Iterator[NotebookFinding]:
-    if "\n" in text or not _FILES.search(text):
-        return
-    if "://" in text:
-        yield _finding("N106", statement, f"{text[:60]} is read over the network.", "Save it beside the notebook.")
-        return
-    windows = "\\" in text or re.match(r"^[A-Za-z]:", text)
-    name = (PureWindowsPath(text) if windows else PurePosixPath(text)).name
-    near = next((each for each in sorted(beside.rglob(name)) if each.is_file()), None) if name else None
-    if windows or text.startswith(("/", "~")):
-        said = f"{near.relative_to(beside)} is taken in its place." if near else "No file of that name is beside it."
-        yield _finding("N103", statement, f"{text[:80]} is a path of one machine. {said}", f"Write {name!r}.")
-    elif not (beside / text).exists() and any(
-        tail(call.func).startswith(("read_", "load", "open")) for call in calls(statement.node)
-    ):
-        said = f"{near.relative_to(beside)} is taken in its place." if near else "No file of that name is beside it."
-        yield _finding("N104", statement, f"{text[:80]} is not there. {said}", "Put the file beside the notebook.")
-
-
-def _before_division(notebook: Notebook) -> Iterator[NotebookFinding]:
-    """Transformers that are fitted above the first division of the rows."""
-    divided = next(
-        (
-            each.number
-            for each in notebook.statements
-            if any(tail(call.func) == "train_test_split" for call in calls(each.node))
-        ),
-        None,
+def _randomness(notebook: Notebook) -> Iterator[NotebookFinding]:
+    """Draws that nothing seeds: neither a parameter, nor the global generator above them."""
+    generators = (
+        {"np.random", "numpy.random", "random"} if _imports(notebook, "random") else {"np.random", "numpy.random"}
     )
-    made: dict[str, str] = {}
-    for statement in notebook.statements[: divided or 0]:
+    for statement in notebook.statements:
         for call in calls(statement.node):
-            if isinstance(statement.node, ast.Assign) and _TRANSFORMERS.search(tail(call.func)):
-                made.update({each.id: tail(call.func) for each in statement.node.targets if isinstance(each, ast.Name)})
-            if tail(call.func) not in ("fit_transform", "fit") or not isinstance(call.func, ast.Attribute):
+            name, text = tail(call.func), ast.unparse(call.func)
+            if name in ("seed", "set_seed", "seed_everything", "manual_seed", "set_random_seed"):
+                return
+            given = {word.arg: word.value for word in call.keywords}
+            shuffles = given.get("shuffle")
+            if isinstance(shuffles, ast.Constant) and shuffles.value is False:
                 continue
-            owner = call.func.value
-            kind = tail(owner.func) if isinstance(owner, ast.Call) else made.get(tail(owner), "")
-            if _TRANSFORMERS.search(kind):
-                yield _finding(
-                    "N109",
-                    statement,
-                    f"{kind} is fitted before the rows are divided: it has seen the test rows.",
-                    "Divide first, then fit on the training rows.",
-                )
+            if _RANDOM.fullmatch(name) and not given.keys() & {"random_state", None}:
+                repair = "Give it random_state=0."
+                yield remark("N108", statement, f"{name}() draws random numbers without a seed.", repair)
+            elif name in _DRAWS and text.rpartition(".")[0] in generators:
+                repair = "Write np.random.seed(0) above it." if "np" in text else "Write random.seed(0) above it."
+                yield remark("N108", statement, f"{text}() draws random numbers without a seed.", repair)
 
 
-def _models(notebook: Notebook) -> Iterator[NotebookFinding]:
-    names = [tail(call.func) for each in notebook.statements for call in calls(each.node)]
-    modules = {
-        part.split(".")[0]
+def _imports(notebook: Notebook, module: str) -> bool:
+    return any(
+        isinstance(each.node, ast.Import)
+        and any(alias.name == module and not alias.asname for alias in each.node.names)
         for each in notebook.statements
-        for node in ast.walk(each.node)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for part in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
-    }
-    if not any(name in ("fit", "fit_transform", "fit_predict", "train", "cross_val_score") for name in names):
-        yield _finding("N111", None, "Nothing is fitted in this notebook.", "There is no model to serve.")
-    elif modules & set(_DEEP) and not modules & {"sklearn", "lightgbm", "xgboost", "catboost", "statsmodels"}:
-        yield _finding(
-            "N112", None, f"The models are of {', '.join(sorted(modules & set(_DEEP)))}.", "These are not lifted yet."
+    )
+
+
+def _questions(notebook: Notebook) -> Iterator[NotebookFinding]:
+    for statement in notebook.statements:
+        for call in calls(statement.node):
+            if isinstance(call.func, ast.Name) and call.func.id == "input":
+                repair = "Write the value as a constant."
+                yield remark("N107", statement, "The notebook asks a person for input.", repair)
+
+
+def _models(notebook: Notebook, beside: Path) -> Iterator[NotebookFinding]:
+    names = {tail(call.func) for each in notebook.statements for call in calls(each.node)}
+    modules = set(_modules(notebook))
+    tops = {module.split(".")[0] for module in modules}
+    own = any((beside / f"{top}.py").is_file() or (beside / top / "__init__.py").is_file() for top in tops)
+    deep = sorted(tops & set(_DEEP))
+    if deep and not any(_MODELS.match(module) for module in modules):
+        repair = (
+            "Networks are not lifted: serve the network by hand, or fit a model of scikit-learn, xgboost or lightgbm."
         )
+        yield remark("N112", None, f"Its models are networks of {', '.join(deep)}, and of nothing else.", repair)
+    elif not names & set(_FITS) and not own:
+        yield remark("N111", None, "No model is fitted in this notebook: nothing calls fit().", "Fit a model in it.")
+
+
+def _modules(notebook: Notebook) -> Iterator[str]:
+    """The modules that are imported, and what may be one: "sklearn.svm" of `from sklearn import svm`."""
+    for each in notebook.statements:
+        for node in ast.walk(each.node):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)

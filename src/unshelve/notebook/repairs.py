@@ -1,9 +1,6 @@
 """Repairs a notebook so that it runs: rewrites whose meaning is certain, before a run and where a statement failed.
 
-Findings: N200 path, N201 moved module, N202 write that pandas 3 loses, N203 test for text columns, N204 parameter,
-N205 left out, N206 removed name, N207 argument by name only, N208 numeric_only, N209 append, N210 missing import,
-N211 missing package, N212 missing file, N213 network, N214 asks a person, N215 fails otherwise, N216 limit,
-N217 model left out.
+Findings: N200 to N217, which `numbered.py` lists.
 """
 
 from __future__ import annotations
@@ -18,6 +15,7 @@ from typing import Final
 from unshelve.notebook.drift_table import drift_table
 from unshelve.notebook.leaving_out import may_be_left_out
 from unshelve.notebook.notebook import Notebook, Statement
+from unshelve.notebook.numbered import RULES
 from unshelve.notebook.paths import NearbyFiles
 from unshelve.notebook.rewriting import Rewriter
 from unshelve.notebook.watch_order import Rewritten
@@ -118,7 +116,7 @@ def _with_text(statement: Statement, source: str, *, number: int, shown: bool) -
 def _finding(rule: str, message: str, statement: Statement) -> NotebookFinding:
     return NotebookFinding(
         number=rule,
-        severity="warning" if rule == "N217" else "note",
+        severity=RULES[rule][0],
         cell=statement.cell,
         line=statement.line,
         message=message,

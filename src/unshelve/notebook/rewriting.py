@@ -10,15 +10,32 @@ from typing import Final
 
 from unshelve.notebook.drift_table import DriftTable
 from unshelve.notebook.editing import Edit, edited, tail, text_of
+from unshelve.notebook.old_folds import as_written_today, names_of_old_folds
 from unshelve.notebook.paths import NearbyFiles, base_name
 
 KEEPS_LENGTH: Final = frozenset({"fillna", "replace", "clip", "ffill", "bfill", "interpolate", "mask", "where"})
 _NO_FILES: Final = frozenset(
-    {"print", "display", "title", "xlabel", "ylabel", "set_title", "suptitle", "Markdown", "HTML"}
+    {
+        "print",
+        "display",
+        "title",
+        "xlabel",
+        "ylabel",
+        "set_title",
+        "suptitle",
+        "Markdown",
+        "HTML",
+        "system",
+        "popen",
+        "getoutput",
+        "check_output",
+        "check_call",
+    }
 )
 _WRITERS: Final = re.compile(r"^(to_\w+|dump|save\w*|savefig|urlretrieve|write\w*|export_graphviz|mkdir|makedirs)$")
 _PATTERN: Final = re.compile(r"\\[dDwWsS]|\[[^\]]+\]|\.[*+]")
 """What makes a text a pattern beyond doubt."""
+_ROOT: Final = "root_mean_squared_error"
 _KNOWN_NAMES: Final = {
     "pd": "import pandas as pd",
     "np": "import numpy as np",
@@ -45,6 +62,9 @@ class Rewriter:
     bound: set[str] = field(default_factory=set)
     displays: set[str] = field(default_factory=set)
     """Functions that draw, that were imported by name and are classes today."""
+    old_folds: set[str] = field(default_factory=set)
+    roots: bool = False
+    """Whether a call was rewritten to the root of the mean squared error."""
 
     def rewrite(self, source: str) -> tuple[list[str], list[Note]]:
         """The texts of the statements that stand for one, and what was changed. Mostly it is the one, unchanged."""
@@ -52,10 +72,12 @@ class Rewriter:
         notes: list[Note] = []
         before = self._missing_imports(tree, notes)
         texts = self._imports(tree.body[0], notes) if tree.body else None
+        self.old_folds |= {name for each in tree.body for name in names_of_old_folds(each)}
         if texts is None:
             edits = [edit for rule in _RULES for edit in rule(self, tree, source, notes)]
             texts = [edited(source, edits) if edits else source]
-        self.made.update(_written_names(tree))
+            before += self._root_import("".join(texts))
+        self.made.update(written_names(tree))
         self.bound.update(_bound_names(tree))
         return [*before, *texts], notes
 
@@ -68,6 +90,13 @@ class Rewriter:
         self.bound.update(missing)
         notes.extend(Note(rule="N210", message=f"`{_KNOWN_NAMES[name]}` was missing") for name in missing)
         return [_KNOWN_NAMES[name] for name in missing]
+
+    def _root_import(self, text: str) -> list[str]:
+        """The import of the function that a rewritten call takes, where it is called by its bare name."""
+        if not self.roots or _ROOT in self.bound or not re.search(rf"(?<![.\w]){_ROOT}\(", text):
+            return []
+        self.bound.add(_ROOT)
+        return [f"from sklearn.metrics import {_ROOT}"]
 
     def _imports(self, statement: ast.stmt, notes: list[Note]) -> list[str] | None:
         """An import of what has moved, as one statement for each module it is in now."""
@@ -214,16 +243,31 @@ def _text_columns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list
         yield Edit(node, new)
 
 
-def _root_error(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+def _root_error(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
+    """`mean_squared_error(…, squared=False)`: the root has a function of its own, so that it is what is measured."""
     for call in _calls(tree):
         squared = [each for each in call.keywords if each.arg == "squared"]
         if tail(call.func) != "mean_squared_error" or not squared or not isinstance(squared[0].value, ast.Constant):
             continue
         texts = [text_of(source, each) for each in call.args]
         texts += [f"{each.arg}={text_of(source, each.value)}" for each in call.keywords if each is not squared[0]]
-        new = f"{text_of(source, call.func)}({', '.join(texts)})"
-        notes.append(Note(rule="N204", message="mean_squared_error has no squared= today"))
-        yield Edit(call, new if squared[0].value.value else f"({new} ** 0.5)")
+        function = text_of(source, call.func)
+        if squared[0].value.value:
+            notes.append(Note(rule="N204", message="mean_squared_error has no squared= today"))
+        else:
+            rewriter.roots = True
+            function = function.removesuffix("mean_squared_error") + _ROOT
+            notes.append(Note(rule="N204", message=f"mean_squared_error(squared=False) is {_ROOT} today"))
+        yield Edit(call, f"{function}({', '.join(texts)})")
+
+
+def _folds(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
+    for call in _calls(tree):
+        if ast.unparse(call.func) in rewriter.old_folds:
+            new = as_written_today(call, source)
+            if new is not None:
+                notes.append(Note(rule="N204", message=f"{tail(call.func)} is told the rows by split() today"))
+                yield Edit(call, new)
 
 
 def _patterns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
@@ -330,7 +374,7 @@ def _opens_to_write(call: ast.Call) -> bool:
     )
 
 
-def _written_names(tree: ast.Module) -> Iterator[str]:
+def written_names(tree: ast.AST) -> Iterator[str]:
     for call in _calls(tree):
         if _WRITERS.match(tail(call.func)) or _opens_to_write(call):
             for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
@@ -369,6 +413,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _numbers_for_texts,
     _root_error,
     _axis_beside_columns,
+    _folds,
     _chained,
     _text_columns,
     _paths,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 BLOT: Final = "•••"
 _NAMED: Final = re.compile(
-    r"""(?ix)\b[\w.]*(?:password|passwd|pwd|secret|token|api_?key|access_?key|auth|credential)[\w]*["']?\]?
+    r"""(?ix)\b[\w.]*(?:password|passwd|pwd|secret|token(?!i[zs])|api_?key|access_?key|auth(?!or)|credential)[\w]*["']?\]?
     \s*[=:]\s*(?P<quote>["'])(?P<secret>[^"'\n]{6,})(?P=quote)"""
 )
 _SHAPED: Final = re.compile(
@@ -19,12 +19,15 @@ _SHAPED: Final = re.compile(
 )
 _IN_ADDRESS: Final = re.compile(r"\b\w[\w+.-]*://[^\s:/@'\"]+:(?P<secret>[^\s@'\"]+)@")
 
+_PLACEHOLDER: Final = re.compile(r"(?i)os\.|<|\{|your|x+$|\*+$|\.+$|change.?me|insert|enter")
+"""What stands where a secret goes, and `token_pattern`, which is a parameter of scikit-learn."""
+
 
 def secrets_in(source: str) -> Iterator[tuple[int, str]]:
     """The line, from 1, and the text of each secret."""
     for pattern in (_NAMED, _SHAPED, _IN_ADDRESS):
         for found in pattern.finditer(source):
-            if not found["secret"].startswith(("os.", "<", "{", "your", "YOUR")):
+            if not _PLACEHOLDER.match(found["secret"]) and "pattern" not in found[0].partition("=")[0].lower():
                 yield source.count("\n", 0, found.start("secret")) + 1, found["secret"]
 
 
@@ -33,3 +36,24 @@ def blotted(source: str) -> str:
     for _, secret in list(secrets_in(source)):
         source = source.replace(secret, BLOT)
     return source
+
+
+class Secrets:
+    """The secrets of one notebook, to be kept out of all that is written of it."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self._texts = {secret for source in sources for _, secret in secrets_in(source)}
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def blot(self, text: str) -> str:
+        """A text without the notebook's secrets, and without what looks like one."""
+        for secret in sorted(self._texts, key=len, reverse=True):
+            text = text.replace(secret, BLOT)
+        return blotted(text)
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text holds one. Plain words are none by themselves: they may stand for something else there."""
+        found = {secret for _, secret in secrets_in(text)} | {secret for secret in self._texts if secret in text}
+        return any(len(secret) > 7 and not secret.replace(" ", "").isalpha() for secret in found)

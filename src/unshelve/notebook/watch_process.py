@@ -169,7 +169,8 @@ class Session:
             message = "what is written here into a selection of rows is lost, as it always was"
             return Rewritten(number=ordered.number, source=ordered.source, rule="N202", message=message, error=written)
         later = [each.source for each in self._order.statements if each.number > ordered.number and not each.skipped]
-        why = leaving_out.may_be_left_out(ordered.source, later, error)
+        earlier = [each.source for each in self._order.statements if each.number < ordered.number]
+        why = leaving_out.may_be_left_out(ordered.source, later, error, earlier=earlier)
         if why is None:
             return None
         return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=written)
@@ -428,7 +429,7 @@ def _leaving(raised: BaseException) -> str:
 
 
 def _error_text(error: BaseException) -> str:
-    text = "".join(traceback.format_exception_only(error)).strip()
+    text = "".join(traceback.format_exception_only(error)).strip().removeprefix("unshelve.notebook.sandbox.")
     return text if len(text) <= 1000 else text[:800] + " … " + text[-200:]
 
 

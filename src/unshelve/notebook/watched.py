@@ -84,6 +84,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     result: ValueInfo | None = None
     value: float | None = None
     """For metrics and scores that are numbers."""
+    shared: tuple[int, int] | None = None
+    """For splits: how many rows of the second part are, value by value, in the first too, and of how many."""
     inside: bool = False
     """Whether it was made inside another call of this list (a search that fits, a score that predicts)."""
 

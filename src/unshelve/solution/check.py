@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from unshelve.errors import SolutionInvalid
+from unshelve.evaluation.measures import MEASURES
 from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.schedule import check_expression
 from unshelve.pipeline.step import Kind
@@ -44,6 +45,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _unused,
             _not_covered,
             _options,
+            _measures,
             _endpoints,
             _answers,
         ):
@@ -357,6 +359,24 @@ def _options(declaration: Declaration) -> Iterator[Finding]:
                 model.place,
                 f"split={model.split!r} names no @split step.",
                 "Name one, or use by_time, by_group or at_random.",
+            )
+
+
+def _measures(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.METRIC, Kind.WORTH):
+        models = [
+            each.step
+            for each in references(declaration, step).values()
+            if declaration.step(each.step).kind is Kind.MODEL
+        ]
+        if models and step.name in MEASURES:
+            yield finding(
+                "U019",
+                step.name,
+                step.place,
+                f"{step.kind.capitalize()} {step.name} has the name of a measure that the platform itself takes of "
+                f"{models[0]}.",
+                f"Give it another name, such as own_{step.name}.",
             )
 
 

@@ -43,6 +43,7 @@ RULES = {
         Rule("U016", "error", "A step has several answers or targets where one is meant"),
         Rule("U017", "warning", "What answers a request depends on more than the request"),
         Rule("U018", "warning", "What says where the solution comes from cannot be used"),
+        Rule("U019", "error", "An own measure has the name of one of the platform's"),
     )
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from unshelve.pipeline.outcome import RunOutcome
 from unshelve.pipeline.step import Kind
 from unshelve.registry.charts import put_charts
@@ -37,7 +39,9 @@ def keep_results(control: Control, declaration: Declaration, plan: Training, out
             )
             for metric in evaluation["metrics"]
         )
-    metrics.extend(_own_metrics(control, declaration, plan, outcome))
+    metrics.extend(_worths(control, declaration, plan, outcome))
+    taken = {(each.model, each.name) for each in metrics}
+    metrics.extend(_own_metrics(control, declaration, plan, outcome, taken))
     charts = []
     for name in plan.charts:
         found = outcome.steps.get(name)
@@ -48,7 +52,10 @@ def keep_results(control: Control, declaration: Declaration, plan: Training, out
         put_charts(connection, outcome.run_id, declaration.name, charts)
 
 
-def _own_metrics(control: Control, declaration: Declaration, plan: Training, outcome: RunOutcome) -> list[RunMetric]:
+def _own_metrics(
+    control: Control, declaration: Declaration, plan: Training, outcome: RunOutcome, taken: set[tuple[str, str]]
+) -> list[RunMetric]:
+    """The author's measures, under names that are not `taken` yet."""
     found = []
     for name in plan.metrics:
         step = outcome.steps.get(name)
@@ -58,7 +65,19 @@ def _own_metrics(control: Control, declaration: Declaration, plan: Training, out
         model = next((each for each in named if declaration.step(each).kind is Kind.MODEL), None)
         full = declaration.name if model is None else f"{declaration.name}.{model}"
         for metric, value in read_json(outcome.artifact(name), control.blobs).items():
-            found.append(RunMetric(model=full, name=metric, value=value, own=True))
+            free = own_name(name, metric, {other for model, other in taken if model == full})
+            taken.add((full, free))
+            found.append(RunMetric(model=full, name=free, value=value, own=True))
+    return found
+
+
+def own_name(step: str, name: str, taken: Collection[str]) -> str:
+    """What a measure of a step is kept as: its own name, or STEP.NAME where another of the model has that."""
+    return name if name not in taken else f"{step}.{name}"
+
+
+def _worths(control: Control, declaration: Declaration, plan: Training, outcome: RunOutcome) -> list[RunMetric]:
+    found = []
     for name, task in plan.worths.items():
         step = outcome.steps.get(task)
         if step is None or "summary" not in step.outputs:

@@ -34,12 +34,13 @@ def test_a_statement_knows_its_place_and_its_comments(tmp_path: Path) -> None:
     ]
 
 
-def test_formats_before_4_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_formats_before_4_are_read(tmp_path: Path, version: int) -> None:
     cells = [
         {"cell_type": "heading", "level": 2, "source": "Data"},
         {"cell_type": "code", "input": ["x = 1\n", "x"], "prompt_number": 7, "outputs": [{"text": ["1"]}]},
     ]
-    path = written(tmp_path / "a.ipynb", worksheets=[{"cells": cells}], metadata={}, nbformat=3, nbformat_minor=0)
+    path = written(tmp_path / "a.ipynb", worksheets=[{"cells": cells}], metadata={}, nbformat=version, nbformat_minor=0)
     heading, code = read_notebook(path).cells
     assert (heading.kind, heading.source) == ("markdown", "## Data")
     assert (code.source, code.execution_count, code.outputs) == ("x = 1\nx", 7, ("1",))
@@ -77,6 +78,11 @@ def test_what_is_not_python_becomes_python_of_as_many_lines(source: str, python:
         ('{"nbformat": 4, "cells": [], "metadata": {}}', Refused, "notebook-empty"),
         (
             '{"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "R"}}}',
+            Refused,
+            "notebook-not-python",
+        ),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"name": "julia-1.9", "language": "julia"}}}',
             Refused,
             "notebook-not-python",
         ),

@@ -27,12 +27,21 @@ def numbers(folder: Path, *cells: str) -> list[tuple[str, int | None, int | None
         (("df = read_csv('gone.csv')",), [("N104", 1, 1)]),
         (("df = read_csv('here.csv')",), []),
         (("password = 'correct-horse'",), [("N105", 1, 1)]),
+        (("api_key = 'XXXXXXXXXX'\ntoken_pattern = '[a-z]{3,}'",), []),
+        (("df = open('made.csv', 'w')", "df = read_csv('made.csv')"), []),
+        ((r"found = open(r'(\d+)\.csv')",), []),
+        (("requests = []", "requests.append(1)"), []),
+        (("import requests as r", "r.get('x')"), [("N106", 2, 1)]),
+        (("import numpy as np\nx = np.random.rand(3)",), [("N108", 1, 2)]),
+        (("import numpy as np\nnp.random.seed(0)\nx = np.random.rand(3)",), []),
+        (("a = train_test_split(1, shuffle=False)",), []),
+        (("x = z", "x = z"), [("N101", 1, 1)]),
         (("df = read_csv('https://example.org/a.csv')",), [("N106", 1, 1)]),
         (("n = input()",), [("N107", 1, 1)]),
         (("a = train_test_split(1)",), [("N108", 1, 1)]),
         (("a = train_test_split(1, random_state=0)",), []),
         (
-            ("sc = StandardScaler()", "x = sc.fit_transform(1)", "a = train_test_split(1, random_state=0)"),
+            ("sc = StandardScaler()", "x = sc.fit_transform(1)", "a = train_test_split(x, random_state=0)"),
             [("N109", 2, 1)],
         ),
         (("X_test = 1", "sc = 2", "sc.fit_transform(X_test)"), [("N110", 3, 1)]),
@@ -51,6 +60,9 @@ def test_a_notebook_without_a_model_is_an_error(tmp_path: Path) -> None:
 
 def test_only_deep_learning_is_an_error(tmp_path: Path) -> None:
     assert numbers(tmp_path, "import torch\nm = X = 1\nm.fit(X)") == [("N112", None, None)]
+    metrics = "from sklearn.metrics import accuracy_score\nimport keras\nm = X = 1\nm.fit(X)"
+    assert numbers(tmp_path, metrics) == [("N112", None, None)]
+    assert numbers(tmp_path, "import torch\nfrom sklearn import svm\nm = X = 1\nm.fit(X)") == []
 
 
 def test_a_secret_is_never_repeated(tmp_path: Path) -> None:

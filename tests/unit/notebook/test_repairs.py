@@ -41,7 +41,9 @@ def rewritten(source: str, folder: Path) -> list[str]:
         ("from sklearn.preprocessing import Imputer", "from sklearn.impute import SimpleImputer as Imputer"),
         ("import numpy as np\nnp.float", "float"),
         ("RandomForestClassifier(7, max_features='auto')", "RandomForestClassifier(7, max_features='sqrt')"),
-        ("mean_squared_error(a, b, squared=False)", "(mean_squared_error(a, b) ** 0.5)"),
+        ("mean_squared_error(a, b, squared=False)", "root_mean_squared_error(a, b)"),
+        ("metrics.mean_squared_error(a, b, squared=False)", "metrics.root_mean_squared_error(a, b)"),
+        ("mean_squared_error(a, b, squared=True)", "mean_squared_error(a, b)"),
         ("df['c'].fillna(0, inplace=True)", "df['c'] = df['c'].fillna(0)"),
         ("df[['c']].fillna(0, inplace=True)", "df[['c']].fillna(0, inplace=True)"),
         ("df[c].dtype == 'object'", '((df[c].dtype == "object") | (df[c].dtype == "str"))'),
@@ -53,6 +55,15 @@ def rewritten(source: str, folder: Path) -> list[str]:
         ),
         ("df.replace(['a', 'b'], [0, 1])", "df.replace(['a', 'b'], [0, 1]).infer_objects()"),
         ("text.replace('a', 'b')", "text.replace('a', 'b')"),
+        (
+            "from sklearn.cross_validation import KFold\nk = KFold(df.shape[0], 3, random_state=1)",
+            "k = list(KFold(n_splits=3).split([0] * (df.shape[0])))",
+        ),
+        (
+            "from sklearn import cross_validation\nk = cross_validation.StratifiedKFold(y, n_folds=4, shuffle=True)",
+            "k = list(cross_validation.StratifiedKFold(n_splits=4, shuffle=True).split([0] * len(y), y))",
+        ),
+        ("from sklearn.model_selection import KFold\nk = KFold(3)", "k = KFold(3)"),
         ("s.str.replace(r'\\D', '')", "s.str.replace(r'\\D', '', regex=True)"),
         ("s.str.replace('.', '')", "s.str.replace('.', '')"),
     ],
@@ -66,6 +77,14 @@ def test_an_import_of_names_that_went_to_two_modules_becomes_two(folder: Path) -
         "from sklearn.impute import SimpleImputer as Imputer",
         "from sklearn.preprocessing import StandardScaler",
     ]
+
+
+def test_the_root_of_an_error_is_measured_by_a_function_that_is_imported(folder: Path) -> None:
+    assert rewritten("from sklearn.metrics import mean_squared_error as m, mean_squared_error\n"
+                     "print(mean_squared_error(a, b, squared=False))", folder)[1:] == [
+        "from sklearn.metrics import root_mean_squared_error",
+        "print(root_mean_squared_error(a, b))",
+    ]  # fmt: skip
 
 
 def test_an_import_that_the_session_had_is_added(folder: Path) -> None:
@@ -105,6 +124,16 @@ def test_a_statement_that_failed_is_written_as_it_is_today(source: str, error: s
     assert (change.source if change else None) == after
 
 
+def test_a_star_import_that_announces_too_much_names_what_is_there() -> None:
+    import sklearn.model_selection as module
+
+    error = ImportError("HalvingGridSearchCV is experimental and the API might change")
+    change = mended(Failure(source="from sklearn.model_selection import *", error=error, line=1, names={}))
+    assert change is not None and change.rule == "N201"
+    names = change.source.removeprefix("from sklearn.model_selection import ").split(", ")
+    assert "train_test_split" in names and all(hasattr(module, name) for name in names)
+
+
 @pytest.mark.parametrize(
     ("source", "later", "spared"),
     [
@@ -120,6 +149,12 @@ def test_a_statement_that_failed_is_written_as_it_is_today(source: str, error: s
 )
 def test_only_what_no_model_needs_is_left_out(source: str, later: list[str], spared: bool) -> None:
     assert (may_be_left_out(source, later, ValueError("no")) is not None) is spared
+
+
+def test_a_call_of_a_function_that_fits_is_no_look() -> None:
+    earlier = ["def train(m):\n    return m.fit(X, y)", "def both(m):\n    train(m)", "def look(d):\n    print(d)"]
+    found = [may_be_left_out(each, [], ValueError("no"), earlier=earlier) for each in ("both(m)", "look(d)")]
+    assert [change.rule for change in found if change is not None] == ["N217", "N205"]
 
 
 @pytest.fixture(scope="module")

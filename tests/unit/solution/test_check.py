@@ -106,7 +106,9 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U016", "@dataclass\n", "@answer\ndef twice(lateness): ...\n@dataclass\n", "two answers, called_late and", "Keep"),
     ("U017", '"""What is known."""', "return date.today()", "depends on what time it is", "a column of the source"),
     ("U017", '"""Late or not."""', "return __import__('x') or hash('a')", "depends on hash()", "column of the source"),
-]
+    ("U019", "@dataclass\n", "@metric\ndef accuracy(lateness, late_test): ...\n@dataclass\n", "Metric accuracy has the",
+     "own_accuracy"),
+]  # fmt: skip
 
 
 def text_with(old: str, new: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as changed
 
+from cli_solution import unshelve_here
 from lifted_trains import CODE, LIFT, PROOF, a_declaration, a_folder
 from unshelve.clock import SystemClock
 from unshelve.ids import canonical_json
@@ -142,3 +143,14 @@ def test_reading_a_solution_keeps_its_origin_and_what_is_wrong_with_it(tmp_path:
         keep_solution(control, folder, declaration)
         with control.database.read() as connection:
             assert origin_of(connection, "trains", declaration.code) is None
+
+
+def test_check_says_that_the_record_of_a_lift_cannot_be_used(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "proof.json").write_text("{")
+    said = unshelve_here("check", folder, "--json")
+    assert said.code == 0
+    assert (
+        "`proof.json` is not what a lift writes"
+        in {each["number"]: each["message"] for each in said.json["findings"]}["U018"]
+    )
