@@ -12,6 +12,8 @@ from notebook_house import notebook_of
 from unshelve.notebook.choosing import choose
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.flow import flow_of
+from unshelve.notebook.repairs import repair
+from unshelve.notebook.restating import restated
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.unfolding import unfolded
@@ -52,10 +54,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shaped(folder: Path, *cells: str) -> str:
     """The steps of a notebook with these cells, from the first decorator on."""
-    notebook = unfolded(notebook_of(IMPORTS, *cells, folder=folder))
-    watched = watch(notebook, folder=folder)
+    repaired = repair(unfolded(notebook_of(IMPORTS, *cells, folder=folder)), folder)
+    watched = watch(repaired.notebook, folder=folder)
     assert watched.ran, watched.ended
-    flow = flow_of(notebook, watched)
+    plainer = restated(repaired, watched)
+    notebook = plainer.notebook
+    if plainer is not repaired:
+        watched = watch(notebook, folder=folder)
+    flow = flow_of(notebook, watched).without_draws()
     seen = Seen(notebook, flow, watched)
     cuts: set[tuple[frozenset[int], str]] = set()
     while True:
@@ -127,7 +133,7 @@ def test_a_model_fitted_in_a_loop_has_no_such_form(folder: Path) -> None:
             folder,
             "df = pd.read_csv('people.csv')",
             "X_train, X_test, y_train, y_test = train_test_split(df[['spent']], df['left'], random_state=1)",
-            "for model in [LogisticRegression()]:\n    model.fit(X_train, y_train)\n"
+            "for model in (each for each in [LogisticRegression()]):\n    model.fit(X_train, y_train)\n"
             "    print(accuracy_score(y_test, model.predict(X_test)))",
         )
 
@@ -195,3 +201,101 @@ def left_model(features_train, left_train):
     """LogisticRegression: left from features."""
     return LogisticRegression(max_iter=500).fit(features_train, left_train)
 '''
+
+
+NUMBERS = "df = pd.read_csv('people.csv').drop(columns=['city', 'age'])"
+
+
+def test_parts_of_parts_are_divided_by_the_author_s_own_lines(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "full, test = train_test_split(df, test_size=0.2, random_state=1)",
+        "train, val = train_test_split(full, test_size=0.25, random_state=1)",
+        "X_train = train.drop(columns=['left'])\ny_train = train.left",
+        "X_val = val.drop(columns=['left'])\ny_val = val.left",
+        "model = LogisticRegression(max_iter=500)\nmodel.fit(X_train, y_train)",
+        "print(accuracy_score(y_val, model.predict(X_val)))",
+    )
+    assert PARTS_OF_PARTS in found
+    assert "def prepared(people):" in found
+    assert "LogisticRegression(max_iter=500).fit(prepared_train, left_train)" in found
+
+
+PARTS_OF_PARTS = '''
+@split
+def parts(people):
+    """Rows to learn from, and rows to judge by."""
+    full, test = train_test_split(people, test_size=0.2, random_state=1)
+    train, val = train_test_split(full, test_size=0.25, random_state=1)
+    return train.index, val.index
+'''
+
+
+def test_slices_of_arrays_divide_the_labels(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "X, y = df.drop(columns=['left']).values, df['left'].values\nn = int(len(X) * 0.8)",
+        "X_train, X_test = X[:n], X[n:]\ny_train, y_test = y[:n], y[n:]",
+        "sc = StandardScaler()\nX_train = sc.fit_transform(X_train)\nX_test = sc.transform(X_test)",
+        END,
+    )
+    assert "    X_train = people.index[:n]\n    X_test = people.index[n:]\n    return X_train, X_test\n" in found
+    assert "def sc(prepared_train):" in found
+
+
+def test_test_rows_of_words_of_their_own_are_what_a_request_goes_through(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "train = df.sample(frac=0.8, random_state=3)\ntest = df.drop(train.index)",
+        "rows = train.drop(columns=['left'])\nsc = StandardScaler()\nscaled = sc.fit_transform(rows)",
+        "model = LogisticRegression(max_iter=500)\nmodel.fit(scaled, train['left'])",
+        "asked = sc.transform(test.drop('left', axis=1))",
+        "print(accuracy_score(test['left'], model.predict(asked)))",
+    )
+    assert "    train = people.sample(frac=0.8, random_state=3)\n    test = people.drop(train.index)\n" in found
+    assert "    asked = prepared\n" not in found
+    assert "    return sc.transform(people)\n" in found
+
+
+def test_nothing_held_out_is_said_of_the_division(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "X, y = df.drop(columns=['left']), df['left']",
+        "model = LogisticRegression(max_iter=500)\nmodel.fit(X, y)",
+        "model = LogisticRegression(max_iter=50)\nmodel.fit(X, y)\nprint(model.score(X, y))",
+    )
+    assert "the notebook holds none out" in found
+    assert "    return people.index, people.index\n" in found
+    assert "LogisticRegression(max_iter=500)" not in found
+
+
+def test_an_earlier_fit_of_the_same_model_is_not_needed(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "X, y = df[['spent']], df['left']\nX_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)",
+        "model = LogisticRegression()\nmodel.fit(X_train, y_train)",
+        "X, y = df[['spent', 'id']], df['left']",
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=2)\nmodel.fit(X_train, y_train)",
+        "print(accuracy_score(y_test, model.predict(X_test)))",
+    )
+    assert "random_state=1" not in found
+    assert found.count(".fit(") == 1
+
+
+def test_columns_made_of_the_target_alone_are_no_features(folder: Path) -> None:
+    found = shaped(
+        folder,
+        NUMBERS,
+        "df['flag'] = df['left'].map({'Yes': 1, 'No': 0})\ndf['word'] = df['flag'].astype(str)",
+        "X, y = df.drop(columns=['left', 'flag', 'word']), df['flag']",
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)",
+        END,
+    )
+    target = found[found.index("@target") :]
+    assert "word" not in found.replace(target, "")
+    assert "people['flag'] = people['left'].map({'Yes': 1, 'No': 0})" in target

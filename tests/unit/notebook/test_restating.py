@@ -1,0 +1,131 @@
+"""The same program in plainer statements: what stands for which, and that it computes the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notebook_house import notebook_of
+from unshelve.notebook.repairs import repair
+from unshelve.notebook.restating import restated, same_calls
+from unshelve.notebook.watching import watch
+
+IMPORTS = """
+import pandas as pd
+from sklearn.datasets import load_iris, make_moons
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+"""
+
+
+def said(folder: Path, *cells: str) -> list[str]:
+    """The restated statements behind the imports, once it is known that they make the same calls."""
+    repaired = repair(notebook_of(IMPORTS, *cells, folder=folder), folder)
+    before = watch(repaired.notebook, folder=folder)
+    assert before.ran, before.ended
+    plainer = restated(repaired, before)
+    if plainer is not repaired:
+        assert same_calls(before, watch(plainer.notebook, folder=folder))
+    assert [each.number for each in plainer.notebook.statements] == list(range(len(plainer.origins)))
+    return [each.source for each in plainer.notebook.statements[6:]]
+
+
+def test_a_bundle_of_arrays_becomes_one_table(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "iris = load_iris()\ndf = pd.DataFrame(iris.data, columns=iris.feature_names)",
+        "X_train, X_test, y_train, y_test = train_test_split(df, iris.target, random_state=0)",
+        "m = LogisticRegression(max_iter=500).fit(X_train, y_train)\nprint(iris.target_names[m.predict(X_test)[0]])",
+    )
+    assert found[:5] == [
+        "iris = load_iris()",
+        "iris_table = pd.DataFrame(iris.data, columns=iris.feature_names)",
+        'iris_table["target"] = iris.target',
+        'df = iris_table.drop(columns="target")',
+        'X_train, X_test, y_train, y_test = train_test_split(df, iris_table["target"].to_numpy(), random_state=0)',
+    ]
+    assert found[-1] == "print(load_iris().target_names[m.predict(X_test)[0]])"
+
+
+def test_features_and_target_that_come_as_arrays_become_one_table(tmp_path: Path) -> None:
+    found = said(tmp_path, "X, y = make_moons(random_state=0)", "m = DecisionTreeClassifier(random_state=0).fit(X, y)")
+    assert found == [
+        "X, y = make_moons(random_state=0)",
+        'moons = pd.DataFrame(X, columns=["X0", "X1"])',
+        'moons["y"] = y',
+        'X = moons.drop(columns="y").to_numpy()',
+        'y = moons["y"].to_numpy()',
+        "m = DecisionTreeClassifier(random_state=0).fit(X, y)",
+    ]
+
+
+def test_a_loop_over_models_is_its_turns(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "X, y = load_iris(return_X_y=True, as_frame=True)\nmodels = {'tree': DecisionTreeClassifier(random_state=0),"
+        " 'line': LogisticRegression(max_iter=500)}",
+        "for name, model in models.items():\n    model.fit(X, y)\n    print(name, model.score(X, y))",
+    )
+    assert found[2:] == [
+        "name, model = 'tree', models['tree']",
+        "model.fit(X, y)",
+        "print(name, model.score(X, y))",
+        "name, model = 'line', models['line']",
+        "model.fit(X, y)",
+        "print(name, model.score(X, y))",
+    ]
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for depth in range(1, 20):\n    DecisionTreeClassifier(max_depth=depth).fit(X, y)",
+        "for depth in [1, 2]:\n    DecisionTreeClassifier(max_depth=depth).fit(X, y)\n    break",
+        "for depth in (each for each in [1, 2]):\n    DecisionTreeClassifier(max_depth=depth).fit(X, y)",
+    ],
+)
+def test_a_loop_of_many_turns_or_unknown_ones_stays(tmp_path: Path, loop: str) -> None:
+    cells = ("X, y = load_iris(return_X_y=True, as_frame=True)", loop)
+    assert said(tmp_path, *cells) == list(cells)
+
+
+def test_a_function_that_fits_is_its_statements_where_it_is_called(tmp_path: Path) -> None:
+    function = (
+        "def trained(model, rows, scale=True):\n    '''Fits.'''\n    sc = StandardScaler()\n    scaled = sc.fit_transform(rows)\n"
+        "    model.fit(scaled, y)\n    return model, sc"
+    )
+    found = said(
+        tmp_path,
+        "X, y = load_iris(return_X_y=True, as_frame=True)",
+        function,
+        "sc = 3\nfitted, scaler = trained(LogisticRegression(max_iter=500), X)",
+    )
+    assert found[2:] == [
+        "sc = 3",
+        "model = LogisticRegression(max_iter=500)",
+        "rows = X",
+        "scale = True",
+        "sc_trained = StandardScaler()",
+        "scaled = sc_trained.fit_transform(rows)",
+        "model.fit(scaled, y)",
+        "fitted, scaler = model, sc_trained",
+    ]
+
+
+def test_rows_without_a_name_get_one_that_says_of_which_part_they_are(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "df = load_iris(as_frame=True).frame\ntrain, val = df[::2], df[1::2]\ncols = list(df.columns[:4])",
+        "m = LogisticRegression(max_iter=500)\nm.fit(train[cols], train.target)\nm.score(val[cols], val.target)",
+    )
+    assert found[-6:] == [
+        "train_rows = train[cols]",
+        "train_target = train.target",
+        "m.fit(train_rows, train_target)",
+        "val_rows = val[cols]",
+        "val_target = val.target",
+        "m.score(val_rows, val_target)",
+    ]
