@@ -51,6 +51,8 @@ class Draft:
     features: str | None = None
     own_rows: bool = False
     """Whether the model's function makes the rows that it is fitted on, of those of the part."""
+    answered: tuple[int, str] | None = None
+    """The statement and name of what the notebook made of its predictions, where a step makes it of answers."""
     left_out: dict[int, str] = field(default_factory=dict)
     """Statements that were on the way and are not in it, and why: "the split does it", "drops the target"."""
 

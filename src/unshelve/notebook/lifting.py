@@ -12,16 +12,18 @@ import posixpath
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from unshelve.errors import Conflict, Refused
 from unshelve.ids import digest
+from unshelve.notebook.answering import answer_step
 from unshelve.notebook.choosing import Choice, choose
 from unshelve.notebook.comparing import compare_plain
 from unshelve.notebook.draft import CannotShape, Draft
@@ -91,6 +93,7 @@ class _Work:
     seen: Seen
     choice: Choice
     kept: Path
+    limits: RunLimits | None
     findings: list[NotebookFinding]
     told: Told
     began: float
@@ -169,7 +172,7 @@ def _understand(
     told("Running it again, to know which values are the same each time")
 
     for _ in range(_SECOND_RUNS):
-        plainer, again = _second_run(repaired, watched, path, room / "kept", limits, model)
+        plainer, again = _second_run(repaired, watched, room / "kept", limits, model)
         spared = None if again.ran else left_out_too(repaired, again)
         if spared is None:
             break
@@ -181,7 +184,7 @@ def _understand(
     flow = flow_of(notebook, seen).without_draws()
     choice = choose(notebook, seen, flow, wanted=model)
     if any(not (room / "kept" / f"call-{each}.pkl").exists() for each in _calls_of(choice)):
-        again = _run_again(notebook, choice, path, room / "kept", limits)
+        again = _run_again(notebook, choice, room / "kept", limits)
     return _Work(
         notebook=notebook,
         repaired=plainer,
@@ -191,6 +194,7 @@ def _understand(
         seen=Seen(notebook, flow, seen),
         choice=choice,
         kept=room / "kept",
+        limits=limits,
         findings=findings,
         told=told,
         began=began,
@@ -198,27 +202,33 @@ def _understand(
 
 
 def _second_run(
-    repaired: Repaired, watched: Watched, path: Path, kept: Path, limits: RunLimits | None, model: str | None
+    repaired: Repaired, watched: Watched, kept: Path, limits: RunLimits | None, model: str | None
 ) -> tuple[Repaired, Watched]:
     """The notebook in plainer statements, if these do the same, and its run."""
     choice = choose(repaired.notebook, watched, flow_of(repaired.notebook, watched), wanted=model)
     plainer = restated(repaired, watched)
     if plainer is not repaired:
-        again = _run_again(plainer.notebook, choice, path, kept, limits)
+        again = _run_again(plainer.notebook, choice, kept, limits)
         if same_calls(watched, again):
             return plainer, again
-    return repaired, _run_again(repaired.notebook, choice, path, kept, limits)
+    return repaired, _run_again(repaired.notebook, choice, kept, limits)
 
 
-def _run_again(notebook: Notebook, choice: Choice, path: Path, kept: Path, limits: RunLimits | None) -> Watched:
+def _run_again(
+    notebook: Notebook,
+    choice: Choice,
+    kept: Path,
+    limits: RunLimits | None,
+    names: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
+) -> Watched:
     """A run which keeps what a proof compares."""
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     return watch(
         notebook,
-        folder=path.resolve().parent,
+        folder=notebook.path.resolve().parent,
         limits=limits or RunLimits(),
-        keep=Keep(folder=kept, calls=_calls_of(choice), random=True),
+        keep=Keep(folder=kept, names=names, calls=_calls_of(choice), random=True),
     )
 
 
@@ -304,11 +314,23 @@ def _with_metrics(work: _Work, shaper: Shaper, draft: Draft) -> Draft:
     steps, metrics = metric_steps(work.seen, work.choice, shaper.known, shaper.names, shaper.tops)
     draft.steps += steps
     draft.metrics += metrics
+    answer = answer_step(work.seen, work.choice, draft.model, shaper.names, shaper.tops)
+    if answer is not None:
+        draft.steps.append(answer[0])
+        draft.answered = answer[1]
+        _keep_answers(work, *answer[1])
     if work.pictures:
         draft.steps += chart_steps(shaper)
     draft.top = sorted(shaper.tops)
     with_gates(draft, work.choice)
     return draft
+
+
+def _keep_answers(work: _Work, statement: int, name: str) -> None:
+    """Run the notebook once more to keep what it makes of its predictions."""
+    if (work.kept / f"{statement}-{name}.pkl").exists():
+        return
+    work.again = _run_again(work.notebook, work.choice, work.kept, work.limits, names={statement: (name,)})
 
 
 def _placed(work: _Work, error: CannotShape) -> str:
@@ -340,6 +362,7 @@ def _expected(work: _Work, draft: Draft) -> Expected:
         random=_random(work, draft),
         model_stable=_same(work, fit, receiver=True),
         predictions_stable=predict is None or _same(work, predict, receiver=False),
+        answered=None if draft.answered is None else f"{draft.answered[0]}-{draft.answered[1]}.pkl",
         entry=draft.entry,
         statements=(len(draft.statements), len(work.notebook.statements)),
         places={each.number: each.place for each in work.notebook.statements},

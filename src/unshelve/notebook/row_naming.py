@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from unshelve.notebook.columns import column_of
-from unshelve.notebook.editing import Edit, calls, edited, tail, text_of
+from unshelve.notebook.editing import Edit, calls, edited, reads, tail, text_of
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.watched import Call, ValueInfo, Watched
 
 _KINDS: Final = ("fit", "search", "predict", "score", "metric")
 _ROWY: Final = ("frame", "series", "array", "sparse")
+_ASKS: Final = ("predict", "predict_proba", "decision_function")
+_MODULES: Final = frozenset({"np", "numpy", "pd", "pandas", "math", "int", "round", "list"})
 _SAME_ROWS: Final = ("drop", "reset_index", "to_numpy", "ravel", "copy", "astype", "squeeze", "reshape")
 
 
@@ -35,8 +37,8 @@ def rows_named(notebook: Notebook, watched: Watched) -> Mapping[int, tuple[str, 
         if not isinstance(tree, ast.Assign | ast.Expr | ast.AnnAssign):
             continue
         edits, before = [], []
-        for node, info in _given(tree, made):
-            if not _is_rows_expression(node, info):
+        for node, info, kind in _given(tree, made):
+            if not (_is_rows_expression(node, info) or (kind == "metric" and _is_made(node, info))):
                 continue
             text = text_of(source, node)
             if "\n" in text:
@@ -50,8 +52,8 @@ def rows_named(notebook: Notebook, watched: Watched) -> Mapping[int, tuple[str, 
     return found
 
 
-def _given(tree: ast.stmt, made: list[Call]) -> Iterator[tuple[ast.expr, ValueInfo]]:
-    """The arguments of the recorded calls, each with what it held."""
+def _given(tree: ast.stmt, made: list[Call]) -> Iterator[tuple[ast.expr, ValueInfo, str]]:
+    """The arguments of the recorded calls, each with what it held and what the call is."""
     nodes = list(calls(tree))
     for call in made:
         method = call.name.rpartition(".")[2]
@@ -61,7 +63,8 @@ def _given(tree: ast.stmt, made: list[Call]) -> Iterator[tuple[ast.expr, ValueIn
         nodes.remove(node)
         if any(isinstance(each, ast.Starred) for each in node.args):
             continue
-        yield from zip(node.args[:2], call.arguments, strict=False)
+        for argument, info in zip(node.args[:2], call.arguments, strict=False):
+            yield argument, info, call.kind
 
 
 def _is_rows_expression(node: ast.expr, info: ValueInfo) -> bool:
@@ -76,6 +79,13 @@ def _is_rows_expression(node: ast.expr, info: ValueInfo) -> bool:
         else:
             return False
     return True
+
+
+def _is_made(node: ast.expr, info: ValueInfo) -> bool:
+    """Whether an argument of a metric is made of one name in its own brackets: `np.expm1(predicted)`, `proba > 0.4`."""
+    if info.kind not in _ROWY or isinstance(node, ast.Name) or any(tail(each.func) in _ASKS for each in calls(node)):
+        return False
+    return len(reads(node) - _MODULES) == 1
 
 
 def _name(node: ast.expr, text: str, names: dict[str, str], taken: set[str]) -> str:
@@ -95,9 +105,7 @@ def _name(node: ast.expr, text: str, names: dict[str, str], taken: set[str]) -> 
 
 def _base(node: ast.expr) -> str:
     """The table that an expression takes from."""
-    while not isinstance(node, ast.Name):
-        node = node.func if isinstance(node, ast.Call) else node.value  # type: ignore[attr-defined]
-    return node.id
+    return min(reads(node) - _MODULES, default="rows")
 
 
 def _said(text: str, words: tuple[tuple[str, str], ...]) -> str:
