@@ -26,7 +26,7 @@ from unshelve.ids import digest
 from unshelve.notebook.answering import answer_step
 from unshelve.notebook.choosing import Choice, choose
 from unshelve.notebook.comparing import compare_plain
-from unshelve.notebook.draft import CannotShape, Draft
+from unshelve.notebook.draft import NOTHING_HELD_OUT, CannotShape, Draft
 from unshelve.notebook.editing import replaced
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.flow import Flow, flow_of
@@ -341,7 +341,7 @@ def _placed(work: _Work, error: CannotShape) -> str:
 
 def _expected(work: _Work, draft: Draft) -> Expected:
     """What the draft must compute again."""
-    fit, predict = work.choice.model.fit, work.choice.predict
+    fit, predict = work.choice.model.fit, _judging(work, draft)
     return Expected(
         kept=work.kept,
         model=draft.model,
@@ -367,6 +367,15 @@ def _expected(work: _Work, draft: Draft) -> Expected:
         statements=(len(draft.statements), len(work.notebook.statements)),
         places={each.number: each.place for each in work.notebook.statements},
     )
+
+
+def _judging(work: _Work, draft: Draft) -> int | None:
+    """The call that predicted the solution's test rows; None where the notebook asked about rows of another table."""
+    predict, calls = work.choice.predict, work.seen.watched.calls
+    if predict is None or not any(step.title == NOTHING_HELD_OUT for step in draft.steps):
+        return predict
+    fitted, asked = calls[work.choice.model.fit].arguments, calls[predict].arguments
+    return predict if fitted and asked and fitted[0].fingerprint == asked[0].fingerprint else None
 
 
 def _value(watched: Watched, call: int, otherwise: float) -> float:

@@ -94,7 +94,8 @@ def test_a_loop_of_many_turns_or_unknown_ones_stays(tmp_path: Path, loop: str) -
 
 def test_a_function_that_fits_is_its_statements_where_it_is_called(tmp_path: Path) -> None:
     function = (
-        "def trained(model, rows, scale=True):\n    '''Fits.'''\n    sc = StandardScaler()\n    scaled = sc.fit_transform(rows)\n"
+        "def trained(model, rows, scale=True):\n    '''Fits.'''\n    sc = StandardScaler()\n"
+        "    scaled = sc.fit_transform(rows)\n"
         "    model.fit(scaled, y)\n    return model, sc"
     )
     found = said(
