@@ -41,8 +41,10 @@ def target_columns(bench: Bench) -> frozenset[str]:
 
 
 def with_made_of(bench: Bench, hidden: frozenset[str]) -> frozenset[str]:
-    """With the columns that are made of the target alone and that the model is not given."""
-    found = set(hidden)
+    """With the columns that the target is made of, and those that are made of it alone, if the model is not given
+    them.
+    """
+    found = set(_made_of(bench, hidden))
     for number, role in bench.seen.roles.items():
         if role != "rows" or number in bench.parts.after or number <= bench.entry.statement:
             continue
@@ -57,6 +59,23 @@ def with_made_of(bench: Bench, hidden: frozenset[str]) -> frozenset[str]:
                 found |= changed
     given = _given_columns(bench)
     return hidden | frozenset(name for name in found if name not in given)
+
+
+def _made_of(bench: Bench, hidden: frozenset[str]) -> frozenset[str]:
+    """With the columns from which statements on the target's way make it."""
+    found = set(hidden)
+    for number in sorted(_way_to_target(bench), reverse=True):
+        tree = bench.seen.trees[number]
+        if number <= bench.entry.statement or not isinstance(tree, ast.Assign):
+            continue
+        tables = bench.seen.tables(number)
+        changed = [bench.seen.changed_columns(number, name) or frozenset() for name in bench.seen.made(number)]
+        if not any(each & found for each in changed):
+            continue
+        for table in tables:
+            columns = (bench.seen.before(number, table) or NO_INFO).columns or ()
+            found |= read_columns(tree.value, table, columns) or frozenset()
+    return frozenset(found)
 
 
 def _given_columns(bench: Bench) -> frozenset[str]:

@@ -43,6 +43,7 @@ _ATTEMPTS: Final = 12
 
 def main(order_path: str) -> None:
     """Carry out one order."""
+    sandbox.end_with_parent()
     order = msgspec.json.decode(Path(order_path).read_bytes(), type=WatchOrder)
     with Path(order.records).open("ab", buffering=0) as records:
         scratch, writable = Path(order.scratch), [Path(folder) for folder in order.writable]

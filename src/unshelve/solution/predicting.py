@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -140,4 +141,18 @@ def _answered(values: Any, count: int) -> pd.DataFrame:
 
 
 def _digest(value: Any) -> str:
-    return digest(pickle.dumps(value, protocol=5))
+    file = io.BytesIO()
+    _Content(file, protocol=5).dump(value)
+    return digest(file.getvalue())
+
+
+class _Content(pickle.Pickler):
+    """Pickles what predictions follow from: the search trees of scikit-learn also count how often they were asked."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value).__name__ in _TREES and type(value).__module__.startswith("sklearn.neighbors."):
+            return type(value), tuple(value.get_arrays())
+        return NotImplemented
+
+
+_TREES: Final = ("KDTree", "BallTree", "KDTree32", "BallTree32", "KDTree64", "BallTree64")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsRegressor
 
 from unshelve.errors import UserCodeFailed
 from unshelve.models.estimator import Signature
@@ -67,6 +68,13 @@ def checked(line: Line, answer: Callable[[Any], Any] | None = None, anew: Callab
 def test_an_estimator_and_an_answer_that_go_by_the_row_pass() -> None:
     checked(Line())
     checked(Line(), lambda raw: raw > 1)
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_neighbours_whose_tree_counts_its_questions_pass(algorithm: Literal["kd_tree", "ball_tree", "brute"]) -> None:
+    near = KNeighborsRegressor(algorithm=algorithm).fit(X, X[:, 0])
+    one = Answerer(model="near", estimator=near, signature=Signature(task="regression"), state={})
+    check_answers(one, X, [X[[row]] for row in range(len(X))], NUMBERS)
 
 
 @pytest.mark.parametrize(
