@@ -160,7 +160,7 @@ class Shaper(Bench):
         elif "stratify" in words:
             raise CannotShape("the division is stratified by something that is not the target", split.statement)
         for text in words.values():
-            for name in reads(ast.parse(text)):
+            for name in reads(ast.parse(text)) - body.params.keys():
                 self.collector().top(self.seen.makers(split.statement, name))
         body.inline = {split.statement}
         given = ", ".join([f"{table}.index", *(f"{word}={text}" for word, text in words.items())])
