@@ -69,6 +69,4 @@ def _main(answer: Mapping[str, Any], row: TestRow) -> object:
 def _examples(answered: Sequence[TestRow], heard: Mapping[int, Mapping[str, Any]]) -> list[Example]:
     """A few rows from all over."""
     chosen = answered[:: -(-len(answered) // MOST_EXAMPLES)]
-    return [
-        Example(row=row.row, answer={name: heard[row.position].get(name) for name in row.answer}) for row in chosen
-    ]
+    return [Example(row=row.row, answer={name: heard[row.position].get(name) for name in row.answer}) for row in chosen]
