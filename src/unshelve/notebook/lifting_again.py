@@ -121,7 +121,7 @@ def take_over(before: Before, made: Path, steps: tuple[LiftedStep, ...]) -> Take
     conflicts = (*merged.conflicts, *clashes)
     if conflicts:
         return replace(found, trouble=_conflict(before, conflicts))
-    if not found.edited:
+    if merged.text == theirs and not files:
         return found
     try:
         declaration = declaration_of(place)
@@ -190,10 +190,10 @@ def _as_it_will_lie(before: Path, made: Path, kept: frozenset[str]) -> Path:
     for name in (LIFT_FILE, PROOF_FILE, ANSWERS_FILE):
         (place / name).unlink(missing_ok=True)
     for path in sorted(each for each in made.rglob("*") if not each.is_dir()):
-        name = path.relative_to(made)
-        if name.as_posix() in kept:
+        inside = path.relative_to(made)
+        if inside.as_posix() in kept:
             continue
-        target = place / name
+        target = place / inside
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         if path.suffix == ".py":
@@ -207,11 +207,11 @@ def _conflict(before: Before, conflicts: Sequence[UnitConflict]) -> Conflict:
     names = ", ".join(blotted(each.name) for each in conflicts)
     both = "was" if len(conflicts) == 1 else "were"
     more = [f"and {len(conflicts) - _MOST_SHOWN} more"] if len(conflicts) > _MOST_SHOWN else []
-    notebook = before.lift.notebook
     return Conflict(
-        f"In {before.folder}, {names} {both} changed by hand, and otherwise by {notebook}. Nothing was written.",
+        f"In {before.folder}, {names} {both} changed by hand, and otherwise by {before.lift.notebook}. "
+        "Nothing was written.",
         code="lift-merge-conflict",
-        hint=f"Say whose version to take: `unshelve lift {notebook} --keep mine` or `--keep notebook`; or {_OR_ELSE}",
+        hint=f"Say whose version to take with `--keep mine` or `--keep notebook`; or {_OR_ELSE}",
         details={
             "units": [blotted(each.name) for each in conflicts],
             "problems": [*(blotted(line) for each in conflicts[:_MOST_SHOWN] for line in shortly(each)), *more],

@@ -7,12 +7,13 @@ lines count.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from unshelve.notebook.merging_lines import merge_lines
-from unshelve.notebook.units import DOCSTRING, Unit, import_of, same_code, text_of_units, units_of
+from unshelve.notebook.units import DOCSTRING, END, Unit, import_of, same_code, text_of_units, units_of
 
 Side = Literal["mine", "notebook"]
 """Whose version of a unit in conflict is taken."""
@@ -36,7 +37,7 @@ class Merged:
     text: str
     """The merged file; only to be used where there is no conflict."""
     edited: tuple[str, ...]
-    """Names of the units that are otherwise than the lift writes them, in the order of the file."""
+    """Names of the units that compute or say otherwise than the lift writes them, in the order of the file."""
     conflicts: tuple[UnitConflict, ...] = ()
 
 
@@ -71,9 +72,10 @@ def merge(base: str, mine: str, theirs: str, *, keep: Side | None = None) -> Mer
 
 
 def edited_units(written: str, now: str) -> tuple[str, ...]:
-    """Names of the units that are otherwise in a file than they were written; SyntaxError where it is no Python."""
-    before, after = _by_key(written), _by_key(now)
-    changed = [unit.name for key, unit in after.items() if key not in before or before[key].text != unit.text]
+    """Names of the units that are otherwise in a file than they were written, layout and comments aside; SyntaxError
+    where it is no Python."""
+    before, after = ({key: unit for key, unit in _by_key(each).items() if key != END} for each in (written, now))
+    changed = [unit.name for key, unit in after.items() if key not in before or _differ(before[key], unit)]
     return (*changed, *(f"{unit.name} (removed)" for key, unit in before.items() if key not in after))
 
 
@@ -84,6 +86,10 @@ def shortly(conflict: UnitConflict) -> list[str]:
         *_excerpt("in solution.py", conflict.mine, conflict.notebook),
         *_excerpt("from the notebook", conflict.notebook, conflict.mine),
     ]
+
+
+def _differ(one: Unit, other: Unit) -> bool:
+    return one.text != other.text and ast.dump(ast.parse(one.text)) != ast.dump(ast.parse(other.text))
 
 
 def _by_key(text: str) -> dict[str, Unit]:

@@ -117,7 +117,7 @@ def test_a_formatter_is_no_edit_that_stands_against_the_notebook() -> None:
     theirs = BASE.replace("np.log(", "np.log1p(").replace("YEAR = 12", "YEAR = 52")
     merged = merge(BASE, mine, theirs)
     assert not merged.conflicts and "np.log1p(people['spent'])" in merged.text
-    assert 'read_csv("people.csv")' in merged.text and "YEAR = 52" in merged.text
+    assert 'read_csv("people.csv")' in merged.text and "YEAR = 52" in merged.text and merged.edited == ()
 
 
 def test_the_order_that_people_gave_it_stays() -> None:
