@@ -18,7 +18,7 @@ def changes_since(
     return LiftChanges(
         added=tuple(each.name for each in lift.steps if each.name not in then),
         removed=tuple(each.name for each in before.lift.steps if each.name not in now),
-        changed=tuple(each.name for each in lift.steps if each.name in known and then[each.name] != now[each.name]),
+        changed=tuple(name for name in now if name in known and _differ(then[name], now[name])),
         metrics=tuple(_metrics(before.proof.values if before.proof is not None else (), values)),
         answers=answers_before(before.answers, answers),
     )
@@ -41,6 +41,11 @@ def told(changes: LiftChanges) -> list[str]:
             f"  answers: {changes.answers.changed:,} of {changes.answers.rows:,} test rows are answered otherwise"
         )
     return ["Since the lift before:", *lines]
+
+
+def _differ(then: tuple[str, str], now: tuple[str, str]) -> bool:
+    """Whether kind or code of a step differ; older lifts did not keep the code."""
+    return then[0] != now[0] or (then[1] != "" and then[1] != now[1])
 
 
 def _metrics(before: tuple[ProvenValue, ...], now: tuple[ProvenValue, ...]) -> Iterator[MetricBefore]:

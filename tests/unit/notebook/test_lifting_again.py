@@ -166,6 +166,7 @@ def test_steps_metrics_and_answers_that_differ_are_told(tmp_path: Path) -> None:
         return ProvenValue(what=what, part="metric", verdict=Verdict.PROVEN, step="accuracy", solution=solution)
 
     was = before(lifted(tmp_path / "people"))
+    was = replace(was, lift=msgspec.structs.replace(LIFT, steps=(msgspec.structs.replace(STEP, code="one"),)))
     was = replace(was, answers=_answers((1, "a", 0), (2, "b", 1)))
     changed = msgspec.structs.replace(STEP, code="other")
     now = msgspec.structs.replace(LIFT, steps=(changed, msgspec.structs.replace(STEP, name="rate")))
