@@ -18,11 +18,11 @@ from typing import Any, Final
 import msgspec
 
 from unshelve.errors import UnshelveError
-from unshelve.notebook.kept_answers import answers_of
 from unshelve.notebook.asking import TestRow, ask_rows
 from unshelve.notebook.compare_order import ANSWER, ORDER, ROWS, CompareAnswer, CompareOrder
 from unshelve.notebook.comparing import compare_plain, shown
 from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.kept_answers import answers_of
 from unshelve.notebook.lift_run import LiftRun, Told, asker, lift_run
 from unshelve.notebook.mutating import ask_mutations
 from unshelve.notebook.outcome import GOOD, Outcome, outcome_of

@@ -10,8 +10,8 @@ import pytest
 
 from unshelve.errors import Conflict
 from unshelve.ids import digest
-from unshelve.notebook.kept_answers import answers_before
 from unshelve.notebook.differing import changes_since, told
+from unshelve.notebook.kept_answers import answers_before
 from unshelve.notebook.lifting_again import Before, before_in, held, placed, take_over
 from unshelve.notebook.proving import Proven
 from unshelve.solution.files import SOLUTION_FILE, code_files
