@@ -69,16 +69,37 @@ def test_a_notebook_of_the_usual_kind_is_proven_for_raw_rows(tmp_path: Path) -> 
     assert said["request"] == {"rows": 100, "equal": 100}
     assert said["metrics"]["equal"] == said["metrics"]["stable"]
     assert path.read_bytes() == before
-    file = tmp_path / "people" / "solution.py"
-    file.write_text(file.read_text() + "# mine\n")
-    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
-    assert (status, said["error"]["code"]) == (1, "lift-folder-edited")
     record = json.loads((tmp_path / "people" / "lift.json").read_text())
     dropped = {each["source"]: each["dropped"] for each in record["statements"] if each["dropped"]}
     assert dropped["df.head()"] == "looks only"
     assert sorted(each.name for each in (tmp_path / "people").iterdir()) == [
-        "lift.json", "people who left.ipynb", "people.csv", "proof.json", "solution.py",
+        "answers.json", "lift.json", "people who left.ipynb", "people.csv", "proof.json", "solution.py",
+        "test_solution.py",
     ]  # fmt: skip
+
+
+def test_what_people_changed_outlives_a_change_of_the_notebook_and_is_never_called_proven(tmp_path: Path) -> None:
+    cells = (IMPORTS, "df = pd.read_csv('people.csv').dropna()\ndf['left'] = df['left'].map({'Yes': 1, 'No': 0})")
+    rest = ("df = df.drop('city', axis=1)\n" + DIVIDED, MODEL.replace("=20", "=20, random_state=3"))
+    path, folder = notebook(tmp_path, *cells, *rest), tmp_path / "people"
+    status, said, _ = unshelve("lift", path, "-o", folder)
+    assert (status, said["outcome"], said["changes"]) == (0, "proven", None), said
+    tests = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    done = subprocess.run([*tests, "test_solution.py"], cwd=folder, capture_output=True, text=True)
+    assert "6 passed" in done.stdout, done.stdout
+    edited = (folder / "solution.py").read_text().replace("n_estimators=20", "n_estimators=3")
+    (folder / "solution.py").write_text(edited)
+    (folder / "NOTES.md").write_text("mine")
+    notebook(tmp_path, *cells, "df['rate'] = df['spent'] / df['age']", *rest)
+    status, said, _ = unshelve("lift", path, "-o", folder)
+    assert (status, said["outcome"], said["edited"]) == (1, "not-proven", ["left_model"])
+    assert "The code was edited by hand: left_model. Without that it is proven." in said["reason"]
+    text = (folder / "solution.py").read_text()
+    assert "n_estimators=3" in text and "['rate'] = " in text and (folder / "NOTES.md").read_text() == "mine"
+    assert "left_model" in said["changes"]["changed"] and said["changes"]["metrics"]
+    assert 0 < said["changes"]["answers"]["changed"] < said["changes"]["answers"]["rows"]
+    proof = json.loads((folder / "proof.json").read_text())
+    assert any("edited by hand" in each["detail"] for each in proof["values"] if each["verdict"] == "different")
 
 
 def test_rows_that_are_filled_from_others_are_told_and_never_proven_raw(tmp_path: Path) -> None:

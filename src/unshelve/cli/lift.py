@@ -10,7 +10,9 @@ import typer
 
 from unshelve.cli.check import notebook_lines
 from unshelve.cli.output import JsonOption, result, say
+from unshelve.notebook.differing import told
 from unshelve.notebook.lifting import Lifted, lift
+from unshelve.notebook.merging import Side
 from unshelve.notebook.watching import RunLimits
 
 _EXIT_NOT_PROVEN = 1
@@ -24,13 +26,16 @@ def command(
     model: Annotated[
         str | None, typer.Option(help="Which of its models, by the name of the variable, where there are several.")
     ] = None,
+    keep: Annotated[
+        Side | None, typer.Option(help="Whose version is taken of what was changed by hand and in the notebook too.")
+    ] = None,
     seconds: Annotated[float, typer.Option(help="How long the notebook may run, each time.", min=1)] = 600.0,
     memory: Annotated[float, typer.Option(help="How much memory it may take, in gigabytes.", min=0.1)] = 8.0,
     json: JsonOption = False,
 ) -> None:
     """Lift a notebook into a solution, prove that it computes the same, and say what was dropped and what was found."""
     limits = RunLimits(seconds=seconds, statement_seconds=seconds, memory_bytes=int(memory * 2**30))
-    lifted = lift(notebook, output, model=model, limits=limits, told=lambda what: say(f"  {what}"))
+    lifted = lift(notebook, output, model=model, limits=limits, keep=keep, told=lambda what: say(f"  {what}"))
     result(as_json(lifted), json=json, lines=_lines(lifted, notebook))
     if lifted.proof.outcome != "proven":
         raise typer.Exit(_EXIT_NOT_PROVEN)
@@ -48,6 +53,8 @@ def as_json(lifted: Lifted) -> dict[str, Any]:
         "metrics": msgspec.to_builtins(proof.metrics),
         "request": msgspec.to_builtins(proof.request),
         "entry": None if lifted.lift is None else lifted.lift.entry,
+        "edited": list(proof.edited),
+        "changes": msgspec.to_builtins(proof.changes),
         "findings": msgspec.to_builtins(proof.findings),
         "seconds": dict(proof.seconds),
     }
@@ -64,6 +71,10 @@ def _lines(lifted: Lifted, notebook: Path) -> list[str]:
     ]
     if lifted.lift is not None and lifted.lift.entry != "raw":
         lines.append(f"A request is a row of the prepared table: {lifted.lift.entry_reason}")
+    if proof.edited:
+        lines.append(f"Kept as edited by hand: {', '.join(proof.edited)}")
+    if proof.changes is not None:
+        lines += told(proof.changes)
     return [*lines, *notebook_lines(lifted.proof.findings), f"Next: unshelve up {lifted.folder}"]
 
 

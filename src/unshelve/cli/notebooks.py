@@ -9,7 +9,7 @@ import msgspec
 from unshelve.cli.output import say
 from unshelve.errors import Refused
 from unshelve.ids import digest
-from unshelve.solution.files import solution_folder
+from unshelve.solution.files import code_files, solution_folder
 from unshelve.solution.origin import LIFT_FILE, PROOF_FILE, Lift, LiftProof
 
 
@@ -38,9 +38,11 @@ def solution_of(path: Path) -> Path:
 
 
 def _is_lifted(folder: Path, notebook: Path) -> bool:
-    """Whether a folder holds the proven lift of just this notebook."""
+    """Whether a folder holds the proven lift of just this notebook, and nobody edited its code since."""
     if not (notebook.is_file() and (folder / LIFT_FILE).is_file() and (folder / PROOF_FILE).is_file()):
         return False
-    record = msgspec.json.decode((folder / LIFT_FILE).read_bytes(), type=Lift)
+    written = (folder / LIFT_FILE).read_bytes()
+    record = msgspec.json.decode(written, type=Lift)
     proof = msgspec.json.decode((folder / PROOF_FILE).read_bytes(), type=LiftProof)
-    return record.digest == digest(notebook.read_bytes()) and proof.outcome == "proven"
+    same = record.digest == digest(notebook.read_bytes()) and record.code == code_files(folder)[1]
+    return same and proof.lift == digest(written) and proof.outcome == "proven"

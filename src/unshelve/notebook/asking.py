@@ -41,6 +41,8 @@ class _Asked:
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     differences: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     """Row -> how it was asked, the notebook's answer, ours."""
+    heard: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Row -> what it was answered."""
 
     def tell(self, row: TestRow, verdict: Verdict, way: str, notebook: object, solution: object) -> None:
         self.verdicts[row.position] = worst((verdict, self.verdicts.get(row.position, Verdict.PROVEN)))
@@ -49,17 +51,23 @@ class _Asked:
 
 
 def ask_rows(
-    ask: Ask, rows: Sequence[TestRow], of: int, step: str, *, private: Collection[str] = ()
+    ask: Ask,
+    rows: Sequence[TestRow],
+    of: int,
+    step: str,
+    *,
+    private: Collection[str] = (),
+    heard: dict[int, Mapping[str, Any]] | None = None,
 ) -> tuple[Requests, tuple[ProvenValue, ...]]:
     """Ask a version about the notebook's test rows in both ways. `of` is how many test rows there are in all.
 
-    Values of `private` fields are not told.
+    Values of `private` fields are not told. `heard` takes up what was answered, by the rows' positions.
     """
     sizes = {
         name: usual_size(row.answer[name] for row in rows if name in row.answer)
         for name in {name for row in rows for name in row.answer}
     }
-    asked = _Asked()
+    asked = _Asked(heard={} if heard is None else heard)
     alone = list(rows[:: max(1, -(-len(rows) // MOST_ALONE))])
     for row in alone:
         _one(ask, row, sizes, asked)
@@ -107,6 +115,7 @@ def _judge(
             asked.tell(row, Verdict.DIFFERENT, way, _main(row.answer), _said(status, body))
         return
     for row, answer in zip(group, answers, strict=True):
+        asked.heard[row.position] = answer
         for name, wanted in row.answer.items():
             verdict = compare_plain(wanted, answer.get(name), sizes[name])
             asked.tell(row, verdict, way, wanted, answer.get(name))

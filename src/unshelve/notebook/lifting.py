@@ -21,21 +21,25 @@ from typing import Final
 
 import msgspec
 
-from unshelve.errors import Conflict, Refused
+from unshelve.errors import Refused
 from unshelve.ids import digest
 from unshelve.notebook.answering import answer_step
 from unshelve.notebook.choosing import Choice, choose
 from unshelve.notebook.comparing import compare_plain
+from unshelve.notebook.differing import changes_since
 from unshelve.notebook.draft import NOTHING_HELD_OUT, CannotShape, Draft
 from unshelve.notebook.editing import replaced
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.flow import Flow, flow_of
 from unshelve.notebook.gating import with_gates
+from unshelve.notebook.lifting_again import Before, TakenOver, before_in, held, take_over
 from unshelve.notebook.measuring import metric_steps
+from unshelve.notebook.merging import Side
 from unshelve.notebook.naming import slug
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.own_modules import own_modules
+from unshelve.notebook.own_tests import TEST_FILE, tests_for
 from unshelve.notebook.picturing import chart_steps
 from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
@@ -54,6 +58,7 @@ from unshelve.notebook.watching import Keep, RunLimits, watch, watch_repaired
 from unshelve.notebook.writing import Written, write
 from unshelve.solution.files import SOLUTION_FILE, code_files
 from unshelve.solution.origin import (
+    ANSWERS_FILE,
     LIFT_FILE,
     PROOF_FILE,
     Counted,
@@ -86,6 +91,10 @@ class _Work:
     """All that is known of a notebook on its way."""
 
     notebook: Notebook
+    own: Notebook
+    """As the author wrote it, before it was repaired."""
+    before: Before | None = None
+    """The folder that was lifted from it before, where there is one."""
     repaired: Repaired
     watched: Watched
     again: Watched
@@ -110,22 +119,39 @@ class _Work:
         self.secrets = Secrets(cell.source for cell in self.notebook.cells)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """A form of the solution with its proof."""
+
+    folder: Path
+    """What the lift writes."""
+    draft: Draft
+    base: str
+    """solution.py as the lift writes it."""
+    now: TakenOver
+    """The same with what people changed in the folder."""
+    proven: Proven
+
+
 def lift(
     path: Path,
     folder: Path | None = None,
     *,
     model: str | None = None,
     limits: RunLimits | None = None,
+    keep: Side | None = None,
     told: Told = lambda _said: None,
 ) -> Lifted:
     """Lift a notebook into a folder (beside it, by default). Raises what stands against reading it.
 
-    What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind.
+    What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind. What people changed
+    in a folder that was lifted before is taken over; Conflict where the notebook changed the same, unless `keep` says
+    whose version is taken.
     """
     began = time.perf_counter()
     notebook = unfolded(read_notebook(path))
     wanted = (folder or folder_for(path)).absolute()
-    _refuse_taken(wanted, path)
+    before = before_in(wanted, path, keep)
     findings = list(remarks(notebook, path.resolve().parent))
     deep = next((each for each in findings if each.number == "N112"), None)
     if deep is not None:
@@ -148,6 +174,7 @@ def lift(
             work = _understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
         except Refused as error:
             return _refused(notebook, findings, error.message, began, watched)
+        work.own, work.before = notebook, before
         return _tried(work, wanted, Path(room))
 
 
@@ -187,6 +214,7 @@ def _understand(
         again = _run_again(notebook, choice, room / "kept", limits)
     return _Work(
         notebook=notebook,
+        own=notebook,
         repaired=plainer,
         watched=watched,
         again=again,
@@ -238,7 +266,7 @@ def _calls_of(choice: Choice) -> tuple[int, ...]:
 
 def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
     """The first form that is proven; else the last that ran."""
-    best: tuple[Path, Draft, Written, Proven] | None = None
+    best: _Form | None = None
     for number, draft in enumerate(_forms(work)):
         folder = room / f"form-{number}" / wanted.name
         folder.mkdir(parents=True)
@@ -250,17 +278,39 @@ def _tried(work: _Work, wanted: Path, room: Path) -> Lifted:
             continue
         _bring_files(work, folder, written)
         work.told(f"Proving: requests are {_REQUESTS[draft.entry]}")
-        proven = prove(folder, _expected(work, draft), told=work.told)
-        if proven.outcome == "proven":
-            return _finished(work, wanted, folder, draft, written, proven)
-        work.reasons.append(f"{_REQUESTS[draft.entry]}: {proven.reason}")
-        work.code, work.step = proven.failed_code, proven.failed_step
-        if best is None or best[3].failure is not None:
-            best = (folder, draft, written, proven)
+        form, plain = _proved(work, folder, draft, written)
+        if plain.outcome == "proven":
+            return _finished(work, wanted, form)
+        work.reasons.append(f"{_REQUESTS[draft.entry]}: {plain.reason}")
+        work.code, work.step = plain.failed_code, plain.failed_step
+        if best is None or best.proven.failure is not None:
+            best = form
     if best is None or work.code in _LEAKS:
         leak = "A feature is made of what is to be predicted. " if work.code in _LEAKS else ""
         return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
-    return _finished(work, wanted, *best)
+    return _finished(work, wanted, best)
+
+
+def _proved(work: _Work, folder: Path, draft: Draft, written: Written) -> tuple[_Form, Proven]:
+    """A form with its proof, and the proof that chooses it: that of the form without what people edited.
+
+    This one is only made where the edited code is not proven itself.
+    """
+    base = (folder / SOLUTION_FILE).read_bytes().decode()
+    expected = _expected(work, draft)
+    if work.before is None:
+        proven = prove(folder, expected, told=work.told)
+        now = TakenOver(place=folder, text=base, steps=written.steps)
+        return _Form(folder=folder, draft=draft, base=base, now=now, proven=proven), proven
+    now = take_over(work.before, folder, written.steps)
+    if now.trouble is not None:
+        plain = prove(folder, expected, told=work.told)
+        return _Form(folder=folder, draft=draft, base=base, now=now, proven=plain), plain
+    proven = plain = prove(now.place, expected, told=work.told)
+    if now.edited and proven.outcome != "proven":
+        work.told("Proving without what was edited by hand")
+        plain = prove(folder, expected, told=work.told)
+    return _Form(folder=folder, draft=draft, base=base, now=now, proven=held(proven, plain, now.edited)), plain
 
 
 _REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
@@ -441,45 +491,75 @@ def _said(node: ast.expr, old: str, new: str) -> str | None:
     return f'"{new}"' if same else None
 
 
-def _finished(work: _Work, wanted: Path, folder: Path, draft: Draft, written: Written, proven: Proven) -> Lifted:
-    """The folder is put where it is wanted, with its records, at once."""
+def _finished(work: _Work, wanted: Path, form: _Form) -> Lifted:
+    """The folder is put where it is wanted, with its records, at once. Raises what stands against people's changes."""
+    if form.now.trouble is not None:
+        raise form.now.trouble
+    files = _put_together(form)
+    findings = _blotted(work.findings, work.secrets)
     record = lift_record(
         work.notebook,
         seen=work.seen,
         choice=work.choice,
-        draft=draft,
-        written=written,
-        findings=_blotted(work.findings, work.secrets),
+        draft=form.draft,
+        written=Written(form.now.text, form.now.steps),
+        findings=findings,
         repaired=work.repaired,
+        own=work.own,
         digest=digest(work.notebook.path.read_bytes()),
-        code=code_files(folder)[1],
+        code=code_files(form.now.place)[1],
+        base=form.base,
+        files=files,
     )
-    reason = proven.reason if proven.outcome != "proven" else None
-    proof = LiftProof(
+    as_written = _pretty(record)
+    (form.folder / LIFT_FILE).write_bytes(as_written)
+    proof = msgspec.structs.replace(_proof(work, form, record), lift=digest(as_written), findings=findings)
+    (form.folder / PROOF_FILE).write_bytes(_pretty(proof))
+    copy = wanted / work.notebook.path.name
+    if not work.secrets:
+        shutil.copy2(work.notebook.path, form.folder / copy.name)
+    elif copy.is_file() and not copy.samefile(work.notebook.path):
+        copy.unlink()  # a copy carries them on, and so does one of an earlier lift
+    if form.proven.answers is None:
+        (wanted / ANSWERS_FILE).unlink(missing_ok=True)  # those of an earlier lift
+    put_in_place(form.folder, wanted)
+    return Lifted(folder=wanted, lift=record, proof=proof)
+
+
+def _put_together(form: _Form) -> dict[str, str]:
+    """All that lies in the folder but the records. Gives the digests of the files that people may edit."""
+    folder, answers = form.folder, form.proven.answers
+    (folder / SOLUTION_FILE).write_bytes(form.now.text.encode())
+    (folder / TEST_FILE).write_text(tests_for(answers), encoding="utf-8")
+    files = {path.relative_to(folder).as_posix(): digest(path.read_bytes()) for path in folder.rglob("*.py")}
+    for name in form.now.kept:
+        (folder / name).unlink(missing_ok=True)
+    if answers is not None:
+        (folder / ANSWERS_FILE).write_bytes(msgspec.json.encode(answers) + b"\n")
+    return {name: found for name, found in files.items() if name != SOLUTION_FILE}
+
+
+def _proof(work: _Work, form: _Form, record: Lift) -> LiftProof:
+    proven = form.proven
+    values = (*proven.values, *_uncovered(work, form.draft))
+    return LiftProof(
         outcome=proven.outcome,
-        reason=reason,
-        steps=len(draft.steps),
+        reason=proven.reason if proven.outcome != "proven" else None,
+        steps=len(record.steps),
         statements=Counted(kept=record.kept, of=len(record.statements)),
         metrics=Metrics(equal=proven.equal_metrics, stable=proven.stable_metrics),
         request=proven.request,
-        values=(*proven.values, *_uncovered(work, draft)),
-        findings=_blotted(work.findings, work.secrets),
+        values=values,
+        findings=(),
         libraries=work.watched.libraries,
         seconds={
             "notebook": round(work.watched.seconds, 2),
             "lift": round(time.perf_counter() - work.began, 2),
             "proof": round(proven.seconds, 2),
         },
+        edited=form.now.edited,
+        changes=None if work.before is None else changes_since(work.before, record, values, proven.answers),
     )
-    (folder / LIFT_FILE).write_bytes(_pretty(record))
-    (folder / PROOF_FILE).write_bytes(_pretty(proof))
-    copy = wanted / work.notebook.path.name
-    if not work.secrets:
-        shutil.copy2(work.notebook.path, folder / copy.name)
-    elif copy.is_file() and not copy.samefile(work.notebook.path):
-        copy.unlink()  # a copy carries them on, and so does one of an earlier lift
-    put_in_place(folder, wanted)
-    return Lifted(folder=wanted, lift=record, proof=proof)
 
 
 def put_in_place(folder: Path, wanted: Path) -> None:
@@ -540,26 +620,4 @@ def _blotted(findings: list[NotebookFinding], secrets: Secrets) -> tuple[Noteboo
     return tuple(
         msgspec.structs.replace(each, message=secrets.blot(each.message), repair=secrets.blot(each.repair))
         for each in findings
-    )
-
-
-def _refuse_taken(wanted: Path, path: Path) -> None:
-    """A folder that is there already is only taken when it was lifted from this notebook."""
-    if not wanted.exists() or (wanted.is_dir() and not any(wanted.iterdir())):
-        return
-    record = wanted / LIFT_FILE
-    if record.is_file():
-        known = msgspec.json.decode(record.read_bytes(), type=Lift)
-        if known.notebook == path.name and known.code not in ("", code_files(wanted)[1]):
-            raise Conflict(
-                f"The code in {wanted} was changed since it was lifted from {path.name}.",
-                code="lift-folder-edited",
-                hint="Lift into another folder with -o, and take over what you want of it.",
-            )
-        if known.notebook == path.name:
-            return
-    raise Conflict(
-        f"{wanted} is there already, and was not lifted from {path.name}.",
-        code="lift-folder-taken",
-        hint="Name another folder with -o, or remove this one.",
     )

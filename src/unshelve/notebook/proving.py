@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,12 +22,13 @@ from unshelve.notebook.asking import TestRow, ask_rows
 from unshelve.notebook.compare_order import ANSWER, ORDER, ROWS, CompareAnswer, CompareOrder
 from unshelve.notebook.comparing import compare_plain, shown
 from unshelve.notebook.expected import Expected, ExpectedMetric
+from unshelve.notebook.kept_answers import answers_of
 from unshelve.notebook.lift_run import LiftRun, Told, asker, lift_run
 from unshelve.notebook.mutating import ask_mutations
 from unshelve.notebook.outcome import GOOD, Outcome, outcome_of
 from unshelve.schema.schema import Schema
 from unshelve.solution.control import Control
-from unshelve.solution.origin import ProvenValue, Requests, Verdict
+from unshelve.solution.origin import LiftAnswers, ProvenValue, Requests, Verdict
 
 COMPARE_SECONDS: Final = 600.0
 PUT_BACK: Final = "with the random state put back as it was in the notebook"
@@ -50,6 +51,8 @@ class Proven:
     equal_metrics: int = 0
     stable_metrics: int = 0
     seconds: float = 0.0
+    answers: LiftAnswers | None = None
+    """What the test rows were answered; None where none were."""
 
 
 def prove(
@@ -75,8 +78,13 @@ def held_against(ran: LiftRun, expected: Expected, *, told: Told = lambda _said:
     told("Comparing with the notebook")
     compared, rows = _compared(ran, expected)
     values = [*_metrics(ran, expected), *_by_stability(compared.values, ran, expected)]
-    request, asked = _requests(ran, expected, compared, rows, told)
-    return _proven(expected, (*values, *asked), request, ran.failure)
+    heard: dict[int, Mapping[str, Any]] = {}
+    request, asked = _requests(ran, expected, compared, rows, told, heard=heard)
+    found = _proven(expected, (*values, *asked), request, ran.failure)
+    if not heard:
+        return found
+    about_people = any(each.sensitive for each in _schema(ran).fields)
+    return replace(found, answers=answers_of(ran, expected, rows, heard, about_people=about_people))
 
 
 # -- metrics -------------------------------------------------------------------------------------------------------
@@ -169,7 +177,13 @@ def _by_stability(values: Sequence[ProvenValue], ran: LiftRun, expected: Expecte
 
 
 def _requests(
-    ran: LiftRun, expected: Expected, compared: CompareAnswer, rows: tuple[TestRow, ...], told: Told
+    ran: LiftRun,
+    expected: Expected,
+    compared: CompareAnswer,
+    rows: tuple[TestRow, ...],
+    told: Told,
+    *,
+    heard: dict[int, Mapping[str, Any]],
 ) -> tuple[Requests | None, list[ProvenValue]]:
     """The raw test rows through HTTP, and spoiled ones."""
     if expected.entry == "script":
@@ -185,7 +199,7 @@ def _requests(
         told(f"Asking the version about {len(rows):,} test rows")
         schema = _schema(ran)
         private = frozenset(each.name for each in schema.fields if each.sensitive)
-        request, asked = ask_rows(ask, rows, compared.of, expected.model, private=private)
+        request, asked = ask_rows(ask, rows, compared.of, expected.model, private=private, heard=heard)
         told("Asking the version about rows with one field spoiled")
         good = [row.row for row in rows if not row.problems]
         spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], schema, expected.model)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Mapping
 
+import msgspec
+
+from unshelve.ids import digest as digest_of
 from unshelve.notebook.choosing import Choice
+from unshelve.notebook.dead import dead
 from unshelve.notebook.draft import Draft
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.repairs import Repaired
 from unshelve.notebook.secrets_in_text import blotted
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.writing import Written
-from unshelve.solution.origin import Lift, LiftedCell, LiftedStatement, NotebookFinding
+from unshelve.solution.origin import Lift, LiftedCell, LiftedStatement, LiftedStep, NotebookFinding
 
 
 def lift_record(
@@ -23,15 +29,24 @@ def lift_record(
     written: Written,
     findings: tuple[NotebookFinding, ...],
     repaired: Repaired,
+    own: Notebook,
     digest: str,
     code: str,
+    base: str,
+    files: Mapping[str, str],
 ) -> Lift:
-    """The record of a lift. It says nothing of when and where."""
+    """The record of a lift. It says nothing of when and where.
+
+    `notebook` is as it ran, `own` as the author wrote it. `written` is what lies in the folder, `base` what the lift
+    wrote before people's changes were taken over, `files` the digests of what else it wrote.
+    """
     where: dict[int, list[str]] = {number: [""] for number in draft.top}
     for step in written.steps:
         for number in step.statements:
             where.setdefault(number, []).append(step.name)
     others = seen.flow.slice({each.statement for each in choice.others}) if choice.others else frozenset()
+    why = dead(notebook, seen.flow, draft.statements)
+    texts = _authored(own, repaired)
     return Lift(
         notebook=notebook.path.name,
         digest=digest,
@@ -54,16 +69,34 @@ def lift_record(
                 cell=each.cell,
                 line=each.line,
                 end_line=each.end_line,
-                source=blotted(each.source),
+                source=blotted(texts.get(each.number, each.source)),
                 steps=tuple(dict.fromkeys(where.get(each.number, ()))),
-                dropped=None if each.number in where else _why(seen, draft, each.number, others),
+                dropped=None if each.number in where else _why(seen, draft, each.number, others, why),
                 repaired=_mended(repaired, each.number),
+                ran_as=blotted(each.source) if texts.get(each.number, each.source) != each.source else None,
             )
             for each in notebook.statements
         ),
-        steps=written.steps,
+        steps=tuple(_with_code(step, written.text) for step in written.steps),
         findings=findings,
+        written=base,
+        files=dict(sorted(files.items())),
     )
+
+
+def _authored(own: Notebook, repaired: Repaired) -> dict[int, str]:
+    """Statements as the author wrote them, where one of the notebook as it ran is all that became of one of theirs."""
+    times = Counter(repaired.origins)
+    return {
+        number: own.statements[origin].source
+        for number, origin in enumerate(repaired.origins)
+        if origin is not None and times[origin] == 1 and origin < len(own.statements)
+    }
+
+
+def _with_code(step: LiftedStep, text: str) -> LiftedStep:
+    lines = text.splitlines()[step.first_line - 1 : step.last_line]
+    return msgspec.structs.replace(step, code=digest_of("\n".join(lines).encode())[:16])
 
 
 def _mended(repaired: Repaired, number: int) -> str | None:
@@ -73,19 +106,20 @@ def _mended(repaired: Repaired, number: int) -> str | None:
     return repaired.reasons.get(number)
 
 
-def _why(seen: Seen, draft: Draft, number: int, others: frozenset[int]) -> str:
+def _why(seen: Seen, draft: Draft, number: int, others: frozenset[int], unneeded: Mapping[int, str]) -> str:
     """Why a statement was dropped, in few words."""
     said = draft.left_out.get(number)
     if said is not None:
         return said
+    if number in draft.statements:
+        return "removed by hand"
     tree = seen.trees[number]
     run = seen.watched.run_of(number)
     if isinstance(tree, ast.Import | ast.ImportFrom):
         return "not needed"
     if run is not None and run.figures:
         return "a picture"
-    if number in others:
+    why = unneeded.get(number, "never used")
+    if why == "never used" and number in others:
         return "other model"
-    if isinstance(tree, ast.Expr):
-        return "looks only"
-    return "never used"
+    return "looks only" if why == "never used" and isinstance(tree, ast.Expr) else why

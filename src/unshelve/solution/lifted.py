@@ -64,14 +64,15 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 def origin_in(folder: Path, declaration: Declaration) -> Origin | None:
     """Where the solution in a folder comes from; None when no lift.json lies there. Damage is in `problem`."""
     try:
-        lift = _read(folder, LIFT_FILE, Lift)
-        if lift is None:
+        written = _bytes(folder, LIFT_FILE)
+        if written is None:
             return None
+        lift = _decoded(written, LIFT_FILE, Lift)
         _consistent(lift)
     except Refused as error:
         return Origin(lift=None, proof=None, code="", problem=error.message)
     try:
-        proof, problem = _read(folder, PROOF_FILE, LiftProof), ""
+        proof, problem = _proof(folder, digest(written)), ""
     except Refused as error:
         proof, problem = None, error.message
     files, now = code_files(folder)
@@ -96,8 +97,19 @@ def origin_findings(origin: Origin | None) -> tuple[Finding, ...]:
     return (finding("U018", "", Place(file=file, line=1), origin.problem, repair),)
 
 
-def _read(folder: Path, name: str, kind: type[_T]) -> _T | None:
-    """A JSON file of the folder, decoded strictly; None when it is not there. Refused when it cannot be used."""
+def _proof(folder: Path, lift: str) -> LiftProof | None:
+    """The Proof of just this lift; None when there is none. Refused when it is that of another."""
+    data = _bytes(folder, PROOF_FILE)
+    if data is None:
+        return None
+    proof = _decoded(data, PROOF_FILE, LiftProof)
+    if proof.lift != lift:
+        raise Refused(f"`{PROOF_FILE}` is not about the `{LIFT_FILE}` beside it.", code="origin-damaged")
+    return proof
+
+
+def _bytes(folder: Path, name: str) -> bytes | None:
+    """A file of the folder; None when it is not there. Refused when it cannot be read."""
     place = inside(folder, name)
     if not place.is_file():
         return None
@@ -108,6 +120,11 @@ def _read(folder: Path, name: str, kind: type[_T]) -> _T | None:
         raise Refused(f"`{name}` cannot be read: {error.strerror}.", code="origin-damaged") from error
     if len(data) > MOST_BYTES:
         raise Refused(f"`{name}` is larger than {MOST_BYTES // 1_000_000} MB.", code="origin-damaged")
+    return data
+
+
+def _decoded(data: bytes, name: str, kind: type[_T]) -> _T:
+    """JSON, decoded strictly. Refused when it is not what a lift writes."""
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,7 +1,8 @@
 """Where a solution comes from: the notebook that it was lifted from, and what was proven of the lift.
 
-Two files beside `solution.py`: `lift.json` maps each statement of the notebook to its step, or says why it was
-dropped; `proof.json` holds the verdicts. They are written by `unshelve lift` and read by pages and verbs.
+Three files beside `solution.py`: `lift.json` maps each statement of the notebook to its step, or says why it was
+dropped; `proof.json` holds the verdicts; `answers.json` what the test rows were answered. They are written by
+`unshelve lift` and read by pages, verbs, the next lift and the solution's own tests.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 LIFT_FILE: Final = "lift.json"
 PROOF_FILE: Final = "proof.json"
+ANSWERS_FILE: Final = "answers.json"
 
 
 class Verdict(StrEnum):
@@ -61,6 +63,8 @@ class LiftedStatement(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was dropped, in few words: "looks only", "other model", "never used"."""
     repaired: str | None = None
     """What was changed in it, where something was."""
+    ran_as: str | None = None
+    """Its text as it was run, where that is not what the author wrote."""
 
 
 class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +75,8 @@ class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
     first_line: int
     last_line: int
     statements: tuple[int, ...]
+    code: str = ""
+    """Digest of its lines, by which the next lift tells whether it changed."""
 
 
 class Lift(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +99,11 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     """Digest of the code files beside it as the lift wrote them (`solution.files.code_files`), by which pages tell
     that somebody edited them since; "" where it was not kept: then only the lines of the steps tell."""
+
+    written: str = ""
+    """solution.py as the lift wrote it, before what people had changed was taken over: the base of the next merge."""
+    files: Mapping[str, str] = {}
+    """Digests of other files that the lift wrote and people may edit: path -> sha256."""
 
     @property
     def kept(self) -> int:
@@ -134,6 +145,39 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     equal: int
 
 
+class MetricBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of the solution that is otherwise than after the lift before; "" where it was not there."""
+
+    name: str
+    before: str
+    now: str
+
+
+class AnswersBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """How many test rows were asked of both lifts, and how many of them are answered otherwise now."""
+
+    rows: int
+    changed: int
+
+
+class LiftChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs from the lift before."""
+
+    added: tuple[str, ...] = ()
+    """Steps."""
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    metrics: tuple[MetricBefore, ...] = ()
+    answers: AnswersBefore | None = None
+    """None where the two have no test rows in common."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything differs."""
+        answered = self.answers is not None and self.answers.changed > 0
+        return bool(self.added or self.removed or self.changed or self.metrics or answered)
+
+
 class LiftProof(msgspec.Struct, frozen=True, kw_only=True):
     """What `proof.json` holds."""
 
@@ -148,3 +192,40 @@ class LiftProof(msgspec.Struct, frozen=True, kw_only=True):
     libraries: Mapping[str, str]
     seconds: Mapping[str, float]
     """What took how long: "notebook", "lift", "proof"."""
+    lift: str = ""
+    """sha256 of the lift.json that it is about; beside another one it proves nothing."""
+    edited: tuple[str, ...] = ()
+    """Names of what people edited in solution.py, and the lift kept: steps, constants, imports."""
+    changes: LiftChanges | None = None
+    """What differs from the lift before; None where there was none."""
+
+
+class AnsweredRow(msgspec.Struct, frozen=True, array_like=True):
+    """What one test row was answered, in few letters."""
+
+    number: int
+    """Its row number in the entry."""
+    row: str
+    """The beginning of the digest of the row."""
+    answer: object
+    """Its label or value."""
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A row as a caller sends it, and its answer."""
+
+    row: Mapping[str, object]
+    answer: Mapping[str, object]
+
+
+class LiftAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """What `answers.json` holds: the answers of the lifted solution to the notebook's test rows."""
+
+    model: str
+    entry: str
+    """Digest of the table that the rows are of: where it is the same, a number means the same row."""
+    repeatable: bool
+    """Whether training again gives the same answers: not where the notebook draws unseeded random numbers."""
+    rows: tuple[AnsweredRow, ...]
+    examples: tuple[Example, ...]
+    """A few of the rows whole; none where a field may be about a person."""

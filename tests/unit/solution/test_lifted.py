@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from cli_solution import unshelve_here
 from lifted_trains import CODE, LIFT, PROOF, a_declaration, a_folder
 from unshelve.clock import SystemClock
-from unshelve.ids import canonical_json
+from unshelve.ids import canonical_json, digest
 from unshelve.registry.origins import origin_of
 from unshelve.registry.solutions import get_solution
 from unshelve.solution import lifted
@@ -102,11 +102,20 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> 
 def test_edited_code_is_told_by_its_digest(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     _write(folder, "lift.json", code=code_files(folder)[1])
+    _write(folder, "proof.json", lift=digest((folder / "lift.json").read_bytes()))
     assert _origin(folder).state == "proven"
     with (folder / "solution.py").open("a") as file:
         file.write("\n# a remark\n")
     origin = _origin(folder)
     assert (origin.state, origin.code) == ("edited", "")
+
+
+def test_a_proof_of_another_lift_proves_nothing(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    _write(folder, "lift.json", digest="0" * 64)
+    origin = _origin(folder)
+    assert (origin.state, origin.proof) == ("unproven", None)
+    assert origin.problem == "`proof.json` is not about the `lift.json` beside it."
 
 
 def test_edited_code_is_told_by_lines_that_moved(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from lifted_trains import CODE, LIFT, PROOF, a_long_origin, register
 from unshelve.registry.origins import origin_of, put_origin
 from unshelve.security.actors import Role
 from unshelve.solution.lifted import Origin
-from unshelve.solution.origin import LiftedStatement, Verdict
+from unshelve.solution.origin import AnswersBefore, LiftChanges, LiftedStatement, MetricBefore, Verdict
 from web_house import CODE as CODE_DIGEST
 from web_house import MODEL, House
 
@@ -128,6 +128,22 @@ def test_what_is_not_whole_is_said(own_house: House, origin: Origin, title: str,
     assert f"<b>{title}</b>" in response.text
     assert said in _text(response.text)
     assert own_house.browser().get(PAGE + ".json").status_code == 200
+
+
+def test_what_differs_from_the_lift_before_and_what_was_edited_is_said(own_house: House) -> None:
+    changes = LiftChanges(
+        added=("delay_by_day",),
+        changed=("usual", "late"),
+        metrics=(MetricBefore(name="notebook_accuracy accuracy_score", before="0.81", now="0.84"),),
+        answers=AnswersBefore(rows=1200, changed=31),
+    )
+    register(own_house, changed(WHOLE, proof=changed(PROOF, edited=("late",), changes=changes)))
+    html = own_house.browser().get(PAGE).text
+    assert '<dt class="muted">Edited by hand</dt><dd>late</dd>' in html
+    assert '<th scope="row">Steps changed</th><td>usual, late</td><td>with other code</td>' in html
+    assert own_house.browser().json(PAGE)["changes"][-1] == {
+        "what": "Answers", "before": "1,200 test rows", "now": "31 answered otherwise",
+    }  # fmt: skip
 
 
 def test_a_lift_that_cannot_be_read_is_said_and_nothing_is_claimed(own_house: House) -> None:

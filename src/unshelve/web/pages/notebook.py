@@ -20,6 +20,7 @@ from unshelve.web.asked import Asked
 from unshelve.web.charts import small
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
+from unshelve.web.pages.lifted_again import changed_rows, told_of_people
 from unshelve.web.pages.lifted_lines import LiftedLines, Sides, verdict
 from unshelve.web.render import form_of, page
 from unshelve.web.solution_facts import SolutionFacts, facts_of
@@ -120,6 +121,7 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
         seal=_seal(origin, lift),
         findings_title=plural(len(lift.findings), "finding") if lift.findings else "No findings",
         short=_short(lift, origin.proof, lines),
+        changes=changed_rows(origin.proof) if first else (),
         about_notebook=f"{origin.notebook}, {plural(len(lift.cells), 'cell')}",
         about_code=_about_code(facts, origin),
         cells=sides.cells,
@@ -269,6 +271,7 @@ def _short(lift: Lift, proof: LiftProof | None, lines: LiftedLines) -> tuple[Sho
         text = f"{'cell' if len(cells) == 1 else 'cells'} {', '.join(cells[:_MOST_CELLS])}{more}"
         href = lines.statement_link(repaired[0].number).href
         facts.append(ShortFact(name=state.word, state=state, text=text, href=href))
+    facts.extend(told_of_people(proof))
     if proof is not None and proof.seconds:
         own, rest = proof.seconds.get("notebook"), [v for k, v in proof.seconds.items() if k != "notebook"]
         took = duration(sum(rest)) + (f"; the notebook itself {duration(own)}" if own is not None else "")

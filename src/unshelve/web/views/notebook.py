@@ -98,6 +98,15 @@ class RemarkRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    """What differs from the lift before."""
+
+    what: str
+    before: str = ""
+    now: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealView:
     """The Proof of the lift in one card: the verdict, why, how many values of each."""
 
@@ -146,6 +155,7 @@ class NotebookView:
     seal: SealView
     findings_title: str
     short: tuple[ShortFact, ...]
+    changes: tuple[ChangeRow, ...]
     about_notebook: str
     about_code: str
     cells: tuple[CellView, ...]
