@@ -109,11 +109,14 @@ def state_step(bench: Bench, number: int, name: str) -> str:
     """A value that was learned from rows: a fit step."""
     inlining, bench.inlining = bench.inlining, number in bench.parts.after
     collector = bench.collector(rewritten=False)
-    collector.skipped = bench.removals
+    collector.skipped = bench.removals | bench.edits
     body = collector.collect([], own=[number])
+    hides = bool(body.params) and all(bench.made[each.step].kind == "transform" for each in body.params.values())
+    if not hides:  # of tables that have the target's column
+        collector.skipped = bench.removals
+        body = collector.collect([], own=[number])
     bench.inlining = inlining
     names = names_for(bench.seen, body)
-    hides = bool(body.params) and all(bench.made[each.step].kind == "transform" for each in body.params.values())
     text = partial(without_target_text, bench) if hides else bench.as_written
     lines = [*unhidden(bench, body, names), *lines_of(bench.seen, body, text, names)]
     step = bench.names.give(name if name not in GENERIC else f"{name}_fitted", f"{name}_learned")

@@ -101,15 +101,15 @@ def target_edits(bench: Bench) -> tuple[frozenset[int], frozenset[int]]:
 def _beside_target(bench: Bench) -> frozenset[int]:
     """Statements that change the table in which the target stands, and not the target: it is read without them."""
     found = set()
-    for number, role in bench.seen.roles.items() if bench.hidden else ():
+    for number, role in bench.seen.roles.items() if bench.stands_in else ():
         if role == "keep" and bench.from_source and number not in bench.parts.after:
             found.add(number)
         if role != "rows" or number in bench.edits:
             continue
         tables = bench.seen.tables(number) & bench.seen.made(number)
         changed = [bench.seen.changed_columns(number, name) for name in tables]
-        holds = [bench.hidden <= set((bench.seen.info(number, name) or NO_INFO).columns or ()) for name in tables]
-        if tables and all(holds) and all(each is not None and not each & bench.hidden for each in changed):
+        holds = [bench.stands_in <= set((bench.seen.info(number, name) or NO_INFO).columns or ()) for name in tables]
+        if tables and all(holds) and all(each is not None and not each & bench.stands_in for each in changed):
             found.add(number)
     return frozenset(found)
 
@@ -120,8 +120,11 @@ def _pops(bench: Bench, number: int) -> bool:
 
 
 def target_step(bench: Bench) -> None:
+    """Adds the step that gives the target, of rows that still have its columns: the source's or those that are kept."""
     wanted = bench.parts.y
     assert wanted is not None
+    cuts = frozenset(bench.cuts)
+    bench.cuts.clear()  # versions that become transforms, which have no target
     column = min(bench.stands_in, default="")
     collector = bench.collector(rewritten=False)
     collector.skipped = _beside_target(bench)
@@ -131,6 +134,7 @@ def target_step(bench: Bench) -> None:
     source, expression = bench.seen.source(wanted.statement), wanted.expression
     text = expression.id if isinstance(expression, ast.Name) else text_of(source, expression)
     body = _with_edits(bench, body, collector)
+    bench.cuts |= cuts
     names = names_for(bench.seen, body)
     lines = lines_of(bench.seen, body, partial(_for_target, bench), names)
     value = renamed(_read_not_popped(text), names)
