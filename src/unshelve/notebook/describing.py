@@ -23,14 +23,15 @@ def describe(value: object, fingerprints: Fingerprints | None) -> ValueInfo:
     index = ""
     if fingerprints is not None and kind in ("frame", "series"):
         index = fingerprints.of_index(getattr(value, "index"))  # noqa: B009 - checked by kind
+    contents = _contents(value, kind, fingerprints)
     return ValueInfo(
         kind=kind,
         type=class_name(type(value)),
         identity=id(value),
-        fingerprint="" if fingerprints is None else fingerprints.of(value),
+        fingerprint=_fingerprint(value, kind, fingerprints, index, contents),
         rows=rows,
         columns=tuple(str(name) for name in getattr(value, "columns")) if kind == "frame" else None,  # noqa: B009
-        contents=_contents(value, kind, fingerprints),
+        contents=contents,
         name=None if kind != "series" or getattr(value, "name", None) is None else str(getattr(value, "name")),  # noqa: B009
         width=width,
         index=index,
@@ -113,15 +114,23 @@ def _shape(value: Any, kind: ValueKind) -> tuple[int | None, int | None]:
     return None, None
 
 
+def _fingerprint(
+    value: object, kind: ValueKind, fingerprints: Fingerprints | None, index: str, contents: tuple[str, ...] | None
+) -> str:
+    if fingerprints is None:
+        return ""
+    if kind == "frame" and contents is not None:
+        return fingerprints.of_table(value, index, contents)
+    return fingerprints.of(value)
+
+
 def _contents(value: Any, kind: ValueKind, fingerprints: Fingerprints | None) -> tuple[str, ...] | None:
     """Hashes of the values of each column, whatever the index and the names."""
     if fingerprints is None or kind not in ("frame", "series"):
         return None
     if kind == "series":
-        return (fingerprints.of(value.array),)
-    if value.shape[1] > _MOST_COLUMNS:
-        return None
-    return tuple(fingerprints.of(value.iloc[:, place].array) for place in range(value.shape[1]))
+        return (fingerprints.of_column(value.array),)
+    return fingerprints.of_columns(value) if value.shape[1] <= _MOST_COLUMNS else None
 
 
 def _number(value: Any) -> float | None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-import pandas as pd
-
 from unshelve.notebook.columns import text
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import calls, tail
-from unshelve.notebook.fingerprints import Fingerprints
+from unshelve.notebook.fingerprints import of_row_numbers
 from unshelve.notebook.naming import slug
 from unshelve.notebook.parts import Parts
 from unshelve.notebook.seen import Seen
@@ -60,7 +58,7 @@ def _labelled(seen: Seen, number: int, name: str) -> bool:
     named = any(word.arg == "index_col" for call in calls(seen.trees[number]) for word in call.keywords)
     if named or any(tail(call.func) == "set_index" for call in calls(seen.trees[number])):
         return True
-    return info is not None and info.index != Fingerprints().of_index(pd.RangeIndex(info.rows or 0))
+    return info is not None and info.index != of_row_numbers(info.rows or 0)
 
 
 def _is_all(seen: Seen, number: int, needed: list[int], tables: frozenset[str]) -> bool:

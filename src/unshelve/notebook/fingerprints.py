@@ -32,6 +32,7 @@ _SECONDS: Final = frozenset(
     {"refit_time_", "fit_time", "score_time", "mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time"}
 )
 """What searches measure with a clock, which is another each time."""
+_REFUSALS: Final = (RecursionError, RuntimeError, AttributeError, TypeError, ValueError, KeyError, IndexError, OSError)
 IMMUTABLE: Final = (int, float, complex, bool, str, bytes, type(None), type(Ellipsis), types.ModuleType, range)
 
 
@@ -52,14 +53,7 @@ class Fingerprints:
         """The fingerprint of a value; "" where it cannot be told."""
         if _opaque(value):
             return ""
-        digest = blake2b(digest_size=16)
-        self.parts = set()
-        try:
-            _Walk(digest.update, self).put(value, 0)
-        except (RecursionError, RuntimeError, AttributeError, TypeError, ValueError, KeyError, IndexError, OSError):
-            # Values of foreign classes may refuse to be looked at; these have none.
-            return ""
-        return digest.hexdigest()
+        return self._told(lambda walk: walk.put(value, 0))
 
     def of_index(self, index: Any) -> str:
         """The hash of a pandas index, equal for equal labels in the same order."""
@@ -67,6 +61,36 @@ class Fingerprints:
             return _range_digest(index.start, index.stop, index.step)
         digest = blake2b(digest_size=16)
         _Walk(digest.update, self).labels(index)
+        return digest.hexdigest()
+
+    def of_column(self, values: Any) -> str:
+        """The hash of what an array of pandas holds, whatever stands around it."""
+        return self._told(lambda walk: walk.column(values, 1))
+
+    def of_columns(self, table: Any) -> tuple[str, ...]:
+        """The hashes of a table's columns, as `of_column` has them."""
+        return tuple(self.of_column(column) for column in _columns(table))
+
+    def of_table(self, table: Any, index: str, columns: tuple[str, ...]) -> str:
+        """The fingerprint of a table of which `of_index` and `of_columns` are known: nothing is hashed twice."""
+        if "" in columns or _opaque(table):
+            return ""
+
+        def write(walk: _Walk) -> None:
+            walk.put(f"{type(table).__module__}.{type(table).__qualname__}", 0)
+            walk.labels(table.columns)
+            walk.put((index, *columns), 0)
+
+        return self._told(write)
+
+    def _told(self, write: Callable[[_Walk], None]) -> str:
+        """The hash of what is written; "" where values of foreign classes refuse to be looked at."""
+        self.parts = set()
+        digest = blake2b(digest_size=16)
+        try:
+            write(_Walk(digest.update, self))
+        except _REFUSALS:
+            return ""
         return digest.hexdigest()
 
     def remembered(self, key: int, holder: object, proof: object, make: Callable[[], str]) -> str:
@@ -86,6 +110,11 @@ class Fingerprints:
         """Let go of what was not asked for since the last call."""
         self._held = {key: value for key, value in self._held.items() if key in self._used}
         self._used = set()
+
+
+def of_row_numbers(count: int) -> str:
+    """What `of_index` gives for a table whose rows are numbered from 0."""
+    return _range_digest(0, count, 1)
 
 
 class _Walk:
@@ -350,10 +379,12 @@ def _text_digest(values: Any) -> str:
 @functools.lru_cache(maxsize=256)
 def _range_digest(start: int, stop: int, step: int) -> str:
     """What the same labels as an array of integers would have."""
-    numpy = sys.modules["numpy"]
+    import numpy
+
     digest = blake2b(digest_size=16)
-    index = sys.modules["pandas"].Index(numpy.arange(start, stop, step, dtype="int64"))
-    _Walk(digest.update, Fingerprints()).labels(index)
+    walk = _Walk(digest.update, Fingerprints())
+    walk.put((None,), _DEPTH - 2)
+    walk.column(numpy.arange(start, stop, step, dtype="int64"), _DEPTH - 2)
     return digest.hexdigest()
 
 

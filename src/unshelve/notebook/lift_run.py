@@ -29,13 +29,14 @@ from unshelve.serving.proof import Difference
 from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import Reading
-from unshelve.solution.running import RunResult, run_solution
+from unshelve.solution.files import code_files
+from unshelve.solution.purpose import Purpose
+from unshelve.solution.running import RunResult, program_of, run_solution
 from unshelve.solution.training import ModelTasks, training
 
 KEY_LASTS: Final = timedelta(hours=2)
 
 Told = Callable[[str], None]
-_OWN_PROOF_ROWS: Final = 30
 
 
 class Child:
@@ -150,13 +151,13 @@ def lift_run(solution: Path, expected: Expected, *, control: Control | None, tol
         reading = Reading(folder)
         stack.callback(reading.close)
         opened = control or stack.enter_context(Control.open(room / "home"))
-        if control is None:  # the run's own Proof asks a few: here all are asked, and held against the notebook
-            opened.proof_rows = _OWN_PROOF_ROWS
+        opened.pool.warm(program_of(code_files(folder)[1], folder.resolve()))  # it loads while the declaration is read
         if opened.address is None:  # one start of the answer processes serves the run's own Proof and this one
             opened.address = stack.enter_context(opened.answering())
             stack.callback(_forget_address, opened)
+        purpose = Purpose.COMPARISON if control is None else Purpose.RELEASE
         declaration = reading.declaration()
-        yield _run(_Place(opened, folder, room, lacking), declaration, expected, told, stack)
+        yield _run(_Place(opened, folder, room, lacking, purpose), declaration, expected, told, stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class _Place:
     folder: Path
     room: Path
     lacking: tuple[str, ...]
+    purpose: Purpose
 
 
 def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told, stack: ExitStack) -> LiftRun:
@@ -189,6 +191,7 @@ def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told
         place.folder,
         Cause(LOCAL, "The proof of a lift runs it."),
         known=declaration,
+        purpose=place.purpose,
         listener=listen,
         progress=_once(told),
     )

@@ -72,6 +72,7 @@ from unshelve.solution.origin import (
 
 Told = Callable[[str], None]
 _SECOND_RUNS: Final = 3
+_ANSWERS: Final = ("array", "series", "list")
 SMALL_FILE: Final = 200_000_000
 """Data files up to this size, in bytes, are copied into the solution's folder; larger ones are linked to."""
 
@@ -239,7 +240,7 @@ def _second_run(
         again = _run_again(plainer.notebook, choice, kept, limits)
         if same_calls(watched, again):
             return plainer, again
-    return repaired, _run_again(repaired.notebook, choice, kept, limits)
+    return repaired, _run_again(repaired.notebook, choice, kept, limits, names=_like_answers(watched, choice))
 
 
 def _run_again(
@@ -258,6 +259,20 @@ def _run_again(
         limits=limits or RunLimits(),
         keep=Keep(folder=kept, names=names, calls=_calls_of(choice), random=True),
     )
+
+
+def _like_answers(watched: Watched, choice: Choice) -> dict[int, tuple[str, ...]]:
+    """Names that may hold what a notebook makes of its predictions: as many values as it predicted, later on."""
+    predicted = None if choice.predict is None else watched.calls[choice.predict]
+    if predicted is None or predicted.result is None or predicted.result.rows is None:
+        return {}
+    rows, found = predicted.result.rows, {}
+    for run in watched.statements[predicted.statement :]:
+        made = {**run.bound, **run.changed}.items()
+        names = tuple(name for name, info in made if info.kind in _ANSWERS and info.rows == rows)
+        if names:
+            found[run.number] = names
+    return found
 
 
 def _calls_of(choice: Choice) -> tuple[int, ...]:

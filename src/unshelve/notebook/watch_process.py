@@ -448,12 +448,15 @@ def _libraries() -> Mapping[str, str]:
     """The distributions whose modules were imported, with versions."""
     from importlib import metadata
 
-    imported = {name.split(".")[0] for name in sys.modules}
+    imported = {name.split(".")[0] for name in sys.modules if not name.startswith("_")}
     found: dict[str, str] = {}
-    for module, distributions in metadata.packages_distributions().items():
-        if module in imported and not module.startswith("_"):
-            for name in distributions:
-                found[name] = metadata.version(name)
+    for each in metadata.distributions():
+        offered = (each.read_text("top_level.txt") or "").split()
+        if not offered:  # the file is old-fashioned: the list of all files says it too
+            lines = (each.read_text("RECORD") or "").splitlines()
+            offered = [line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in lines]
+        if not imported.isdisjoint(offered):
+            found.setdefault(each.name, each.version)
     for own in ("unshelve", "msgspec"):
         found.pop(own, None)
     return dict(sorted(found.items()))

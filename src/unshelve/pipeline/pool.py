@@ -62,6 +62,15 @@ class WorkerPool:
                 if left <= 0 or not self._changed.wait(left):
                     return None
 
+    def warm(self, program: Program) -> None:
+        """Starts a worker for a program that will be asked for soon, where there is room for one more."""
+        with self._changed:
+            full = len(self._leased) + len(self._idle) >= self.limits.workers
+            known = any(worker.program == program for worker, _ in self._idle)
+            worker = None if full or known else self._take(program)
+        if worker is not None:
+            self.give_back(worker)
+
     def can_lease(self) -> int:
         """How many workers could be had now."""
         with self._changed:

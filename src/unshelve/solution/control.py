@@ -52,8 +52,6 @@ class Control:
     """Where this home's answer processes listen, once they do: "http://127.0.0.1:8000"."""
     pool: WorkerPool
     """Warm worker processes, shared by all runs."""
-    proof_rows: int | None = None
-    """How many held-out rows a Proof asks a version about; None: all that were packed with it."""
     running: threading.Lock = field(default_factory=threading.Lock)
     """Held while a run goes on: runs of one home take turns."""
     _lock: HomeLock

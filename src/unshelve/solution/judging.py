@@ -167,7 +167,8 @@ def evaluation(_call: Any, inputs: dict[str, Any], parameters: dict[str, Any], c
             for b in baselines(held.trained, held.truth, times=train_times(inputs, parameters))
         ]
         found["pictures"] = pictures(held.truth, held.predicted)
-        found["importance"] = importance(inputs, parameters, context, held)
+        wanted = parameters.get("importance", True)
+        found["importance"] = importance(inputs, parameters, context, held) if wanted else []
     return Outputs({"evaluation": as_json(found), "predictions": held.answers})
 
 

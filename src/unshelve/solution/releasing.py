@@ -36,6 +36,7 @@ from unshelve.serving.proof import Proof, held_out_from, prove
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.files import code_files
+from unshelve.solution.purpose import Purpose
 from unshelve.solution.request_path import references
 from unshelve.solution.served_gates import judge_served
 from unshelve.solution.training import ModelTasks, Training
@@ -72,6 +73,8 @@ def decide(
     outcome: RunOutcome,
     cause: Cause,
     progress: Progress,
+    *,
+    purpose: Purpose = Purpose.RELEASE,
 ) -> tuple[Decision, ...]:
     """Package what a run made, judge and prove it, and release what passed. Models first, then endpoints."""
     made = [
@@ -87,10 +90,11 @@ def decide(
     with ExitStack() as stack:
         # Started for the first version that is to be proved: a run that made nothing new needs none.
         address = cache(lambda: stack.enter_context(control.answering()))
+        prover = _Prover(control, address, progress, purpose)
         for tasks in made:
             candidate = model_candidate(declaration, plan, tasks, outcome, control.blobs, code)
             verdicts = read_json(output(outcome, tasks.gates), control.blobs)["verdicts"]
-            decision, manifest = _decide_one(control, outcome.run_id, candidate, verdicts, cause, address, progress)
+            decision, manifest = _decide_one(control, outcome.run_id, candidate, verdicts, cause, prover)
             decisions.append(decision)
             if decision.state == "accepted":
                 standing[tasks.model] = (decision.number, manifest)
@@ -110,7 +114,7 @@ def decide(
                 code,
                 arguments=endpoint_arguments(plan, step),
             )
-            decision, _ = _decide_one(control, outcome.run_id, candidate, [], cause, address, progress)
+            decision, _ = _decide_one(control, outcome.run_id, candidate, [], cause, prover)
             decisions.append(decision)
     return tuple(decisions)
 
@@ -151,8 +155,7 @@ def _decide_one(
     candidate: Candidate,
     verdicts: list[Mapping[str, Any]],
     cause: Cause,
-    address: Callable[[], str],
-    progress: Progress,
+    prover: _Prover,
 ) -> tuple[Decision, Manifest]:
     version, manifest, new = _register(control, run_id, candidate)
     if not new and version.state == "accepted":
@@ -163,7 +166,7 @@ def _decide_one(
         _state(control, version, "refused")
         message = "; ".join(f"{each['name']}: {each['message']}" for each in failed)
         return _decision(version, new, "refused", False, message, None, verdicts), manifest
-    proof = prove_version(control, version, manifest, address(), progress)
+    proof = prover.prove(version, manifest)
     verdicts = [*verdicts, *judge_served(_gates_of(control, version), proof)]
     failed = [each for each in verdicts if each["outcome"] != "passed"]
     _attest(control, version, "gates", {"verdicts": verdicts}, _worst(failed) if failed else "passed")
@@ -218,8 +221,30 @@ def _known(control: Control, version: Version) -> Decision:
     return _decision(version, False, version.state, answers, f"equal to v{version.number}, which {said}", None, [])
 
 
-def prove_version(control: Control, version: Version, manifest: Manifest, address: str, progress: Progress) -> Proof:
-    """Ask a version about its held-out rows through HTTP, signed in, and attest what came of it."""
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    """Proves the versions of a run."""
+
+    control: Control
+    address: Callable[[], str]
+    progress: Progress
+    purpose: Purpose
+
+    def prove(self, version: Version, manifest: Manifest) -> Proof:
+        rows = self.purpose.proof_rows
+        return prove_version(self.control, version, manifest, self.address(), self.progress, rows=rows)
+
+
+def prove_version(
+    control: Control,
+    version: Version,
+    manifest: Manifest,
+    address: str,
+    progress: Progress,
+    *,
+    rows: int | None = None,
+) -> Proof:
+    """Ask a version about its held-out rows, or the first of them, through HTTP, and attest what came of it."""
     now = control.clock.now()
     with control.database.write() as connection:
         key = create_prover_key(connection, actor=PROVER, now=now, expires=now + PROVER_KEY_LASTS)
@@ -227,8 +252,8 @@ def prove_version(control: Control, version: Version, manifest: Manifest, addres
         held = (
             held_out_from(control.blobs.get(manifest.files["heldout"].digest)) if "heldout" in manifest.files else None
         )
-        if held is not None and control.proof_rows is not None:
-            held = replace(held, rows=held.rows[: control.proof_rows])
+        if held is not None and rows is not None:
+            held = replace(held, rows=held.rows[:rows])
         with VersionAsker(address, key.text, version.model, version.number) as ask:
             proof = prove(
                 ask,

@@ -30,6 +30,7 @@ from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
+from unshelve.solution.purpose import Purpose
 from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
@@ -135,6 +136,7 @@ def run_solution(
     known: Declaration | None = None,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     only: str | None = None,
+    purpose: Purpose = Purpose.RELEASE,
     listener: Listener = lambda _event: None,
     progress: Progress = lambda _what, _done, _of: None,
     stop: threading.Event | None = None,
@@ -150,7 +152,8 @@ def run_solution(
         try:
             declaration, findings = read_solution(control, folder, known)
             refuse(findings)
-            plan = training(declaration, arguments=arguments, champions=champions_of(control, declaration))
+            champions = champions_of(control, declaration)
+            plan = training(declaration, arguments=arguments, champions=champions, purpose=purpose)
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
@@ -159,7 +162,7 @@ def run_solution(
             raise
         run = queued or queue_run(control, declaration.name, cause, arguments)
         wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
-        executor = Processes(control.pool, program_of(declaration, folder), clock=control.clock)
+        executor = Processes(control.pool, program_of(declaration.code, folder), clock=control.clock)
         try:
             outcome = execute(
                 plan.graph,
@@ -178,7 +181,7 @@ def run_solution(
         if outcome.state is not RunState.STOPPED:
             keep_results(control, declaration, plan, outcome)
             if only is None:
-                decisions = decide(control, declaration, plan, outcome, cause, progress)
+                decisions = decide(control, declaration, plan, outcome, cause, progress, purpose=purpose)
         with control.database.read() as connection:
             finished = get_run(connection, run.id)
         return RunResult(
@@ -208,13 +211,13 @@ EVERY_KEY = ("python", "numpy", "pandas", "pyarrow", "unshelve")
 """What every step depends on: Python, and what reads and writes the tables between steps."""
 
 
-def program_of(declaration: Declaration, folder: Path) -> Program:
+def program_of(code: str, folder: Path) -> Program:
     """What the workers load: a worker that has read other files is not used again."""
     return Program(
         folder=folder,
         loader="unshelve.solution.loading:load_functions",
         operations="unshelve.solution.operations:OPERATIONS",
-        revision=declaration.code,
+        revision=code,
     )
 
 

@@ -9,6 +9,7 @@ from unshelve.errors import SolutionInvalid
 from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.step import Kind
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
+from unshelve.solution.purpose import Purpose
 from unshelve.solution.request_path import ModelPath, model_path, references
 from unshelve.solution.wiring import Wiring
 
@@ -50,12 +51,13 @@ def training(
     *,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     champions: Mapping[str, Mapping[str, object]] | None = None,
+    purpose: Purpose = Purpose.RELEASE,
 ) -> Training:
     """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name."""
     wiring = Wiring(declaration, arguments or {}, champions or {})
     for step in declaration.of_kind(Kind.MODEL):
         wiring.scope(step.name)
-    models = tuple(_model_tasks(wiring, step.name) for step in declaration.of_kind(Kind.MODEL))
+    models = tuple(_model_tasks(wiring, step.name, purpose) for step in declaration.of_kind(Kind.MODEL))
     worths = {step.name: _worth(wiring, step) for step in declaration.of_kind(Kind.WORTH)}
     endpoints = {}
     for step in declaration.of_kind(Kind.ENDPOINT):
@@ -83,7 +85,7 @@ def training(
     )
 
 
-def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
+def _model_tasks(wiring: Wiring, name: str, purpose: Purpose) -> ModelTasks:
     """All that is made of one model."""
     step = wiring.declaration.step(name)
     path = model_path(wiring.declaration, name)
@@ -107,7 +109,8 @@ def _model_tasks(wiring: Wiring, name: str) -> ModelTasks:
     if answer is not None:
         common.update(_answered_by(wiring, answer, scope, judged, frozen))
     also = (*path.chain, *((answer.name,) if answer else ()))
-    wiring.add(f"{name}:evaluation", "evaluation", step, dict(judged), dict(common), also=also, function=False)
+    brief = {"importance": False} if purpose is Purpose.COMPARISON else {}
+    wiring.add(f"{name}:evaluation", "evaluation", step, dict(judged), {**common, **brief}, also=also, function=False)
     common["evaluation"] = wiring.put(judged, f"{name}:evaluation.evaluation")
     common["predictions"] = wiring.put(judged, f"{name}:evaluation.predictions")
     wiring.add(f"{name}:rowwise", "rowwise", step, dict(judged), dict(common), also=also, function=False)

@@ -11,7 +11,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from unshelve.notebook.fingerprints import Fingerprints
+from unshelve.notebook.describing import describe
+from unshelve.notebook.fingerprints import Fingerprints, of_row_numbers
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0, np.nan], "b": ["x", None, "z"], "c": pd.Categorical(["u", "v", "u"])})
 
@@ -82,3 +83,40 @@ def test_each_process_gives_the_same_fingerprint() -> None:
         for seed in ("1", "2")
     ]
     assert given[0].stdout == given[1].stdout != "\n"
+
+
+def test_a_column_has_the_same_hash_in_a_table_and_alone() -> None:
+    table = pd.DataFrame(
+        {
+            "number": [1.5, 2.0],
+            "text": ["a", None],
+            "kind": pd.Categorical(["x", "y"]),
+            "day": pd.to_datetime(["2024-01-01", "2024-01-02"]),
+            "zoned": pd.to_datetime(["2024-01-01", "2024-01-02"], utc=True),
+            "whole": pd.array([1, None], dtype="Int64"),
+            "object": pd.Series([1, "b"], dtype=object),
+        }
+    )
+    prints = Fingerprints()
+    assert prints.of_columns(table) == tuple(prints.of_column(table[name].array) for name in table)
+    assert len(set(prints.of_columns(table))) == table.shape[1]
+
+
+def test_tables_that_differ_in_a_value_a_name_or_the_index_are_told_apart() -> None:
+    table = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    others = [
+        table,
+        table.rename(columns={"a": "c"}),
+        table.assign(a=[1, 5]),
+        table.set_axis([1, 0]),
+        table[["b", "a"]],
+    ]
+    told = [describe(each, Fingerprints()).fingerprint for each in others]
+    assert len(set(told)) == len(others)
+    assert describe(table.copy(), Fingerprints()).fingerprint == told[0]
+
+
+def test_rows_numbered_from_0_are_known_without_a_table() -> None:
+    prints = Fingerprints()
+    assert of_row_numbers(3) == prints.of_index(pd.RangeIndex(3)) == prints.of_index(pd.Index([0, 1, 2]))
+    assert of_row_numbers(3) != prints.of_index(pd.RangeIndex(4))
