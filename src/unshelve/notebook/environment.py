@@ -39,6 +39,7 @@ class Wanted:
     packages: tuple[str, ...]
     """Names as pip takes them, sorted: "xgboost", "scikit-learn==1.1.3"."""
     why: str
+    """A sentence."""
     older: bool
     """Whether packages that are here are replaced by older ones; otherwise more are added."""
 
@@ -67,7 +68,7 @@ def wanted_for(ended: str, notebook: Notebook, *, here: Callable[[str], bool] | 
             return Unknown(module=module, package=drift_table().package(module))
         lacking = {module, *(each for each in imported if is_known(each) and not there(each))}
         packages = tuple(sorted(drift_table().package(each) for each in lacking))
-        return Wanted(packages=packages, why=f"the module {module} is not installed here", older=False)
+        return Wanted(packages=packages, why=f"The module {module} is not installed here.", older=False)
     return _older(ended, notebook, imported)
 
 
@@ -127,7 +128,7 @@ def _older(ended: str, notebook: Notebook, imported: Sequence[str]) -> Wanted | 
         why = gone.why
     elif _DRIFTED.search(ended) and day is not None:
         fitting = [each for each in sets if each.until <= day] or sets[-1:]
-        why = f"the notebook was run in {day} at the latest"
+        why = f"The notebook was run in {day} at the latest."
     else:
         return None
     return None if not fitting else _of_set(fitting[0], imported, why)

@@ -65,8 +65,8 @@ def lift_anywhere(
         if wanted == tried:
             break
         if installing is None:
-            return _with_reason(lifted, f"{_first_upper(wanted.why)}, and installing is switched off.")
-        told(_first_upper(wanted.why))
+            return _with_reason(lifted, f"{wanted.why} Installing is switched off.")
+        told(wanted.why)
         try:
             environment = installing(wanted, told)
             order = LiftOrder(
@@ -132,7 +132,7 @@ def _lift_with(environment: Environment, order: LiftOrder, told: Told) -> Lifted
 
 def _finding(wanted: Wanted, environment: Environment) -> NotebookFinding:
     shown = ", ".join(each.replace("==", " ") for each in pinned(environment.packages))
-    return remark("N218", None, f"{_first_upper(wanted.why)}.", f"It runs with {shown}, in an environment of its own.")
+    return remark("N218", None, wanted.why, f"It runs with {shown}, in an environment of its own.")
 
 
 def _write_requirements(lifted: Lifted, environment: Environment | None) -> None:
@@ -150,7 +150,3 @@ def _write_requirements(lifted: Lifted, environment: Environment | None) -> None
 def _with_reason(lifted: Lifted, added: str) -> Lifted:
     proof = msgspec.structs.replace(lifted.proof, reason=f"{(lifted.proof.reason or '').rstrip('.')}. {added}")
     return replace(lifted, proof=proof)
-
-
-def _first_upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
