@@ -44,6 +44,7 @@ def command(
         model=model,
         limits=limits,
         keep=keep,
+        partly=True,
         told=lambda what: say(f"  {what}"),
         installing=installer(no_install=no_install),
     )

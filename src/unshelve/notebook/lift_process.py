@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from unshelve.errors import UnshelveError
-from unshelve.notebook.lifting import lift
+from unshelve.notebook.lifting import Lifted, lift
 from unshelve.notebook.merging import Side
 from unshelve.notebook.watching import RunLimits
 from unshelve.solution.origin import Lift, LiftProof, NotebookFinding
@@ -23,7 +24,8 @@ class LiftOrder(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     limits: RunLimits | None
     keep: Side | None
-    known: tuple[NotebookFinding, ...]
+    partly: bool = False
+    known: tuple[NotebookFinding, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -51,6 +53,20 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 LiftLine = Said | Came | Failed
 
 
+def lift_as(order: LiftOrder, told: Callable[[str], None]) -> Lifted:
+    """Lift as it is ordered, in this process."""
+    return lift(
+        Path(order.path),
+        Path(order.folder),
+        model=order.model,
+        limits=order.limits,
+        keep=order.keep,
+        partly=order.partly,
+        told=told,
+        known=order.known,
+    )
+
+
 def main(order_path: str) -> None:
     """Carry out one order; each line of standard output is a LiftLine."""
     order = msgspec.json.decode(Path(order_path).read_bytes(), type=LiftOrder)
@@ -61,15 +77,7 @@ def main(order_path: str) -> None:
         os.write(lines, msgspec.json.encode(line) + b"\n")
 
     try:
-        lifted = lift(
-            Path(order.path),
-            Path(order.folder),
-            model=order.model,
-            limits=order.limits,
-            keep=order.keep,
-            told=lambda text: write(Said(text=text)),
-            known=order.known,
-        )
+        lifted = lift_as(order, lambda text: write(Said(text=text)))
     except UnshelveError as error:
         write(Failed(message=error.message, code=error.subject_code, hint=error.hint))
         return

@@ -140,6 +140,7 @@ def lift(
     model: str | None = None,
     limits: RunLimits | None = None,
     keep: Side | None = None,
+    partly: bool = False,
     told: Told = lambda _said: None,
     known: Sequence[NotebookFinding] = (),
 ) -> Lifted:
@@ -147,7 +148,8 @@ def lift(
 
     What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind. What people changed
     in a folder that was lifted before is taken over; Conflict where the notebook changed the same, unless `keep` says
-    whose version is taken. `known` is what was found before: it stands first among the findings.
+    whose version is taken. `partly`: see `watch_repaired`. `known` is what was found before: it stands first
+    among the findings.
     """
     began = time.perf_counter()
     notebook = unfolded(read_notebook(path))
@@ -159,7 +161,7 @@ def lift(
         return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
-        repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
+        repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits(), partly=partly)
         if not watched.ran:
             findings += repaired.findings
             return _refused(

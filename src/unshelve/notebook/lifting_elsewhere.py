@@ -21,8 +21,9 @@ from unshelve.notebook.environment import (
     wanted_for,
 )
 from unshelve.notebook.installing import Environment, environment_with, pinned
-from unshelve.notebook.lift_process import Came, Failed, LiftLine, LiftOrder, Said
-from unshelve.notebook.lifting import Lifted, folder_for, lift
+from unshelve.notebook.lift_process import Came, Failed, LiftLine, LiftOrder, Said, lift_as
+from unshelve.notebook.lifting import Lifted, folder_for
+from unshelve.notebook.merging import Side
 from unshelve.notebook.numbered import remark
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.watching import RunLimits
@@ -46,49 +47,62 @@ def lift_anywhere(
     *,
     model: str | None = None,
     limits: RunLimits | None = None,
+    keep: Side | None = None,
+    partly: bool = False,
     told: Told = lambda _said: None,
     installing: Install | None = install,
 ) -> Lifted:
     """Lift a notebook, with packages that are installed for it where it does not run without them.
 
-    The folder then holds `requirements.txt`. `installing` is None where nothing may be installed.
+    The folder then holds `requirements.txt`. `installing` is None where nothing may be installed. `partly`: where it
+    does not run with any packages, it is lifted without the statements that fail and all that needs them.
     """
     wanted_folder = (folder or folder_for(path)).absolute()
-    lifted = lift(path, wanted_folder, model=model, limits=limits, told=told)
+    order = LiftOrder(path=str(path.absolute()), folder=str(wanted_folder), model=model, limits=limits, keep=keep)
+    lifted = lift_as(order, told)
     tried: Wanted | None = None
     environment: Environment | None = None
+    why_not = ""
     for _ in range(_ENVIRONMENTS):
         found = _wanted(lifted, path)
-        if found is None or found == tried or isinstance(found, Unknown):
+        if found is None or isinstance(found, Unknown):
             break
         wanted = found if tried is None else _both(tried, found)
         if wanted == tried:
             break
         if installing is None:
-            return _with_reason(lifted, f"{wanted.why} Installing is switched off.")
+            why_not = f"{wanted.why} Installing is switched off."
+            break
         told(wanted.why)
         try:
             environment = installing(wanted, told)
-            order = LiftOrder(
-                path=str(path.absolute()),
-                folder=str(wanted_folder),
-                model=model,
-                limits=limits,
-                known=(_finding(wanted, environment),),
-            )
+            order = msgspec.structs.replace(order, known=(_finding(wanted, environment),))
             lifted = _lift_with(environment, order, told)
         except Unavailable as error:
-            return _with_reason(lifted, error.message)
+            why_not = error.message
+            break
         tried = wanted
+    if partly and _ended(lifted) is not None:
+        told("Running what runs of it")
+        order = msgspec.structs.replace(order, partly=True)
+        part = lift_as(order, told) if environment is None else _lift_with(environment, order, told)
+        lifted = lifted if part.folder is None else part
     _write_requirements(lifted, environment)
-    return lifted
+    return _with_reason(lifted, why_not) if why_not and lifted.folder is None else lifted
 
 
 def _wanted(lifted: Lifted, path: Path) -> Wanted | Unknown | None:
-    ended = next((each for each in lifted.proof.findings if each.severity == "error" and each.number >= "N210"), None)
-    if lifted.folder is not None or ended is None:
+    ended = _ended(lifted)
+    return None if ended is None else wanted_for(ended, read_notebook(path))
+
+
+def _ended(lifted: Lifted) -> str | None:
+    """What ended the run of a notebook that was refused for that."""
+    if lifted.folder is not None:
         return None
-    return wanted_for(ended.message, read_notebook(path))
+    return next(
+        (each.message for each in lifted.proof.findings if each.severity == "error" and each.number >= "N210"), None
+    )
 
 
 def _both(first: Wanted, then: Wanted) -> Wanted:
