@@ -75,6 +75,10 @@ class Settings:
         "When logged predictions are made to survive a loss of power.",
         choices=("never", "each-second", "always"),
     )
+    install: bool = _set(
+        True,
+        "Whether packages that a notebook lacks are fetched from the package index, into an environment of its own.",
+    )
     workers: int = _set(0, "How many processes run steps at a time; 0: one for each core.", least=0)
     worker_idle_seconds: float = _set(60.0, "Seconds after which a run process without work ends.", least=0)
 

@@ -10,8 +10,10 @@ import typer
 
 from unshelve.cli.check import notebook_lines
 from unshelve.cli.output import JsonOption, result, say
+from unshelve.cli.packages import NoInstallOption, installer
 from unshelve.notebook.differing import told
-from unshelve.notebook.lifting import Lifted, lift
+from unshelve.notebook.lifting import Lifted
+from unshelve.notebook.lifting_elsewhere import lift_anywhere
 from unshelve.notebook.merging import Side
 from unshelve.notebook.watching import RunLimits
 
@@ -31,11 +33,21 @@ def command(
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long the notebook may run, each time.", min=1)] = 600.0,
     memory: Annotated[float, typer.Option(help="How much memory it may take, in gigabytes.", min=0.1)] = 8.0,
+    no_install: NoInstallOption = False,
     json: JsonOption = False,
 ) -> None:
     """Lift a notebook into a solution, prove that it computes the same, and say what was dropped and what was found."""
     limits = RunLimits(seconds=seconds, statement_seconds=seconds, memory_bytes=int(memory * 2**30))
-    lifted = lift(notebook, output, model=model, limits=limits, keep=keep, told=lambda what: say(f"  {what}"))
+    lifted = lift_anywhere(
+        notebook,
+        output,
+        model=model,
+        limits=limits,
+        keep=keep,
+        partly=True,
+        told=lambda what: say(f"  {what}"),
+        installing=installer(no_install=no_install),
+    )
     result(as_json(lifted), json=json, lines=_lines(lifted, notebook))
     if lifted.proof.outcome != "proven":
         raise typer.Exit(_EXIT_NOT_PROVEN)

@@ -7,24 +7,29 @@ from pathlib import Path
 import msgspec
 
 from unshelve.cli.output import say
+from unshelve.cli.packages import installer
 from unshelve.errors import Refused
 from unshelve.ids import digest
 from unshelve.solution.files import code_files, solution_folder
 from unshelve.solution.origin import LIFT_FILE, PROOF_FILE, Lift, LiftProof
 
 
-def solution_of(path: Path) -> Path:
+def solution_of(path: Path, *, no_install: bool = False) -> Path:
     """The solution folder that a path means. Raises Refused for a notebook that is not proven to be lifted right."""
     if path.suffix != ".ipynb":
         return solution_folder(path)
-    from unshelve.notebook.lifting import folder_for, lift  # only for notebooks: they bring much with them
+    # Only for notebooks: they bring much with them.
+    from unshelve.notebook.lifting import folder_for
+    from unshelve.notebook.lifting_elsewhere import lift_anywhere
 
     folder = folder_for(path)
     if _is_lifted(folder, path):
         say(f"{path.name} has not changed since it was lifted into {folder}")
         return folder
     say(f"Lifting {path.name}")
-    lifted = lift(path, folder, told=lambda what: say(f"  {what}"))
+    lifted = lift_anywhere(
+        path, folder, told=lambda what: say(f"  {what}"), installing=installer(no_install=no_install)
+    )
     if lifted.folder is None or lifted.proof.outcome != "proven":
         raise Refused(
             f"{path.name} is not served: {lifted.proof.reason}",

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from unshelve.cli.output import HomeOption, JsonOption, result, say, table
+from unshelve.cli.packages import in_their_environment
 from unshelve.cli.places import home_for
 from unshelve.cli.progress import RunProgress
 from unshelve.errors import Refused
@@ -33,6 +34,7 @@ def command(
 ) -> None:
     """Run a solution: what has not changed is not run again; what passes its gates and its Proof is released."""
     folder = solution_folder(path)
+    in_their_environment([folder])
     arguments = parse_settings(settings or [])
     place = home_for(home, [folder])
     known = None if place.exists() else declaration_of(folder)  # what cannot be read leaves no home behind

@@ -10,6 +10,7 @@ import typer
 
 from unshelve.cli.notebooks import solution_of
 from unshelve.cli.output import HomeOption, HostOption, JsonOption, PortOption, ProcessesOption, say
+from unshelve.cli.packages import NoInstallOption, in_their_environment
 from unshelve.cli.places import home_for
 from unshelve.cli.served import served_at
 from unshelve.errors import HomeInUse
@@ -23,10 +24,12 @@ def command(
     host: HostOption = None,
     processes: ProcessesOption = 1,
     home: HomeOption = None,
+    no_install: NoInstallOption = False,
     json: JsonOption = False,
 ) -> None:
     """Bring solutions up: their pages open at once, their models answer when they have passed gates and Proof."""
-    folders = list(dict.fromkeys(solution_of(path) for path in paths))
+    folders = list(dict.fromkeys(solution_of(path, no_install=no_install) for path in paths))
+    in_their_environment(folders, no_install=no_install)
     place = home_for(home, folders)
     _refuse_held(place)
     for folder in folders:

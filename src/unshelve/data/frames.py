@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ from unshelve.schema.near import near
 from unshelve.schema.rows import Cell
 from unshelve.schema.schema import JsonValue, Schema
 
-# In pandas since 3.0, for those who know their blocks; pandas-stubs does not have it yet.
-_assemble: Callable[..., pd.DataFrame] = pd.api.internals.create_dataframe_from_blocks  # type: ignore[attr-defined]
+# For those who know their blocks. `pandas.api` has it as a module of its own, which pandas 3.0 does not import itself.
+_assemble: Callable[..., pd.DataFrame] = import_module("pandas.api.internals").create_dataframe_from_blocks
 
 
 def frame(columns: Mapping[str, Sequence[Cell]], schema: Schema) -> pd.DataFrame:

@@ -37,16 +37,71 @@ def may_be_left_out(
     the same way: a picture of a picture is left out with it; where a model or a metric needs it, it is not.
     """
     tree = ast.parse(source)
-    if not _is_spared(_made(tree), later):
+    if _takes_all(tree) or not _is_spared(_made(tree), later):
         return None
-    shown = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:160]
+    said = shown(error)
     if _does_model_work(tree, source, earlier) and not _is_picture(tree):
-        return Change(rule="N217", message=f"a statement of a model fails ({shown}), and nothing needs it", source="")
+        return Change(rule="N217", message=f"a statement of a model fails ({said}), and nothing needs it", source="")
     if isinstance(error, ModuleNotFoundError):
         package = drift_table().package(error.name or "")
         return Change(rule="N205", message=f"it needs the package {package}, and nothing needs it", source="")
     kind = "a picture that cannot be drawn today" if _is_picture(tree) else "a look that fails, and nothing needs it"
-    return Change(rule="N205", message=f"{kind} ({shown})", source="")
+    return Change(rule="N205", message=f"{kind} ({said})", source="")
+
+
+def with_what_needs_it(
+    source: str, later: Sequence[str], error: BaseException, *, earlier: Sequence[str] = ()
+) -> Change | None:
+    """That the run can go on without a statement and all that needs what it makes: a model was fitted before."""
+    if _takes_all(ast.parse(source)) or not any(".fit(" in each for each in earlier):
+        return None
+    count = len(needing(source, list(enumerate(later)), earlier=earlier))
+    with_it = {0: "", 1: ", and one later statement with it"}.get(count, f", and {count} later ones with it")
+    return Change(rule="N220", message=f"it fails ({shown(error)}), and was left out{with_it}", source="")
+
+
+def needing(source: str, later: Sequence[tuple[int, str]], *, earlier: Sequence[str] = ()) -> list[int]:
+    """The numbers of the later statements that read what a failed one makes, or what these make in turn.
+
+    It makes the names that it binds, and what its methods belong to: a model that could not be fitted again still
+    has its first fit, and nothing may be told of that.
+    """
+    tree = ast.parse(source)
+    modules = {name for text in earlier for each in ast.parse(text).body for name in _imported(each)}
+    poisoned = (_made(tree) | _receivers(tree)) - modules
+    found = []
+    for number, text in later:
+        tree = ast.parse(text)
+        if _reads(tree) & poisoned:
+            found.append(number)
+            poisoned |= _made(tree)
+        elif not isinstance(tree.body[0], ast.For | ast.While | ast.If | ast.Try | ast.With):
+            poisoned -= _bound(tree)
+    return found
+
+
+def shown(error: BaseException) -> str:
+    """An error in one short line."""
+    return f"{type(error).__name__}: {next((each for each in str(error).splitlines() if each.strip()), '')}"[:160]
+
+
+def _receivers(tree: ast.Module) -> set[str]:
+    """The names whose methods a statement calls."""
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {_root(each) for each in calls if isinstance(each, ast.Attribute)} - {""}
+
+
+def _imported(node: ast.stmt) -> set[str]:
+    return _bound(node) if isinstance(node, ast.Import | ast.ImportFrom) else set()
+
+
+def _takes_all(tree: ast.Module) -> bool:
+    """Whether it imports all names of a module: nobody knows what it makes."""
+    return any(alias.name == "*" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names)
+
+
+def _reads(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def _does_model_work(tree: ast.Module, source: str, earlier: Sequence[str]) -> bool:
@@ -80,8 +135,7 @@ def _is_spared(made: set[str], later: Sequence[str]) -> bool:
         if not poisoned:
             return True
         tree = ast.parse(source)
-        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        if read & poisoned:
+        if _reads(tree) & poisoned:
             if _MODEL_WORK.search(source) and not _is_picture(tree):
                 return False
             poisoned |= _made(tree)

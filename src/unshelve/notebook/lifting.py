@@ -12,7 +12,7 @@ import posixpath
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -141,35 +141,38 @@ def lift(
     model: str | None = None,
     limits: RunLimits | None = None,
     keep: Side | None = None,
+    partly: bool = False,
     told: Told = lambda _said: None,
+    known: Sequence[NotebookFinding] = (),
 ) -> Lifted:
     """Lift a notebook into a folder (beside it, by default). Raises what stands against reading it.
 
     What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind. What people changed
     in a folder that was lifted before is taken over; Conflict where the notebook changed the same, unless `keep` says
-    whose version is taken.
+    whose version is taken. `partly`: see `watch_repaired`. `known` is what was found before: it stands first
+    among the findings.
     """
     began = time.perf_counter()
     notebook = unfolded(read_notebook(path))
     wanted = (folder or folder_for(path)).absolute()
     before = before_in(wanted, path, keep)
-    findings = list(remarks(notebook, path.resolve().parent))
+    findings = [*known, *remarks(notebook, path.resolve().parent)]
     deep = next((each for each in findings if each.number == "N112"), None)
     if deep is not None:
         return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
-        repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits())
+        repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits(), partly=partly)
         if not watched.ran:
             findings += repaired.findings
             return _refused(
                 notebook, findings, f"The notebook does not run to its end: {watched.ended}", began, watched
             )
-        known = {(each.number, each.cell, each.line) for each in findings}
+        told_already = {(each.number, each.cell, each.line) for each in findings}
         findings += [
             each
             for each in watched_remarks(repaired.notebook, watched)
-            if (each.number, each.cell, each.line) not in known
+            if (each.number, each.cell, each.line) not in told_already
         ]
         try:
             work = _understand(repaired, watched, path, Path(room), limits, model, findings, told, began)

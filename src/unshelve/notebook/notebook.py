@@ -23,6 +23,8 @@ class Cell:
     execution_count: int | None = None
     outputs: tuple[str, ...] = ()
     """The texts that were saved below it, each cut to some thousand characters."""
+    failed: str | None = None
+    """The kind of error that was saved below it, such as "ValueError": the author's run of it ended with that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

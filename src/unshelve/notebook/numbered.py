@@ -52,6 +52,9 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "N215": ("error", "A statement fails"),
     "N216": ("error", "The run was ended"),
     "N217": ("warning", "A statement of a model fails and was left out"),
+    "N218": ("note", "It runs with packages of its own"),
+    "N219": ("warning", "A statement was left out that failed when the author ran it too"),
+    "N220": ("warning", "A statement fails and was left out, with all that needs it"),
 }
 
 

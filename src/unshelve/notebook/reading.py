@@ -116,6 +116,7 @@ def _cells(raw: _Raw) -> Iterator[Cell]:
         kind = str(_value(cell, "cell_type") or "raw")
         source = _text(_value(cell, "source") if "source" in cell else _value(cell, "input"))
         python = to_python(source)[0] if kind == "code" else ""
+        outputs = _outputs(cell) if kind == "code" else []
         count = _value(cell, "execution_count") if "execution_count" in cell else _value(cell, "prompt_number")
         if kind == "heading":  # of formats before 4
             kind, source = "markdown", f"{'#' * int(cast(int, _value(cell, 'level') or 1))} {source}"
@@ -125,7 +126,8 @@ def _cells(raw: _Raw) -> Iterator[Cell]:
             source=source,
             python=python,
             execution_count=count if isinstance(count, int) else None,
-            outputs=tuple(_outputs(cell)) if kind == "code" else (),
+            outputs=tuple(_texts(outputs)),
+            failed=next((each.ename for each in outputs if each.ename), None),
         )
 
 
@@ -142,17 +144,21 @@ def _text(source: object) -> str:
 class _Output(msgspec.Struct):
     text: list[str] | str | None = None
     data: dict[str, msgspec.Raw] = {}
+    ename: str | None = None
 
 
-def _outputs(cell: Mapping[str, msgspec.Raw]) -> Iterator[str]:
-    """The texts that were saved below a cell; pictures and pages are passed over without being built."""
+def _outputs(cell: Mapping[str, msgspec.Raw]) -> list[_Output]:
+    """What was saved below a cell; pictures and pages are passed over without being built."""
     if "outputs" not in cell:
-        return
+        return []
     try:
-        found = msgspec.json.decode(cell["outputs"], type=list[_Output])
+        return msgspec.json.decode(cell["outputs"], type=list[_Output])[:50]
     except msgspec.ValidationError:
-        return
-    for each in found[:50]:
+        return []
+
+
+def _texts(outputs: list[_Output]) -> Iterator[str]:
+    for each in outputs:
         text = each.text
         if text is None and "text/plain" in each.data:
             text = cast(list[str] | str, msgspec.json.decode(each.data["text/plain"]))

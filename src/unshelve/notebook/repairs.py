@@ -74,7 +74,8 @@ def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten], ended: str
     left_out, findings = set(repaired.left_out), list(repaired.findings)
     for each in rewrites:
         number, source = each.number, "pass" if each.source is None else each.source
-        findings.append(_finding(each.rule, each.message, statements[number]))
+        if each.rule:
+            findings.append(_finding(each.rule, each.message, statements[number]))
         statements[number] = _with_text(statements[number], source, number=number, shown=statements[number].shown)
         texts[number] = source
         reasons[number] = "; ".join(filter(None, [reasons.get(number), each.message]))
@@ -147,6 +148,8 @@ _DONE: Final = {
     "N205": "It was left out.",
     "N217": "It was left out; repair it if this is the model that counts.",
     "N210": "The import was added.",
+    "N219": "It was left out with the rest of its cell, as in the author's run.",
+    "N220": "Repair it if the model that counts is among these.",
 }
 _ENDINGS: Final = (
     (r"No module named '(?P<name>[\w.]+)'", "N211", "Install {} where unshelve runs, and lift again."),

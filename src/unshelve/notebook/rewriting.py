@@ -36,11 +36,17 @@ _WRITERS: Final = re.compile(r"^(to_\w+|dump|save\w*|savefig|urlretrieve|write\w
 _PATTERN: Final = re.compile(r"\\[dDwWsS]|\[[^\]]+\]|\.[*+]")
 """What makes a text a pattern beyond doubt."""
 _ROOT: Final = "root_mean_squared_error"
-_KNOWN_NAMES: Final = {
+_KNOWN_NAMES: Final = {  # an import, or the module to import the name from
     "pd": "import pandas as pd",
     "np": "import numpy as np",
     "plt": "import matplotlib.pyplot as plt",
     "sns": "import seaborn as sns",
+    **dict.fromkeys(("train_test_split", "cross_val_score", "GridSearchCV"), "sklearn.model_selection"),
+    **dict.fromkeys(
+        ("accuracy_score", "confusion_matrix", "classification_report", "roc_auc_score"), "sklearn.metrics"
+    ),
+    **dict.fromkeys(("mean_squared_error", "mean_absolute_error", "r2_score"), "sklearn.metrics"),
+    **dict.fromkeys(("StandardScaler", "MinMaxScaler", "LabelEncoder", "OneHotEncoder"), "sklearn.preprocessing"),
 }
 
 
@@ -88,8 +94,12 @@ class Rewriter:
         if not missing or isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef):
             return []
         self.bound.update(missing)
-        notes.extend(Note(rule="N210", message=f"`{_KNOWN_NAMES[name]}` was missing") for name in missing)
-        return [_KNOWN_NAMES[name] for name in missing]
+        imports = [
+            home if home.startswith("import ") else f"from {home} import {name}"
+            for name, home in ((name, _KNOWN_NAMES[name]) for name in missing)
+        ]
+        notes.extend(Note(rule="N210", message=f"`{each}` was missing") for each in imports)
+        return imports
 
     def _root_import(self, text: str) -> list[str]:
         """The import of the function that a rewritten call takes, where it is called by its bare name."""

@@ -70,7 +70,7 @@ def _line(line: str, number: int, found: list[Magic]) -> str:
     if body.startswith("!"):
         found.append(Magic(number, "shell", body))
         return f"{indent}pass  # {body}"
-    if body.startswith("%") and re.match(r"%{1,2}\w", body):
+    if re.match(r"%{1,2}\w|%{1,2}\s+(matplotlib|pylab|config|load_ext|time|timeit|reload_ext|autoreload)\b", body):
         return _line_magic(indent, body, number, found)
     assigned = _ASSIGNED.match(line)
     if assigned and assigned[3] == "!":
@@ -83,7 +83,7 @@ def _line(line: str, number: int, found: list[Magic]) -> str:
 
 
 def _line_magic(indent: str, body: str, number: int, found: list[Magic]) -> str:
-    name, _, rest = body.lstrip("%").partition(" ")
+    name, _, rest = body.lstrip("% ").partition(" ")
     found.append(Magic(number, "magic", body))
     if name in _KEEP_LINE and rest.strip():
         return f"{indent}{rest.strip()}"

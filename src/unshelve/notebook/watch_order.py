@@ -15,6 +15,8 @@ class OrderedStatement(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     source: str
     shown: bool = False
+    failed: str | None = None
+    """The kind of error with which the author's run of its cell ended."""
     skipped: bool = False
     """Whether it is not run: it does not belong to the slice, or nothing needs it and it cannot run."""
 
@@ -41,6 +43,8 @@ class WatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     """The saved outputs of cells that ask a person, by cell."""
     keep: KeepOrder | None = None
     repair: bool = False
+    partly: bool = False
+    """Whether what fails is left out with all that needs it, once a model was fitted."""
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -60,7 +64,7 @@ class Rewritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     source: str | None
     """Its new text; None where it was left out."""
     rule: str
-    """The number of the finding."""
+    """The number of the finding; "" where another one speaks of it too."""
     message: str
     error: str
 

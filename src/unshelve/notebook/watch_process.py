@@ -77,6 +77,7 @@ class Session:
         self._heavy: dict[int, frozenset[int]] = {}
         self._strict = order.repair
         self._again = False
+        self._dropped: set[int] = set()
         self._warn = warnings.warn
 
     def run(self) -> None:
@@ -85,7 +86,7 @@ class Session:
         ended: str | None = None
         last_cell = -1
         for statement in order.statements:
-            if statement.skipped:
+            if statement.skipped or statement.number in self._dropped:
                 continue
             if statement.cell != last_cell:
                 stubs.close_figures()
@@ -126,6 +127,9 @@ class Session:
             if change is None:
                 break
             self._write(change)
+            for more in self._left_out_with(change):
+                self._write(more)
+                self._dropped.add(more.number)
             del self._recorder.calls[before:]
             if run.changed:  # it did a part of its work, and would do that twice
                 self._again = True
@@ -169,12 +173,39 @@ class Session:
             self._strict = False  # from here on pandas does what it does; it was no write in older ones either
             message = "what is written here into a selection of rows is lost, as it always was"
             return Rewritten(number=ordered.number, source=ordered.source, rule="N202", message=message, error=written)
-        later = [each.source for each in self._order.statements if each.number > ordered.number and not each.skipped]
+        if ordered.failed == type(error).__name__:
+            message = f"it fails, as it did when the author ran it ({leaving_out.shown(error)})"
+            return Rewritten(number=ordered.number, source=None, rule="N219", message=message, error=written)
+        later = [each.source for each in self._later(ordered.number)]
         earlier = [each.source for each in self._order.statements if each.number < ordered.number]
         why = leaving_out.may_be_left_out(ordered.source, later, error, earlier=earlier)
+        if why is None and self._order.partly:
+            why = leaving_out.with_what_needs_it(ordered.source, later, error, earlier=earlier)
         if why is None:
             return None
         return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=written)
+
+    def _left_out_with(self, change: Rewritten) -> list[Rewritten]:
+        """The statements that are left out with one: the rest of its cell, or all that needs what it makes."""
+        first, later = self._texts[change.number], self._later(change.number)
+        if change.rule == "N219":
+            found = [each.number for each in later if each.cell == first.cell]
+            message = f"the cell fails before it, at line {first.line}, as it did when the author ran it"
+        elif change.rule == "N220":
+            earlier = [each.source for each in self._order.statements if each.number < first.number]
+            found = leaving_out.needing(first.source, [(each.number, each.source) for each in later], earlier=earlier)
+            message = f"it needs what cell {first.cell}, line {first.line} makes, and that fails"
+        else:
+            return []
+        return [Rewritten(number=each, source=None, rule="", message=message, error="") for each in found]
+
+    def _later(self, number: int) -> list[OrderedStatement]:
+        """The statements after one that are still to run."""
+        return [
+            each
+            for each in self._order.statements
+            if each.number > number and not each.skipped and each.number not in self._dropped
+        ]
 
     def _take_back(self, known: dict[str, object]) -> None:
         """Give names that a failed statement bound what they were before."""

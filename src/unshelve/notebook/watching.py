@@ -78,12 +78,16 @@ def watch_repaired(
     limits: RunLimits = RunLimits(),
     *,
     keep: Keep | None = None,
+    partly: bool = False,
 ) -> tuple[Repaired, Watched]:
-    """Run a notebook and repair it where it fails and the meaning is certain; what nothing needs is left out."""
+    """Run a notebook and repair it where it fails and the meaning is certain; what nothing needs is left out.
+
+    `partly`: what fails after a model was fitted is left out too, with all that needs it.
+    """
     repaired = repair(notebook, folder)
     for _ in range(_FRESH_RUNS):
         watched, rewrites, again = _watch(
-            repaired.notebook, folder, limits=limits, keep=keep, statements=None, mends=True
+            repaired.notebook, folder, limits=limits, keep=keep, statements=None, mends=True, partly=partly
         )
         repaired = apply_rewrites(repaired, rewrites, None if again else watched.ended)
         if not again:
@@ -119,11 +123,13 @@ def _watch(
     keep: Keep | None,
     statements: Collection[int] | None,
     mends: bool,
+    partly: bool = False,
 ) -> tuple[Watched, tuple[Rewritten, ...], bool]:
     started = time.monotonic()
     with _workshop() as place:
         scratch = lay_out(folder, place / "files", text="\n".join(each.source for each in notebook.statements))
         order = _order(notebook, place, scratch, limits=limits, keep=keep, statements=statements, mends=mends)
+        order = msgspec.structs.replace(order, partly=partly)
         (place / "order.json").write_bytes(msgspec.json.encode(order))
         ended = _Process(place, limits, notebook).run()
         records = _read_records(Path(order.records))
@@ -167,6 +173,7 @@ def _order(
                 line=each.line,
                 source=each.source,
                 shown=each.shown,
+                failed=notebook.cell(each.cell).failed,
                 skipped=statements is not None and each.number not in statements,
             )
             for each in notebook.statements
