@@ -104,7 +104,12 @@ def _name(node: ast.expr, text: str, names: dict[str, str], taken: set[str]) -> 
 
 
 def _base(node: ast.expr) -> str:
-    """The table that an expression takes from."""
+    """The table that an expression takes from, or the one name that it is made of."""
+    root = node
+    while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    if isinstance(root, ast.Name) and root.id not in _MODULES:
+        return root.id
     return min(reads(node) - _MODULES, default="rows")
 
 
