@@ -154,10 +154,25 @@ _DONE: Final = {
 _ENDINGS: Final = (
     (r"No module named '(?P<name>[\w.]+)'", "N211", "Install {} where unshelve runs, and lift again."),
     (r"Missing optional dependency '(?P<name>\w+)'", "N211", "Install {} where unshelve runs, and lift again."),
+    (
+        r"(run without network|NetworkIsOff).*(figshare|openml)|(figshare|openml).*run without network",
+        "N213",
+        "Let scikit-learn fetch it once outside of unshelve: it keeps the data, and reads them from there.",
+    ),
+    (
+        r"seaborn-data.*run without network",
+        "N213",
+        "Let seaborn load it once outside of unshelve: it keeps the data, and reads them from there.",
+    ),
     (r"run without network|NetworkIsOff", "N213", "Put the file beside the notebook, and read it from there."),
     (r"pointer of git-lfs", "N212", "Fetch the data with `git lfs pull`."),
     (r"FileNotFoundError|No such file", "N212", "Put the file beside the notebook."),
     (r"asks a person", "N214", "Write the answer into the notebook."),
+    (
+        r"has been removed from|InvalidParameterError",
+        "N215",
+        "Let it be lifted with older packages, or write what stands there today.",
+    ),
     (r"longer than|more than|killed by|exit", "N216", "Make the statement smaller, or leave it out."),
     (r"", "N215", "Correct the statement so that the notebook runs from top to bottom in a fresh session."),
 )

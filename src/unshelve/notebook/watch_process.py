@@ -217,12 +217,11 @@ class Session:
                 names[name] = known[name]
         self._compare()
 
-    def _strict_warn(self, message: Any, category: Any = None, *rest: Any, **options: Any) -> None:
+    def _strict_warn(self, message: Any, category: Any = None, stacklevel: int = 1, *rest: Any, **options: Any) -> None:
         """Let a write that pandas 3 loses fail, so that it is seen and repaired."""
         if self._strict and getattr(category, "__name__", "") == "ChainedAssignmentError":
             raise category("ChainedAssignmentError: it is written into a copy, and lost")
-        options["stacklevel"] = options.get("stacklevel", 1) + 1
-        self._warn(message, category, *rest, **options)
+        self._warn(message, category, stacklevel + 1, *rest, **options)
 
     def _attempt(self, ordered: OrderedStatement) -> tuple[StatementRun, BaseException | None, str]:
         text = Tail(_TAIL)

@@ -76,3 +76,10 @@ def test_a_function_that_only_the_session_had_is_imported(tmp_path: Path) -> Non
     notebook = notebook_of("cross_val_score(m, x, y)", folder=tmp_path)
     made = [each.source for each in repair(notebook, tmp_path).notebook.statements]
     assert made == ["from sklearn.model_selection import cross_val_score", "cross_val_score(m, x, y)"]
+
+
+def test_a_warning_that_names_its_place_by_position_is_only_a_warning(tmp_path: Path) -> None:
+    notebook = notebook_of("import warnings\nwarnings.warn('old', FutureWarning, 2)\nx = 1", folder=tmp_path)
+    repaired, watched = watch_repaired(notebook, tmp_path)
+    assert watched.ran
+    assert repaired.findings == ()
