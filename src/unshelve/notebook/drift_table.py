@@ -17,6 +17,8 @@ class ValueDrift(msgspec.Struct, frozen=True, kw_only=True):
     of: tuple[str, ...]
     old: str
     new: str
+    since: str = ""
+    """The first scikit-learn that takes the new one; "" where all do that unshelve runs with."""
 
 
 class KeywordDrift(msgspec.Struct, frozen=True, kw_only=True):

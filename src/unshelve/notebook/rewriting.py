@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Final
 
 from unshelve.notebook.drift_table import DriftTable
 from unshelve.notebook.editing import Edit, edited, tail, text_of
+from unshelve.notebook.environment_table import is_older
 from unshelve.notebook.old_folds import as_written_today, names_of_old_folds
 from unshelve.notebook.paths import NearbyFiles, base_name
 
@@ -164,10 +167,21 @@ def _paths(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note])
                 yield Edit(argument, repr(found))
 
 
+@functools.cache
+def _is_older_here(distribution: str, version: str) -> bool:
+    """Whether a library is here in an older version than that: then what it took away later is still there."""
+    try:
+        return is_older(metadata.version(distribution), version)
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def _numpy_names(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"):
             new = rewriter.table.numpy.get(node.attr)
+            if new == "np.trapezoid" and _is_older_here("numpy", "2"):
+                continue
             if new is not None and isinstance(node.ctx, ast.Load):
                 new = new.replace("np.", node.value.id + ".")
                 notes.append(Note(rule="N206", message=f"`{text_of(source, node)}` is `{new}` today"))
@@ -190,6 +204,8 @@ def _values(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]
         for keyword in call.keywords:
             value = keyword.value
             for drift in rewriter.table.values:
+                if drift.since and _is_older_here("scikit-learn", drift.since):
+                    continue
                 if drift.keyword != keyword.arg or not isinstance(value, ast.Constant) or value.value != drift.old:
                     continue
                 if any(name.startswith(of) or name.endswith(of) for of in drift.of):
@@ -255,6 +271,8 @@ def _text_columns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list
 
 def _root_error(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
     """`mean_squared_error(…, squared=False)`: the root has a function of its own, so that it is what is measured."""
+    if _is_older_here("scikit-learn", "1.4"):
+        return
     for call in _calls(tree):
         squared = [each for each in call.keywords if each.arg == "squared"]
         if tail(call.func) != "mean_squared_error" or not squared or not isinstance(squared[0].value, ast.Constant):
