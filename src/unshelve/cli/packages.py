@@ -41,18 +41,23 @@ def in_their_environment(folders: Sequence[Path], *, no_install: bool = False) -
     lacking = {folder: needed for folder in folders if (needed := _lacking(folder))}
     if not lacking:
         return
-    from unshelve.notebook.installing import environment_with, pinned
+    from unshelve.notebook.installing import environment_with, known_environment, pinned
 
     (folder, needed), *others = lacking.items()
     other = {name: version for name, version in needed.items() if _version(name) is not None}
     allowed = not no_install and read_settings(None, os.environ).install
     if other or others or not allowed:
         shown = ", ".join(f"{name} {version} (here {_version(name) or 'none'})" for name, version in needed.items())
+        known = known_environment(_required(folder))
+        how = (
+            f"in an environment with unshelve and `pip install -r {folder / 'requirements.txt'}`"
+            if known is None
+            else f"in the environment it was lifted in: `{known.python} -m unshelve.cli.main up {folder}`"
+        )
         raise Refused(
             f"{folder.name} was lifted with other packages than are here: {shown}.",
             code="solution-packages-differ",
-            hint=f"Give it a server of its own, in an environment with unshelve and "
-            f"`pip install -r {folder / 'requirements.txt'}`.",
+            hint=f"Give it a server of its own, {how}.",
         )
     found = environment_with(pinned(_required(folder)), older=False, told=lambda what: say(f"  {what}"))
     sys.stdout.flush()

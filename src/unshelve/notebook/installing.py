@@ -85,6 +85,11 @@ def environment_with(
     return made
 
 
+def known_environment(packages: Mapping[str, str]) -> Environment | None:
+    """The environment with just these packages that was made before; None where there is none."""
+    return _opened(environments_folder() / _key(pinned(packages)))
+
+
 def pinned(packages: Mapping[str, str]) -> tuple[str, ...]:
     """Packages with their versions, as pip takes them: "xgboost==3.2.0"."""
     return tuple(sorted(f"{name}=={version}" for name, version in packages.items()))
