@@ -200,6 +200,7 @@ class _Process:
         self._read = 0
         self._begun: tuple[int, float] | None = None
         self._partial = b""
+        self._since = 0
 
     def run(self) -> str | None:
         """Run it to its end; why it was ended, if it was, or how it died."""
@@ -214,6 +215,7 @@ class _Process:
                 stderr=errors,
                 start_new_session=True,
             )
+            self._since = _started(child.pid)
             try:
                 ended = self._wait(child)
             finally:
@@ -238,7 +240,7 @@ class _Process:
             used = _memory_of(child.pid)
             if used <= self._limits.memory_bytes and now - looked > 0.5:
                 looked = now
-                family = _family(child.pid, self._mark)
+                family = _family(child.pid, self._mark, self._since)
                 used += sum(map(_memory_of, family))
                 if len(family) > self._limits.processes:
                     return f"{self._where()}: the notebook starts more than {self._limits.processes} processes"
@@ -266,7 +268,7 @@ class _Process:
         for _ in range(20):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
-            left = _family(child.pid, self._mark)
+            left = _family(child.pid, self._mark, self._since)
             for number in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(number, signal.SIGKILL)
@@ -327,15 +329,32 @@ def _gather(
     return watched, rewrites, closed.again and ended is None
 
 
-def _family(leader: int, mark: str) -> list[int]:
-    """The processes that carry the mark or belong to the leader's session, without the leader."""
+def _started(number: int) -> int:
+    """When a process was started, as the system counts time; 0 when it does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(_stat_of(Path(f"/proc/{number}"))[19])
+    return 0
+
+
+def _stat_of(entry: Path) -> list[str]:
+    """The fields of a process from its state on."""
+    return (entry / "stat").read_text().rpartition(")")[2].split()
+
+
+def _family(leader: int, mark: str, since: int) -> list[int]:
+    """The processes that carry the mark or belong to the leader's session, without the leader.
+
+    Those that are older than the leader are none of its children: what they carry is not read.
+    """
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         number = int(entry.name)
         if number == leader:
             continue
         with suppress(OSError, ValueError, IndexError):
-            state = (entry / "stat").read_text().rpartition(")")[2].split()
+            state = _stat_of(entry)
+            if int(state[19]) < since:
+                continue
             if state[0] != "Z" and (int(state[3]) == leader or mark.encode() in (entry / "environ").read_bytes()):
                 found.append(number)
     return found
