@@ -212,7 +212,7 @@ ORDER = (
         column="a",
         says=OTHER_ROWS,
     ),
-    Planted(name="dropped_missing", body='rows[["a", "part"]].dropna()', says="given 300 rows and returned"),
+    Planted(name="dropped_missing", body='rows[["a", "part"]].dropna()', says="gives the same rows back"),
     Planted(name="dropped_twice", body='rows[["a", "b"]].drop_duplicates()', says="when the same row comes twice"),
 )
 
