@@ -141,7 +141,7 @@ def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Pa
     [
         (("x = 1",), "fits no model"),
         (
-            ("import pandas as pd", "df = pd.read_csv('gone.csv')", "rows = len(df)"),
+            ("import pandas as pd", "df = pd.read_csv('gone.csv')", DIVIDED, MODEL),
             "does not run to its end: cell 2, line 1",
         ),
         (("import sys\nsys.exit()", "model = 1"), "does not run to its end"),
