@@ -353,23 +353,27 @@ def _value(what: str, part: Any, found: Found, step: str) -> ProvenValue:
     )
 
 
+def carry_out(place: Path, functions: Mapping[str, Callable[..., Any]]) -> None:
+    """Compare what the order in a folder names, and write the answer beside it."""
+    sides = Sides(msgspec.json.decode((place / ORDER).read_bytes(), type=CompareOrder), functions)
+    values = [*compare_features(sides), compare_model(sides), compare_answers(sides)]
+    rows, of, why = rows_to_ask(sides)
+    if rows:
+        values.extend(not_compared(sides))
+    (place / ROWS).write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
+    answer = CompareAnswer(values=values, of=of, why_none=why)
+    (place / ANSWER).write_bytes(msgspec.json.encode(answer))
+
+
 def main(folder: Path) -> None:
-    """Load the solution, wait for the order's place on standard input, and compare what it names.
+    """Load the solution, wait for the order's place on standard input, and carry it out.
 
     Loading takes seconds where libraries are large, so it goes on while the solution still runs.
     """
     functions = load_functions(folder)
     place = sys.stdin.readline().strip()
-    if not place:
-        return
-    sides = Sides(msgspec.json.decode(Path(place, ORDER).read_bytes(), type=CompareOrder), functions)
-    values = [*compare_features(sides), compare_model(sides), compare_answers(sides)]
-    rows, of, why = rows_to_ask(sides)
-    if rows:
-        values.extend(not_compared(sides))
-    Path(place, ROWS).write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
-    answer = CompareAnswer(values=values, of=of, why_none=why)
-    Path(place, ANSWER).write_bytes(msgspec.json.encode(answer))
+    if place:
+        carry_out(Path(place), functions)
 
 
 if __name__ == "__main__":

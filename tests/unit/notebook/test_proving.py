@@ -20,11 +20,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from unshelve.notebook.compare_process import carry_out
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.lift_run import LiftRun, lift_run
 from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.proving import Proven, held_against, prove
+from unshelve.serving.code import VersionCode
 from unshelve.solution.control import Control
+from unshelve.solution.files import code_files
 from unshelve.solution.origin import Requests, Verdict
 
 SOLUTION = '''"""Wines: of which grape is a wine?"""
@@ -146,7 +149,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def control(root: Path) -> Iterator[Control]:
     """A home whose worker and answer processes serve all proofs."""
-    with Control.open(root / "home") as opened, opened.answering() as address:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNSHELVE_WORKERS", "1")  # each has to load the libraries first
+        opened = Control.open(root / "home")
+    with opened, opened.answering() as address:
         opened.address = address
         yield opened
 
@@ -174,6 +180,23 @@ def two_kinds(root: Path) -> Expected:
     said = pickle.loads((expected.kept / "call-1.pkl").read_bytes())["result"]
     (expected.kept / "10-called.pkl").write_bytes(pickle.dumps(np.minimum(said, 1)))
     return replace(expected, random={"forest": (Drawing(statement=7, source=""),)}, answered="10-called.pkl")
+
+
+class Here:
+    """Compares as the child process does, in this one: the process itself is the point of few tests."""
+
+    def __init__(self, run: LiftRun) -> None:
+        self._functions = VersionCode("wines", code_files(run.folder)[0]).functions()
+
+    def compare(self, place: Path, _timeout_seconds: float) -> None:
+        carry_out(place, self._functions)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiftRun, "child", lambda run: Here(run))
 
 
 def written(root: Path, name: str, *edits: tuple[str, str]) -> Path:
@@ -204,12 +227,14 @@ def test_a_solution_that_computes_the_same_is_proven(ran: LiftRun, tmp_path: Pat
     assert all(each == {Verdict.PROVEN} for each in found.values())
 
 
+@pytest.mark.usefixtures("here")
 def test_probabilities_are_compared_where_the_notebook_predicted_them(ran: LiftRun, tmp_path: Path) -> None:
     proven = held_against(ran, straight_line(tmp_path / "kept", probabilities=True))
     assert proven.outcome == "proven"
     assert proven.request == Requests(rows=53, equal=53)
 
 
+@pytest.mark.usefixtures("here")
 def test_another_seed_is_another_model(ran: LiftRun, tmp_path: Path) -> None:
     proven = held_against(ran, straight_line(tmp_path / "kept", seed=4))
     assert proven.outcome == "not-proven"
@@ -218,6 +243,7 @@ def test_another_seed_is_another_model(ran: LiftRun, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("here")
 def test_a_scaler_fitted_on_all_rows_is_found_in_what_the_model_is_given(ran: LiftRun, tmp_path: Path) -> None:
     proven = held_against(ran, straight_line(tmp_path / "kept", scaled_by="all"))
     assert proven.outcome == "not-proven"
@@ -225,6 +251,7 @@ def test_a_scaler_fitted_on_all_rows_is_found_in_what_the_model_is_given(ran: Li
     assert str(proven.reason).endswith("column alcohol, row 0.")
 
 
+@pytest.mark.usefixtures("here")
 def test_rows_in_another_order_are_not_the_same_rows(ran: LiftRun, tmp_path: Path) -> None:
     proven = held_against(ran, straight_line(tmp_path / "kept", backwards=True))
     assert proven.outcome == "not-proven"
@@ -232,6 +259,7 @@ def test_rows_in_another_order_are_not_the_same_rows(ran: LiftRun, tmp_path: Pat
     assert "the same rows in another order" in str(proven.reason)
 
 
+@pytest.mark.usefixtures("here")
 def test_one_changed_prediction_is_found_by_its_row_and_a_changed_metric_by_its_place(
     ran: LiftRun, tmp_path: Path
 ) -> None:
@@ -247,6 +275,7 @@ def test_one_changed_prediction_is_found_by_its_row_and_a_changed_metric_by_its_
     assert (found.what, found.verdict) == ("accuracy_score in cell 4, line 2", Verdict.DIFFERENT)
 
 
+@pytest.mark.usefixtures("here")
 def test_without_any_kept_call_nothing_is_proven(ran: LiftRun, tmp_path: Path) -> None:
     expected = straight_line(tmp_path / "kept")
     proven = held_against(ran, replace(expected, fit_call=None, predict_call=None))
@@ -265,6 +294,7 @@ def test_an_unseeded_model_is_proven_with_the_random_state_put_back(unseeded: Li
     assert "put_back" not in (root / "unseeded" / "solution.py").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("here")
 def test_an_answer_step_is_held_against_what_the_notebook_made_of_its_predictions(
     unseeded: LiftRun, root: Path
 ) -> None:
@@ -275,6 +305,7 @@ def test_an_answer_step_is_held_against_what_the_notebook_made_of_its_prediction
     assert "the notebook has 2, the solution " in str(proven.reason)
 
 
+@pytest.mark.usefixtures("here")
 def test_an_answer_step_that_cannot_be_compared_is_said(unseeded: LiftRun, root: Path) -> None:
     proven = held_against(unseeded, replace(two_kinds(root), answered=None))
     assert proven.outcome == "proven"
@@ -282,6 +313,7 @@ def test_an_answer_step_that_cannot_be_compared_is_said(unseeded: LiftRun, root:
     assert said.what == "what called makes of a prediction"
 
 
+@pytest.mark.usefixtures("here")
 def test_test_rows_that_the_notebook_never_predicted_are_asked_of_its_fitted_model(
     ran: LiftRun, tmp_path: Path
 ) -> None:
@@ -292,6 +324,7 @@ def test_test_rows_that_the_notebook_never_predicted_are_asked_of_its_fitted_mod
     ]
 
 
+@pytest.mark.usefixtures("here")
 def test_an_unseeded_model_is_not_proven_without_it(ran: LiftRun, tmp_path: Path) -> None:
     proven = held_against(ran, straight_line(tmp_path / "kept", seed=None))
     assert proven.outcome == "not-proven"

@@ -386,3 +386,12 @@ def test_an_interrupt_ends_the_run_and_its_workers(control: subprocess.Popen[str
     assert control.stdout.read() == "stopped\n"
     assert control.wait() == 130
     assert not is_alive(worker)
+
+
+def test_a_worker_that_was_started_ahead_is_the_one_that_is_leased(shop: Shop, pool: WorkerPool) -> None:
+    pool.warm(program(shop))
+    pool.warm(program(shop))
+    (ahead,) = pool.pids()
+    worker = pool.lease(program(shop))
+    assert worker is not None and worker.pid == ahead
+    pool.give_back(worker)

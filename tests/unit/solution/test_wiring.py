@@ -10,6 +10,7 @@ import pytest
 from unshelve.errors import SolutionInvalid
 from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import Declaration
+from unshelve.solution.purpose import Purpose
 from unshelve.solution.training import Training, training
 
 Declare = Callable[[str], Declaration]
@@ -164,3 +165,12 @@ def groups(features, k=3): ...
     plan = training(declared(text), arguments={"groups": {"k": 5}})
     assert tasks(plan)["groups"].parameters["arguments"] == {"k": 5}
     assert tasks(plan)["features[all]"].parameters["arguments"] == {"days": 7}  # a tuple stays with the function
+
+
+def test_a_run_for_comparison_measures_no_importance_and_does_all_else(declared: Declare) -> None:
+    text = ROWS + TWO.format(first="", second="")
+    plans = (training(declared(text)), training(declared(text), purpose=Purpose.COMPARISON))
+    release, comparison = ({name: dict(task.parameters) for name, task in tasks(plan).items()} for plan in plans)
+    for model in ("lateness", "delay"):
+        assert comparison[f"{model}:evaluation"].pop("importance") is False
+    assert comparison == release
