@@ -95,7 +95,7 @@ def plain(notebook: Notebook, room: Path) -> Took:
     """Run a notebook as one script, in a copy of its folder."""
     with tempfile.TemporaryDirectory(dir=room) as name:
         folder = Path(name) / "notebook"
-        shutil.copytree(notebook.path.resolve().parent, folder)
+        shutil.copytree(notebook.path.resolve().parent, folder, ignore=shutil.ignore_patterns(".unshelve"))
         script = folder / "plain_run.py"
         script.write_text(BEGINNING + "\n".join(map(text_of, notebook.statements)) + "\n", encoding="utf-8")
         start, cpu = time.perf_counter(), cpu_seconds()
