@@ -11,7 +11,6 @@ from unshelve.solution.declaration import Declaration
 from unshelve.solution.files import code_files
 from unshelve.solution.lifted import Origin
 from unshelve.solution.origin import (
-    Counted,
     Lift,
     LiftedCell,
     LiftedStatement,
@@ -65,6 +64,7 @@ def a_long_origin(cells: int, *, statements: int = 4, steps: int = 40) -> Origin
     kept = [
         LiftedStatement(
             number=place,
+            origin=place,
             cell=cell.number,
             line=line,
             end_line=line,
@@ -104,7 +104,7 @@ def a_long_origin(cells: int, *, statements: int = 4, steps: int = 40) -> Origin
     )
     proof = msgspec.structs.replace(
         PROOF,
-        statements=Counted(kept=lift.kept, of=len(kept)),
+        statements=lift.counted,
         metrics=Metrics(equal=9, stable=9),
         request=None,
         values=values,

@@ -12,7 +12,7 @@ from unshelve.cli.check import notebook_lines
 from unshelve.cli.output import JsonOption, result, say
 from unshelve.cli.packages import NoInstallOption, installer
 from unshelve.notebook.differing import told
-from unshelve.notebook.lifting import Lifted
+from unshelve.notebook.finishing import Lifted
 from unshelve.notebook.lifting_elsewhere import lift_anywhere
 from unshelve.notebook.merging import Side
 from unshelve.notebook.watching import RunLimits

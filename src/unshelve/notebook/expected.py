@@ -57,8 +57,6 @@ class Expected:
     predictions_stable: bool = True
     entry: str = "raw"
     """What a request is, as Lift.entry says: "raw", "table" or "script"."""
-    statements: tuple[int, int] = (0, 0)
-    """How many statements were kept, and of how many."""
     answered: str | None = None
     """Name of the kept file ("12-prices.pkl") with what the notebook made of its predictions and the solution's
     answer step makes of them; None where there is no such step, or it was not kept."""

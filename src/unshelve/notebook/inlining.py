@@ -153,7 +153,8 @@ def _in_place(
     if isinstance(tree, ast.Assign) and tree.value is call:
         return [*texts, f"{' = '.join(text_of(source, each) for each in tree.targets)} = {value}"]
     if isinstance(tree, ast.Expr) and tree.value is call:
-        return texts or None
+        asks = function.value is not None and any(calls(ast.parse(function.value)))
+        return [*texts, value] if asks else texts or None
     return [*texts, edited(source, [Edit(call, f"({value})")])]
 
 

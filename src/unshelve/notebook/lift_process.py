@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from unshelve.errors import UnshelveError
-from unshelve.notebook.lifting import Lifted, lift
+from unshelve.notebook.finishing import Lifted
+from unshelve.notebook.lifting import lift
 from unshelve.notebook.merging import Side
 from unshelve.notebook.watching import RunLimits
 from unshelve.solution.origin import Lift, LiftProof, NotebookFinding

@@ -20,9 +20,10 @@ from unshelve.notebook.environment import (
     requirements_of,
     wanted_for,
 )
+from unshelve.notebook.finishing import Lifted
 from unshelve.notebook.installing import Environment, environment_with, pinned
 from unshelve.notebook.lift_process import Came, Failed, LiftLine, LiftOrder, Said, lift_as
-from unshelve.notebook.lifting import Lifted, folder_for
+from unshelve.notebook.lifting import folder_for
 from unshelve.notebook.merging import Side
 from unshelve.notebook.numbered import remark
 from unshelve.notebook.reading import read_notebook

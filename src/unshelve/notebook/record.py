@@ -74,6 +74,7 @@ def lift_record(
                 dropped=None if each.number in where else _why(seen, draft, each.number, others, why),
                 repaired=_mended(repaired, each.number),
                 ran_as=blotted(each.source) if texts.get(each.number, each.source) != each.source else None,
+                origin=repaired.origins[each.number],
             )
             for each in notebook.statements
         ),

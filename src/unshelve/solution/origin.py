@@ -65,6 +65,9 @@ class LiftedStatement(msgspec.Struct, frozen=True, kw_only=True):
     """What was changed in it, where something was."""
     ran_as: str | None = None
     """Its text as it was run, where that is not what the author wrote."""
+    origin: int | None = None
+    """Its number in the notebook as the author wrote it: several come of one where a loop ran as its turns. None
+    where it was added so that the notebook runs."""
 
 
 class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +80,11 @@ class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[int, ...]
     code: str = ""
     """Digest of its lines, by which the next lift tells whether it changed."""
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    kept: int
+    of: int
 
 
 class Lift(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,9 +114,11 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
     """Digests of other files that the lift wrote and people may edit: path -> sha256."""
 
     @property
-    def kept(self) -> int:
-        """How many statements became part of the solution."""
-        return sum(1 for each in self.statements if each.steps)
+    def counted(self) -> Counted:
+        """How many of the author's statements became part of the solution, wholly or partly."""
+        all_of_them = {each.origin for each in self.statements if each.origin is not None}
+        kept = {each.origin for each in self.statements if each.origin is not None and each.steps}
+        return Counted(kept=len(kept), of=len(all_of_them))
 
 
 class ProvenValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,11 +134,6 @@ class ProvenValue(msgspec.Struct, frozen=True, kw_only=True):
     """The value as the notebook computed it."""
     solution: str = ""
     detail: str = ""
-
-
-class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    kept: int
-    of: int
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from unshelve.notebook.lifting import folder_for, lift, put_in_place
+from unshelve.notebook.finishing import put_in_place
+from unshelve.notebook.lifting import folder_for, lift
 from unshelve.notebook.scratch import COPIED_BYTES, lay_out
 
 

@@ -116,6 +116,16 @@ def test_a_function_that_fits_is_its_statements_where_it_is_called(tmp_path: Pat
     ]
 
 
+def test_what_a_function_measures_and_shows_is_measured_where_it_is_called(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "X, y = load_iris(return_X_y=True, as_frame=True)\nm = LogisticRegression(max_iter=500).fit(X, y)",
+        "def right(model):\n    return model.score(X, y)",
+        "right(m)",
+    )
+    assert found[3:] == ["model = m", "model.score(X, y)"]
+
+
 def test_rows_without_a_name_get_one_that_says_of_which_part_they_are(tmp_path: Path) -> None:
     found = said(
         tmp_path,

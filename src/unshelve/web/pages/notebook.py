@@ -174,7 +174,7 @@ def _title(origin: Origin) -> str:
 
 def _sentence(lift: Lift) -> str:
     """What became of the notebook, first of all."""
-    of, kept, steps = len(lift.statements), lift.kept, sum(1 for one in lift.steps if one.name)
+    of, kept, steps = lift.counted.of, lift.counted.kept, sum(1 for one in lift.steps if one.name)
     if not of:
         return "Nothing of it can be shown here."
     if lift.entry == "script":

@@ -1,0 +1,78 @@
+"""The forms that a solution may have, from the best to the plainest, as drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from unshelve.notebook.answering import answer_step
+from unshelve.notebook.draft import CannotShape, Draft
+from unshelve.notebook.gating import with_gates
+from unshelve.notebook.measuring import metric_steps
+from unshelve.notebook.picturing import chart_steps
+from unshelve.notebook.shaping import Shaper
+from unshelve.notebook.table_form import table_draft
+from unshelve.notebook.understanding import Work, keep_answers
+
+REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
+
+LEAKS: Final = ("transform-reads-hidden", "target-given-away")
+"""Codes of failures that no other form may hide: what is known only afterwards helped to predict."""
+
+
+def forms(work: Work) -> Iterator[Draft]:
+    """Drafts from the best form to the plainest."""
+    try:
+        from_source = False
+        draft = _with_metrics(work, *_raw(work, from_source=from_source))
+        yield draft
+        if work.code == "cycle":
+            from_source = True
+            draft = _with_metrics(work, *_raw(work, from_source=from_source))
+            yield draft
+        if work.step in {each.name for each in draft.steps if each.kind == "chart"}:
+            work.pictures = False
+            yield _with_metrics(work, *_raw(work, from_source=from_source))
+    except CannotShape as error:
+        work.reasons.append(f"raw rows: {_placed(work, error)}")
+    if work.code in LEAKS:
+        return
+    try:
+        draft = table_draft(work.seen, work.choice)
+        draft.entry_reason = work.reasons[-1].partition(": ")[2] if work.reasons else None
+        yield draft
+    except CannotShape as error:
+        work.reasons.append(f"rows of the prepared table: {_placed(work, error)}")
+
+
+def _raw(work: Work, *, from_source: bool) -> tuple[Shaper, Draft]:
+    """Shaped until no further version of a table has to be a step of its own."""
+    cuts: set[tuple[frozenset[int], str]] = set()
+    while True:
+        before = len(cuts)
+        shaper = Shaper(work.seen, work.choice, cuts, from_source=from_source)
+        draft = shaper.shape()
+        if len(cuts) == before:
+            return shaper, draft
+
+
+def _with_metrics(work: Work, shaper: Shaper, draft: Draft) -> Draft:
+    steps, metrics = metric_steps(work.seen, work.choice, shaper.known, shaper.names, shaper.tops)
+    draft.steps += steps
+    draft.metrics += metrics
+    answer = answer_step(work.seen, work.choice, draft.model, shaper.names, shaper.tops)
+    if answer is not None:
+        draft.steps.append(answer[0])
+        draft.answered = answer[1]
+        keep_answers(work, *answer[1])
+    if work.pictures:
+        draft.steps += chart_steps(shaper)
+    draft.top = sorted(shaper.tops)
+    with_gates(draft, work.choice)
+    return draft
+
+
+def _placed(work: Work, error: CannotShape) -> str:
+    if error.statement is None:
+        return error.reason
+    return f"{work.notebook.statements[error.statement].place}: {error.reason}"
