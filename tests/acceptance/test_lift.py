@@ -122,6 +122,24 @@ def test_rows_that_are_filled_from_others_are_told_and_never_proven_raw(tmp_path
     assert "gives another age" in record["entry_reason"]
 
 
+def test_a_model_fitted_in_a_loop_is_lifted_as_a_whole_and_answers_nothing(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "df = pd.read_csv('people.csv').dropna()\nX, y = df[['age', 'spent']], df['left']\nright = []\n"
+        "model = RandomForestClassifier(n_estimators=3)",
+        "for size in range(20, 60, 2):\n    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=size)\n"
+        "    model.fit(X_train, y_train)\n    right.append(accuracy_score(y_test, model.predict(X_test)))",
+    )
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"], said["request"]) == (0, "proven", "script", None), said
+    assert said["statements"]["kept"] == said["statements"]["of"]
+    proof = json.loads((tmp_path / "people" / "proof.json").read_text())
+    held = {each["what"]: each["detail"] for each in proof["values"] if each["verdict"] == "proven"}
+    assert held.keys() == {"model, as the notebook ends", "right, as the notebook ends"}
+    assert all("random state put back" in each for each in held.values())
+
+
 def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     path = notebook(
         tmp_path,

@@ -115,6 +115,7 @@ class _FirstRuns:
         self._json = json
         self._at: Ready | None = None
         self._waited_for: set[str] = set()
+        self._without_model: frozenset[str] = frozenset()
         self._silent: set[str] = set()
 
     @property
@@ -134,6 +135,8 @@ class _FirstRuns:
         if not self._json:
             tell_ready(at, json=False)
         self._waited_for = {one.name for one in declared if not _answers_as_declared(self._control, one)}
+        answering = Kind.MODEL, Kind.ENDPOINT
+        self._without_model = frozenset(one.name for one in declared if not any(one.of_kind(*answering)))
         all_answer = not self._waited_for
         for reading, declaration in zip(self._readings, declared, strict=True):
             for finding in keep_solution(self._control, reading.folder, declaration):
@@ -142,13 +145,16 @@ class _FirstRuns:
         if all_answer:
             self._tell()
 
-    def finished(self, run: Run, _result: RunResult | None, _error: UnshelveError | None) -> None:
+    def finished(self, run: Run, result: RunResult | None, _error: UnshelveError | None) -> None:
         """Takes note of a run that ended."""
         if run.solution not in self._waited_for:
             return
         with self._control.database.read() as connection:
             answers = bool(releases(connection, run.solution))
-        if not answers:
+        whole = result is not None and not result.failures
+        if not answers and whole and run.solution in self._without_model:
+            self._shown.line(f"{run.solution} has no model, so it answers nothing. What it made is on its pages.")
+        elif not answers:
             self._silent.add(run.solution)
             self._shown.line(f"Nothing of {run.solution} answers yet. Mend it and run it again from its page.")
         self._waited_for.discard(run.solution)

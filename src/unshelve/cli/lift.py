@@ -81,7 +81,9 @@ def _lines(lifted: Lifted, notebook: Path) -> list[str]:
         f"in {lifted.folder / 'solution.py'}",
         "Proven" + _compared(lifted) if proof.outcome == "proven" else f"Not proven: {proof.reason}",
     ]
-    if lifted.lift is not None and lifted.lift.entry != "raw":
+    if lifted.lift is not None and lifted.lift.entry == "script":
+        lines.append(f"Not sliced: it is one step, and answers no requests. {lifted.lift.entry_reason}")
+    elif lifted.lift is not None and lifted.lift.entry == "table":
         lines.append(f"A request is a row of the prepared table: {lifted.lift.entry_reason}")
     if proof.edited:
         lines.append(f"Kept as edited by hand: {', '.join(proof.edited)}")

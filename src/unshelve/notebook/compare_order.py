@@ -23,6 +23,8 @@ class CompareOrder(msgspec.Struct, frozen=True, kw_only=True):
     fit_call: int | None
     predict_call: int | None
     answered: str | None
+    results: dict[str, tuple[str, str]] = {}
+    """Of a notebook that was not sliced: name -> the kept file with its value, and the part that it counts for."""
     parameters: dict[str, Any]
     inputs: dict[str, dict[str, Any]]
 

@@ -111,11 +111,16 @@ class Sides:
     @cached_property
     def kept_answers(self) -> list[Any] | None:
         """What the notebook made of its predictions; None where it was not kept."""
-        path = Path(self.order.kept) / (self.order.answered or "none")
+        found = self.kept_value(self.order.answered or "none")
+        return None if found is None else _plain_list(as_array(found[0]))
+
+    def kept_value(self, name: str) -> tuple[Any] | None:
+        """A value of the notebook by its file; None where it was not kept."""
+        path = Path(self.order.kept) / name
         if not path.is_file():
             return None
         data = path.read_bytes()
-        return _plain_list(as_array(load(data, digest=digest(data), trusted=lambda _digest: True)))
+        return (load(data, digest=digest(data), trusted=lambda _digest: True),)
 
     @cached_property
     def method(self) -> str:
@@ -212,6 +217,20 @@ def compare_answers(sides: Sides) -> ProvenValue:
     if not sides.own_answers:
         found = _with(found, f"the notebook itself never predicted them: {OF_ESTIMATOR}")
     return _value(f"predictions of {count:,} test rows", "prediction", found, model)
+
+
+def compare_results(sides: Sides) -> Iterator[ProvenValue]:
+    """The values that a notebook ends with, held against those that its one step gives."""
+    step = sides.order.model
+    given = sides.inputs[step] if sides.has(step) else {}
+    for name, (file, part) in sides.order.results.items():
+        kept = sides.kept_value(file)
+        if name not in given or kept is None:
+            said = "the solution did not come so far" if name not in given else "it could not be kept"
+            found = Found(verdict=Verdict.NOT_COVERED, detail=said)
+        else:
+            found = compare_estimators(kept[0], given[name])
+        yield _value(f"{name}, as the notebook ends", part, found, step)
 
 
 def not_compared(sides: Sides) -> Iterator[ProvenValue]:
@@ -356,8 +375,13 @@ def _value(what: str, part: Any, found: Found, step: str) -> ProvenValue:
 def carry_out(place: Path, functions: Mapping[str, Callable[..., Any]]) -> None:
     """Compare what the order in a folder names, and write the answer beside it."""
     sides = Sides(msgspec.json.decode((place / ORDER).read_bytes(), type=CompareOrder), functions)
-    values = [*compare_features(sides), compare_model(sides), compare_answers(sides)]
-    rows, of, why = rows_to_ask(sides)
+    rows: list[TestRow] = []
+    of, why = 0, None
+    if sides.order.results:
+        values = list(compare_results(sides))
+    else:
+        values = [*compare_features(sides), compare_model(sides), compare_answers(sides)]
+        rows, of, why = rows_to_ask(sides)
     if rows:
         values.extend(not_compared(sides))
     (place / ROWS).write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))

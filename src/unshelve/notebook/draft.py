@@ -53,6 +53,8 @@ class Draft:
     """Whether the model's function makes the rows that it is fitted on, of those of the part."""
     answered: tuple[int, str] | None = None
     """The statement and name of what the notebook made of its predictions, where a step makes it of answers."""
+    results: tuple[str, ...] = ()
+    """Names whose values the step `model` gives, where the notebook was not sliced."""
     left_out: dict[int, str] = field(default_factory=dict)
     """Statements that were on the way and are not in it, and why: "the split does it", "drops the target"."""
 

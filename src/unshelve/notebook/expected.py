@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,17 @@ class Drawing:
 
     statement: int
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A value that the notebook ends with."""
+
+    file: str
+    """Where it was kept, in the folder of kept values."""
+    part: Literal["model", "metric"]
+    stable: bool
+    """Whether two runs of the notebook ended with the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +72,7 @@ class Expected:
     answered: str | None = None
     """Name of the kept file ("12-prices.pkl") with what the notebook made of its predictions and the solution's
     answer step makes of them; None where there is no such step, or it was not kept."""
+    results: Mapping[str, Result] = field(default_factory=dict)
+    """Of a notebook that was not sliced: the values that it ends with, by the names that hold them."""
     places: Mapping[int, str] = field(default_factory=dict)
     """Statement -> "cell 4, line 2", for words."""

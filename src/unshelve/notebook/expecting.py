@@ -6,8 +6,9 @@ import math
 
 from unshelve.notebook.comparing import compare_plain
 from unshelve.notebook.draft import NOTHING_HELD_OUT, Draft
-from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
+from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric, Result
 from unshelve.notebook.outcome import GOOD
+from unshelve.notebook.script_form import at_end
 from unshelve.notebook.understanding import Work
 from unshelve.notebook.watched import Watched
 
@@ -37,7 +38,18 @@ def expected_of(work: Work, draft: Draft) -> Expected:
         predictions_stable=predict is None or _same(work, predict, receiver=False),
         answered=None if draft.answered is None else f"{draft.answered[0]}-{draft.answered[1]}.pkl",
         entry=draft.entry,
+        results={name: _result(work, name) for name in draft.results},
         places={each.number: each.place for each in work.notebook.statements},
+    )
+
+
+def _result(work: Work, name: str) -> Result:
+    """What the notebook ends with under a name."""
+    one, two = at_end(work.watched).get(name), at_end(work.again).get(name)
+    return Result(
+        file=f"{len(work.notebook.statements) - 1}-{name}.pkl",
+        part="model" if two is not None and two.kind == "estimator" else "metric",
+        stable=one is not None and two is not None and one.fingerprint == two.fingerprint != "",
     )
 
 

@@ -10,9 +10,10 @@ from unshelve.notebook.draft import CannotShape, Draft
 from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.picturing import chart_steps
+from unshelve.notebook.script_form import script_draft
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.table_form import table_draft
-from unshelve.notebook.understanding import Work, keep_answers
+from unshelve.notebook.understanding import Work, keep_answers, keep_results
 
 REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
 
@@ -43,6 +44,16 @@ def forms(work: Work) -> Iterator[Draft]:
         yield draft
     except CannotShape as error:
         work.reasons.append(f"rows of the prepared table: {_placed(work, error)}")
+    if work.code in LEAKS:
+        return
+    try:
+        draft = script_draft(work.seen, work.choice)
+    except CannotShape as error:
+        work.reasons.append(f"not sliced: {_placed(work, error)}")
+        return
+    draft.entry_reason = "; ".join(work.reasons)
+    keep_results(work, draft.results)
+    yield draft
 
 
 def _raw(work: Work, *, from_source: bool) -> tuple[Shaper, Draft]:

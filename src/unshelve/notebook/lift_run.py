@@ -83,9 +83,10 @@ class LiftRun:
     room: Path
     """A folder for files of the proof; gone when the proof is done."""
     declaration: Declaration
-    tasks: ModelTasks
+    tasks: ModelTasks | None
+    """Those of the model; None where the notebook was not sliced, so that there is none."""
     parameters: Mapping[str, Any]
-    """Those of the held-out task: how the model's rows are put together."""
+    """Those of the held-out task: how the model's rows are put together. Empty where there is no model."""
     inputs: Mapping[str, Mapping[str, Any]]
     """Artifacts under the labels that `parameters` uses."""
     artifacts: Mapping[str, Mapping[str, Any]]
@@ -117,7 +118,8 @@ class LiftRun:
 
     @property
     def full_name(self) -> str:
-        return f"{self.declaration.name}.{self.tasks.model}"
+        """The model's name with that of the solution; "" where there is no model."""
+        return "" if self.tasks is None else f"{self.declaration.name}.{self.tasks.model}"
 
     def difference(self) -> str:
         """The first difference that the platform's own Proof found, in words; "" without one."""
@@ -174,7 +176,7 @@ class _Place:
 def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told, stack: ExitStack) -> LiftRun:
     plan = training(declaration)
     tasks = next((each for each in plan.models if each.model == expected.model), None)
-    if tasks is None:
+    if tasks is None and not expected.results:
         declaration.step(expected.model)
         raise NotFound(f"{expected.model} is no model of the solution.", code="model-not-found")
     child: list[Child] = []
@@ -197,15 +199,16 @@ def _run(place: _Place, declaration: Declaration, expected: Expected, told: Told
     )
     with place.control.database.read() as connection:
         artifacts = _artifacts(steps_of(connection, result.run.id))
-    task = plan.graph.task(tasks.heldout)
+    task = None if tasks is None else plan.graph.task(tasks.heldout)
+    inputs = {expected.model: expected.model} if task is None else task.inputs
     return LiftRun(
         control=place.control,
         folder=place.folder,
         room=place.room,
         declaration=declaration,
         tasks=tasks,
-        parameters=task.parameters,
-        inputs={label: artifacts[name] for label, name in task.inputs.items() if name in artifacts},
+        parameters={} if task is None else task.parameters,
+        inputs={label: artifacts[name] for label, name in inputs.items() if name in artifacts},
         artifacts=artifacts,
         result=result,
         lacking=place.lacking,

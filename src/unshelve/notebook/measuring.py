@@ -38,7 +38,7 @@ def metric_steps(
 
 def _step(seen: Seen, measured: Measured, known: dict[Version, Param], names: Names, tops: set[int]) -> DraftStep:
     number = measured.statement
-    call = _call(seen, measured)
+    call = call_of(seen, measured)
 
     def resolve(version: Version) -> Param | None:
         return known.get(version)
@@ -71,7 +71,7 @@ def _refuse_unknown(seen: Seen, body: Body) -> None:
         raise CannotShape("a metric is computed of nothing that a step gives")
 
 
-def _call(seen: Seen, measured: Measured) -> ast.Call:
+def call_of(seen: Seen, measured: Measured) -> ast.Call:
     """The call in the statement's text: the one whose turn it was."""
     number = measured.statement
     tree = seen.trees[number]

@@ -33,7 +33,7 @@ def outcome_of(
         for value in values:
             if value.part == part and value.verdict is Verdict.DIFFERENT:
                 return "not-proven", _against(value)
-    against = _not_compared(values) or (None if entry == "script" else _not_asked(values, request))
+    against = _not_held(values) if entry == "script" else _not_compared(values) or _not_asked(values, request)
     return ("not-proven", against) if against else ("proven", None)
 
 
@@ -60,6 +60,20 @@ def _not_compared(values: Sequence[ProvenValue]) -> str | None:
     own = [value for value in values if value.part == "prediction" and OF_ESTIMATOR not in value.detail]
     if not evidence and not own:
         return "The notebook computed no stable metric and no prediction of test rows: there is nothing to hold."
+    return None
+
+
+def _not_held(values: Sequence[ProvenValue]) -> str | None:
+    """What of the values that a notebook ends with stands against a proof; None where all is well."""
+    held = [value for value in values if value.part in ("model", "metric")]
+    unstable = next((value for value in held if value.part == "model" and value.verdict is Verdict.UNSTABLE), None)
+    if unstable is not None:
+        return f"Not stable: {unstable.what}: the notebook itself gives another each time it runs."
+    lacking = next((value for value in held if value.verdict is Verdict.NOT_COVERED), None)
+    if lacking is not None:
+        return f"Not compared: {lacking.what}: {lacking.detail}."
+    if not any(value.verdict in GOOD for value in held):
+        return "The notebook ends with no stable model and no stable metric: there is nothing to hold."
     return None
 
 

@@ -77,7 +77,10 @@ def held_against(ran: LiftRun, expected: Expected, *, told: Told = lambda _said:
     """Hold a run of a solution against what a notebook computed."""
     told("Comparing with the notebook")
     compared, rows = _compared(ran, expected)
-    values = [*_metrics(ran, expected), *_by_stability(compared.values, ran, expected)]
+    if expected.results:
+        values = [*_metrics(ran, expected), *_results_by_stability(compared.values, ran, expected)]
+    else:
+        values = [*_metrics(ran, expected), *_by_stability(compared.values, ran, expected)]
     heard: dict[int, Mapping[str, Any]] = {}
     request, asked = _requests(ran, expected, compared, rows, told, heard=heard)
     found = _proven(expected, (*values, *asked), request, ran.failure)
@@ -134,6 +137,7 @@ def _compared(ran: LiftRun, expected: Expected) -> tuple[CompareAnswer, tuple[Te
         fit_call=expected.fit_call,
         predict_call=expected.predict_call,
         answered=expected.answered,
+        results={name: (each.file, each.part) for name, each in expected.results.items()},
         parameters=dict(ran.parameters),
         inputs={label: dict(artifact) for label, artifact in ran.inputs.items()},
     )
@@ -168,9 +172,25 @@ def _by_stability(values: Sequence[ProvenValue], ran: LiftRun, expected: Expecte
         if stable.get(value.part, True) or value.verdict is Verdict.NOT_COVERED:
             yield value
         elif replayed and value.verdict in GOOD:
-            yield msgspec.structs.replace(value, detail=f"{value.detail}; {PUT_BACK}" if value.detail else PUT_BACK)
+            yield _put_back(value)
         else:
             yield msgspec.structs.replace(value, verdict=Verdict.UNSTABLE)
+
+
+def _results_by_stability(values: Sequence[ProvenValue], ran: LiftRun, expected: Expected) -> Iterator[ProvenValue]:
+    """The same for the values that a notebook ends with, in the order in which they were asked for."""
+    replayed = bool(expected.random) and not ran.lacking
+    for result, value in zip(expected.results.values(), values, strict=False):
+        if result.stable or value.verdict is Verdict.NOT_COVERED:
+            yield value
+        elif replayed and value.verdict in GOOD:
+            yield _put_back(value)
+        else:
+            yield msgspec.structs.replace(value, verdict=Verdict.UNSTABLE)
+
+
+def _put_back(value: ProvenValue) -> ProvenValue:
+    return msgspec.structs.replace(value, detail=f"{value.detail}; {PUT_BACK}" if value.detail else PUT_BACK)
 
 
 # -- requests ------------------------------------------------------------------------------------------------------
@@ -205,10 +225,10 @@ def _requests(
         spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], schema, expected.model)
     if not (expected.predictions_stable or (expected.random and not ran.lacking)):
         asked = tuple(_unstable(value) for value in asked)
-    return request, [*values, *asked, spoiled, *_own_proof(ran)]
+    return request, [*values, *asked, spoiled, *_own_proof(ran, expected)]
 
 
-def _own_proof(ran: LiftRun) -> Iterator[ProvenValue]:
+def _own_proof(ran: LiftRun, expected: Expected) -> Iterator[ProvenValue]:
     """The difference that the platform's own Proof found between training and the served version, if it did."""
     decision = next(each for each in ran.result.decisions if each.model == ran.full_name)
     if decision.proof == "not-proven":
@@ -216,7 +236,7 @@ def _own_proof(ran: LiftRun) -> Iterator[ProvenValue]:
             what="what training computed and what the version answers",
             part="request",
             verdict=Verdict.DIFFERENT,
-            step=ran.tasks.model,
+            step=expected.model,
             detail=ran.difference() or decision.message,
         )
 
@@ -230,6 +250,7 @@ def _not_covered(what: str, why: str) -> ProvenValue:
 
 
 def _schema(ran: LiftRun) -> Schema:
+    assert ran.tasks is not None
     described = ran.value(f"{ran.tasks.schema}.schema")
     return Schema.from_json({key: described[key] for key in ("format", "fields")})
 

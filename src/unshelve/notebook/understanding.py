@@ -161,3 +161,9 @@ def keep_answers(work: Work, statement: int, name: str) -> None:
     if (work.kept / f"{statement}-{name}.pkl").exists():
         return
     work.again = run_again(work.notebook, work.choice, work.kept, work.limits, names={statement: (name,)})
+
+
+def keep_results(work: Work, names: tuple[str, ...]) -> None:
+    """Run the notebook once more to keep what these names hold when it ends."""
+    last = len(work.notebook.statements) - 1
+    work.again = run_again(work.notebook, work.choice, work.kept, work.limits, names={last: names})

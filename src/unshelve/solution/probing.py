@@ -15,6 +15,7 @@ from unshelve.data.tables import (
     Table,
     columns,
     constant,
+    differs,
     filled,
     first_difference,
     rows_differing,
@@ -65,7 +66,7 @@ def columns_that_matter(
     for name in columns(table):
         other = shuffled(table, name, order)
         try:
-            changed = first_difference(usual, run_path(path, other, functions, frozen)) is not None
+            changed = differs(usual, run_path(path, other, functions, frozen))
         except Exception:  # noqa: BLE001  user code that fails on other values of a column depends on it
             changed = True
         if changed:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unshelve.data.tables import first_difference
+from unshelve.data.tables import differs, first_difference
 
 
 class NeverEqual:
@@ -25,6 +25,7 @@ def table(**columns: object) -> pd.DataFrame:
 
 def test_equal_tables_with_missing_values_and_signed_zeros_have_no_difference() -> None:
     assert first_difference(table(), table(a=[1.0, np.nan, 0.0])) is None
+    assert not differs(table(), table(a=[1.0, np.nan, 0.0]))
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,17 @@ def test_equal_tables_with_missing_values_and_signed_zeros_have_no_difference() 
 )
 def test_the_smallest_difference_is_found_at_its_place(other: dict[str, object], place: tuple[int, str]) -> None:
     assert first_difference(table(), table(**other)) == place
+    assert differs(table(), table(**other))
 
 
 def test_other_types_and_labels_of_equal_values_are_no_difference() -> None:
     whole = pd.DataFrame({"n": [1, 2]})
     assert first_difference(whole, whole.astype("float32")) is None
     assert first_difference(whole, whole.set_axis([7, 8])) is None
+    assert not differs(whole, whole.astype("float32"))
+    assert not differs(whole, whole.set_axis([7, 8]))
+    assert differs(whole, pd.DataFrame({"n": [1, 3]}))
+    assert differs(whole, whole.rename(columns={"n": "m"}))
 
 
 def test_objects_are_asked_whether_they_are_equal() -> None:

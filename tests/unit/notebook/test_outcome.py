@@ -83,6 +83,23 @@ def test_test_rows_must_have_been_asked_unless_the_notebook_was_not_sliced() -> 
     assert outcome_of(values, None, entry="script") == ("proven", None)
 
 
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"model": Verdict.UNSTABLE}, "Not stable: the model"),
+        ({"metric": Verdict.NOT_COVERED}, "Not compared: the metric"),
+        ({"model": None, "metric": None}, "The notebook ends with no stable model and no stable metric"),
+        ({"model": None, "metric": Verdict.UNSTABLE}, "The notebook ends with no stable model and no stable metric"),
+    ],
+)
+def test_what_a_notebook_ends_with_must_be_held_where_it_was_not_sliced(
+    parts: dict[str, Verdict | None], said: str
+) -> None:
+    outcome, reason = outcome_of(Case(parts).values(), None, entry="script")
+    assert outcome == "not-proven"
+    assert str(reason).startswith(said)
+
+
 def test_one_answer_that_differs_is_enough() -> None:
     assert outcome_of(Case({}).values(), Requests(rows=5, equal=4))[1] == "Not equal: 1 of 5 answers to test rows."
 
