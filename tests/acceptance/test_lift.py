@@ -140,6 +140,22 @@ def test_a_model_fitted_in_a_loop_is_lifted_as_a_whole_and_answers_nothing(tmp_p
     assert all("random state put back" in each for each in held.values())
 
 
+def test_a_dropped_statement_that_mattered_is_found_named_and_kept(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        "import os\n" + IMPORTS,
+        "df = pd.read_csv('people.csv').dropna()\ndf.head()\ngetattr(os, 'environ').update(FACTOR='3')\ndf.describe()",
+        "X = df[['age', 'spent']] * float(os.environ.get('FACTOR', '1'))\ny = df['left']\n"
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)",
+        MODEL.replace("=8", "=8, random_state=3"),
+    )
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"]) == (0, "proven", "raw"), said
+    assert [(each["cell"], each["line"]) for each in said["findings"] if each["number"] == "N122"] == [(2, 3)]
+    text = (tmp_path / "people" / "solution.py").read_text()
+    assert "getattr(os, 'environ').update(FACTOR='3')" in text and "describe" not in text
+
+
 def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     path = notebook(
         tmp_path,

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import renamed
 from unshelve.notebook.seen import Seen, Version
+
+_LOOKS: Final = ("settings:looks", "settings:figure", "settings:imports")
+"""Settings that change no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,9 @@ class Collector:
             self._take(body, number)
         for number, name in wanted:
             self._need(body, number, name)
+            for setting in sorted(self.seen.flow.needs[number]):
+                if setting.startswith("settings:") and setting not in _LOOKS:
+                    self._need(body, number, setting)
         return body
 
     def _need(self, body: Body, number: int, name: str) -> None:

@@ -84,6 +84,19 @@ class Flow:
             found.append({**rest, RANDOM: frozenset(before)} if before else rest)
         return replace(self, needs=tuple(found))
 
+    def with_hidden(self, number: int) -> Flow:
+        """The same graph in which all that follows a statement needs it: what it does is seen in no name."""
+        name = f"settings:{number}"
+        needs = tuple(
+            {**each, name: frozenset({number})} if place > number and each else each
+            for place, each in enumerate(self.needs)
+        )
+        touches = tuple(
+            replace(each, reads=each.reads | {name}) if name in needed else each
+            for each, needed in zip(self.touches, needs, strict=True)
+        )
+        return replace(self, needs=needs, touches=touches)
+
     def makers(self, name: str) -> frozenset[int]:
         """The statements that made the last version of a name; none where nobody made it."""
         versions = self.made.get(name)

@@ -5,24 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from unshelve.notebook.adding_back import needed_too
 from unshelve.notebook.answering import answer_step
 from unshelve.notebook.draft import CannotShape, Draft
 from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
+from unshelve.notebook.numbered import remark
 from unshelve.notebook.picturing import chart_steps
 from unshelve.notebook.script_form import script_draft
+from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.table_form import table_draft
 from unshelve.notebook.understanding import Work, keep_answers, keep_results
 
 REQUESTS: Final = {"raw": "raw rows", "table": "rows of the prepared table", "script": "nothing: it was not sliced"}
 
+_ADDED: Final = 3
+"""How many dropped statements are looked for that mattered."""
 LEAKS: Final = ("transform-reads-hidden", "target-given-away")
 """Codes of failures that no other form may hide: what is known only afterwards helped to predict."""
 
 
 def forms(work: Work) -> Iterator[Draft]:
     """Drafts from the best form to the plainest."""
+    yield from _sliced(work)
+    for _ in range(_ADDED):
+        if work.code in LEAKS or not _add_back(work):
+            break
+        yield from _sliced(work)
+    if work.code in LEAKS:
+        return
+    try:
+        draft = script_draft(work.seen, work.choice)
+    except CannotShape as error:
+        work.reasons.append(f"not sliced: {_placed(work, error)}")
+        return
+    draft.entry_reason = "; ".join(dict.fromkeys(work.reasons))
+    keep_results(work, draft.results)
+    yield draft
+
+
+def _sliced(work: Work) -> Iterator[Draft]:
+    """The forms that hold the statements which the model needs, and no others."""
     try:
         from_source = False
         draft = _with_metrics(work, *_raw(work, from_source=from_source))
@@ -44,16 +68,21 @@ def forms(work: Work) -> Iterator[Draft]:
         yield draft
     except CannotShape as error:
         work.reasons.append(f"rows of the prepared table: {_placed(work, error)}")
-    if work.code in LEAKS:
-        return
-    try:
-        draft = script_draft(work.seen, work.choice)
-    except CannotShape as error:
-        work.reasons.append(f"not sliced: {_placed(work, error)}")
-        return
-    draft.entry_reason = "; ".join(work.reasons)
-    keep_results(work, draft.results)
-    yield draft
+
+
+def _add_back(work: Work) -> bool:
+    """Let all that follows the dropped statement that mattered need it; False where there is none."""
+    found = needed_too(work) if work.odd else None
+    if found is None:
+        return False
+    statement = work.notebook.statements[found]
+    work.told(f"Adding back {statement.place}: without it other values are computed")
+    message = f"Without `{statement.source.splitlines()[0][:80]}` the model is another one, though no name tells of it."
+    work.findings.append(remark("N122", statement, message, "Pass what it sets as a value, so that it can be seen."))
+    work.flow = work.flow.with_hidden(found)
+    work.seen = Seen(work.notebook, work.flow, work.seen.watched)
+    work.odd, work.code, work.step = False, None, None
+    return True
 
 
 def _raw(work: Work, *, from_source: bool) -> tuple[Shaper, Draft]:

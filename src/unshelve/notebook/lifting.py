@@ -33,7 +33,7 @@ from unshelve.notebook.watched import Watched
 from unshelve.notebook.watching import RunLimits, watch_repaired
 from unshelve.notebook.writing import Written, write
 from unshelve.solution.files import SOLUTION_FILE
-from unshelve.solution.origin import Counted, LiftProof, Metrics, NotebookFinding
+from unshelve.solution.origin import Counted, LiftProof, Metrics, NotebookFinding, Verdict
 
 _NOT_CLEAN: Final = (
     "its code would hold a secret (N105), which no file of a solution may; keep that outside, and read it from the "
@@ -115,12 +115,20 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
             return finished(work, wanted, form)
         work.reasons.append(f"{REQUESTS[draft.entry]}: {plain.reason}")
         work.code, work.step = plain.failed_code, plain.failed_step
+        work.odd = draft.entry != "script" and _computes_otherwise(plain)
         if best is None or best.proven.failure is not None:
             best = form
     if best is None or work.code in LEAKS:
         leak = "A feature is made of what is to be predicted. " if work.code in LEAKS else ""
         return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
     return finished(work, wanted, best)
+
+
+def _computes_otherwise(proven: Proven) -> bool:
+    """Whether a form gave other values than the notebook, or did not run where the notebook did."""
+    computed = ("features", "model", "prediction", "metric")
+    different = any(each.verdict is Verdict.DIFFERENT and each.part in computed for each in proven.values)
+    return different or proven.failed_code == "user-code-failed"
 
 
 def _proved(work: Work, folder: Path, draft: Draft, written: Written) -> tuple[Form, Proven]:

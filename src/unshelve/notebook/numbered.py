@@ -34,6 +34,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "N119": ("warning", "A feature tells the target"),
     "N120": ("note", "Rows are on both sides of the division"),
     "N121": ("warning", "Rows are drawn again before they are divided"),
+    "N122": ("note", "A statement matters that no name tells of"),
     "N200": ("note", "A path was made that of the file beside the notebook"),
     "N201": ("note", "A module or name has moved"),
     "N202": ("note", "A write that pandas 3 loses or refuses"),

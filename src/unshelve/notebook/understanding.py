@@ -51,6 +51,8 @@ class Work:
     pictures: bool = True
     """Whether the author's pictures become charts: not once one of them could not be drawn."""
     reasons: list[str] = field(default_factory=list)
+    odd: bool = False
+    """Whether the last form computed something else than the notebook."""
     code: str | None = None
     """The platform's code for why the last form did not run."""
     step: str | None = None
