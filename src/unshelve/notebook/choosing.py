@@ -97,7 +97,7 @@ def choose(notebook: Notebook, watched: Watched, flow: Flow, *, wanted: str | No
     found = _without_trials(found, watched)
     for why, some in (
         ("it was saved", [each for each in found if each.saved]),
-        ("it came of the last search", [each for each in found if each.searched and each.asked][-1:]),
+        ("it came of the last search", [each for each in found if each.asked and _of_search(each, found, flow)][-1:]),
     ):
         if some:
             return _choice(some[-1], found, watched, why)
@@ -114,6 +114,14 @@ def _without_trials(found: list[Candidate], watched: Watched) -> list[Candidate]
     """Without the models of statements that fit very many, one for each setting or seed that was tried."""
     fits = Counter(call.statement for call in watched.calls if call.kind in ("fit", "search") and not call.inside)
     return [each for each in found if fits[each.statement] <= TRIALS] or found
+
+
+def _of_search(candidate: Candidate, found: list[Candidate], flow: Flow) -> bool:
+    """Whether a search fitted it, or it was fitted again as a search had found it."""
+    if candidate.searched:
+        return True
+    searches = {each.statement for each in found if each.searched}
+    return bool(searches & flow.slice({candidate.statement}))
 
 
 def candidates(watched: Watched, flow: Flow) -> Iterator[Candidate]:

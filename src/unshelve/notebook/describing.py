@@ -34,6 +34,7 @@ def describe(value: object, fingerprints: Fingerprints | None) -> ValueInfo:
         contents=contents,
         name=None if kind != "series" or getattr(value, "name", None) is None else str(getattr(value, "name")),  # noqa: B009
         width=width,
+        dtype=str(getattr(value, "dtype", "")) if kind == "array" else "",
         index=index,
         number=_number(value) if kind == "number" else None,
         text=short_text(value, kind),

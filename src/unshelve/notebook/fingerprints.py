@@ -158,6 +158,8 @@ class _Walk:
             self.array(value, depth)
         elif numpy is not None and isinstance(value, (numpy.generic, numpy.dtype)):
             self._feed(repr(value).encode())
+        elif numpy is not None and value is numpy.random.mtrand._rand:
+            self._feed(b"the global generator")  # whose state is a name of its own: `scipy.stats.norm` does not change
         elif numpy is not None and isinstance(value, numpy.random.RandomState):
             self.put(value.get_state(), depth + 1)
         elif numpy is not None and isinstance(value, numpy.random.Generator):

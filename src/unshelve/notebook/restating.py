@@ -13,11 +13,12 @@ from typing import Final
 
 from unshelve.notebook.inlining import inlined
 from unshelve.notebook.notebook import Statement
+from unshelve.notebook.positions import by_names
 from unshelve.notebook.repairs import Repaired
 from unshelve.notebook.row_naming import rows_named
 from unshelve.notebook.tabling import tabled
 from unshelve.notebook.unrolling import unrolled
-from unshelve.notebook.watched import Watched
+from unshelve.notebook.watched import Call, Watched
 
 _DEEP: Final = 3
 """How many functions that call one another are looked through."""
@@ -30,6 +31,7 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
         **rows_named(repaired.notebook, watched),
         **unrolled(repaired.notebook, watched),
     }
+    found = by_names(repaired.notebook, watched, found)
     if found:
         repaired = _with_texts(repaired, found)
     for _ in range(_DEEP):
@@ -41,9 +43,28 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
 
 
 def same_calls(before: Watched, after: Watched) -> bool:
-    """Whether a restated notebook made the same calls with the same outcomes as the notebook itself."""
-    one, two = ([(each.kind, each.name, each.inside) for each in run.calls] for run in (before, after))
-    return after.ran and one == two
+    """Whether a restated notebook made the same calls as the notebook itself, with values of the same shapes.
+
+    Up to the first statement that draws random numbers the values are the same too.
+    """
+    if not after.ran or len(before.calls) != len(after.calls):
+        return False
+    draws = next((run.number for run in before.statements if run.drew), len(before.statements))
+    for one, two in zip(before.calls, after.calls, strict=True):
+        if (one.kind, one.name, one.inside, len(one.arguments)) != (two.kind, two.name, two.inside, len(two.arguments)):
+            return False
+        told = _told(one, whole=one.statement < draws), _told(two, whole=one.statement < draws)
+        if told[0] != told[1]:
+            return False
+    return True
+
+
+def _told(call: Call, *, whole: bool) -> tuple[tuple[object, ...], ...]:
+    """What a call was given and gave: shapes, or whole values."""
+    return tuple(
+        (each.kind, each.rows, each.width, each.columns, each.dtype, each.fingerprint if whole else "")
+        for each in (*call.arguments, *([] if call.result is None else [call.result]))
+    )
 
 
 def _with_texts(repaired: Repaired, found: Mapping[int, tuple[str, ...]]) -> Repaired:

@@ -207,7 +207,10 @@ class Shaper(Bench):
     def _labelled(self, step: str) -> str:
         """The nearest table on a step's way whose rows have labels: a keep, or the source."""
         while self.made[step].kind == "transform":
-            step = next(each for each in self.made[step].parameters if self.has_rows(each))
+            above = next((each for each in self.made[step].parameters if self.has_rows(each)), None)
+            if above is None:
+                raise CannotShape(f"{step} is made of no table that has rows")
+            step = above
         return step
 
     def _pair_parts(self) -> None:

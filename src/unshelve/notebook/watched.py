@@ -38,6 +38,8 @@ class ValueInfo(msgspec.Struct, frozen=True, kw_only=True):
     """For series."""
     width: int | None = None
     """Second dimension of arrays and sparse matrices."""
+    dtype: str = ""
+    """For arrays: "float64", "object"."""
     index: str = ""
     """For frames and series: hash of the index, so that "same rows in the same order" can be told."""
     number: float | None = None

@@ -62,6 +62,50 @@ def test_features_and_target_that_come_as_arrays_become_one_table(tmp_path: Path
     ]
 
 
+def test_columns_read_by_their_place_in_an_array_are_read_by_name(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "df = load_iris(as_frame=True).frame\ndf['kind'] = df.target.map(str)\narray = df.values",
+        "X, y = array[:, :2], array[:, -1]\nwidth = array[0, 1]\nm = DecisionTreeClassifier(random_state=0).fit(X, y)",
+    )
+    assert found[3:5] == [
+        "X, y = df[['sepal length (cm)', 'sepal width (cm)']].to_numpy(dtype=object), "
+        "df['kind'].to_numpy(dtype=object)",
+        "width = array[0, 1]",
+    ]
+
+
+def test_an_array_of_a_table_that_changed_since_is_left_as_it_is(tmp_path: Path) -> None:
+    cells = (
+        "df = load_iris(as_frame=True).frame\narray = df.values\ndf['target'] = 0\ny = array[:, 4]",
+        "array = array * 2\nX = array[:, :2]\nm = DecisionTreeClassifier(random_state=0).fit(X, y)",
+    )
+    assert said(tmp_path, *cells) == [line for cell in cells for line in cell.splitlines()]
+
+
+def test_a_file_that_is_read_as_an_array_becomes_a_table(tmp_path: Path) -> None:
+    (tmp_path / "some.csv").write_text("1,2,0\n3,4,1\n")
+    found = said(
+        tmp_path,
+        "import numpy as np\ndata = np.loadtxt('some.csv', delimiter=',')",
+        "m = DecisionTreeClassifier(random_state=0).fit(data[:, :2], data[:, 2])",
+    )
+    assert found[3:] == [
+        "data_table = pd.DataFrame(data, columns=['column_0', 'column_1', 'column_2'])",
+        "data_rows = data_table[['column_0', 'column_1']].to_numpy(dtype=\"float64\")",
+        "data_rows_2 = data_table['column_2'].to_numpy(dtype=\"float64\")",
+        "m = DecisionTreeClassifier(random_state=0).fit(data_rows, data_rows_2)",
+    ]
+
+
+def test_what_computes_other_values_is_not_the_same(tmp_path: Path) -> None:
+    cells = ("X, y = load_iris(return_X_y=True)", "m = DecisionTreeClassifier(random_state=0).fit(X, y)")
+    other = (cells[0], "m = DecisionTreeClassifier(random_state=0).fit(X * 2, y)")
+    one, two = (watch(notebook_of(IMPORTS, *each, folder=tmp_path), folder=tmp_path) for each in (cells, other))
+    assert same_calls(one, one)
+    assert not same_calls(one, two)
+
+
 def test_a_loop_over_models_is_its_turns(tmp_path: Path) -> None:
     found = said(
         tmp_path,
