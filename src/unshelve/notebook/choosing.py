@@ -62,6 +62,8 @@ class Candidate:
     """Calls that predicted with it or scored it, after the fit."""
     measured: tuple[Measured, ...] = ()
     """On rows that it was not fitted on."""
+    on_training: tuple[Measured, ...] = ()
+    """On those that it was fitted on, where the notebook holds others out: they say nothing of how good it is."""
 
     @property
     def label(self) -> str:
@@ -153,7 +155,8 @@ def candidates(watched: Watched, flow: Flow) -> Iterator[Candidate]:
             searched=call.kind == "search",
             saved=_saved(watched, identity, number),
             asked=asked,
-            measured=tuple(_measured(watched, flow, call, asked)),
+            measured=tuple(_measured(watched, flow, _fresh(watched, call, asked))),
+            on_training=tuple(_measured(watched, flow, _remembered(watched, call, asked))),
         )
 
 
@@ -192,7 +195,8 @@ def _taken_out(watched: Watched, flow: Flow, found: list[Candidate]) -> Iterator
                 taken=statement,
                 saved=_saved(watched, identity, source[-1].fit),
                 asked=tuple(numbers),
-                measured=tuple(_measured(watched, flow, fit, tuple(numbers))),
+                measured=tuple(_measured(watched, flow, _fresh(watched, fit, tuple(numbers)))),
+                on_training=tuple(_measured(watched, flow, _remembered(watched, fit, tuple(numbers)))),
             )
 
 
@@ -219,14 +223,23 @@ def _saved(watched: Watched, identity: int, fitted: int) -> bool:
     )
 
 
-def _measured(watched: Watched, flow: Flow, fit: Call, asked: tuple[int, ...]) -> Iterator[Measured]:
-    """Metrics of what the model said of rows that it was not fitted on, and its scores on such rows."""
+def _fresh(watched: Watched, fit: Call, asked: tuple[int, ...]) -> list[int]:
+    """The calls that ask about rows which the model was not fitted on; all where nothing is held out."""
     trained = fit.arguments[0].fingerprint if fit.arguments else ""
     fresh = [
         number for number in asked if (given := watched.calls[number].arguments) and given[0].fingerprint != trained
     ]
-    if not fresh and not _is_divided(watched):
-        fresh = list(asked)  # nothing is held out
+    return fresh if fresh or _is_divided(watched) else list(asked)
+
+
+def _remembered(watched: Watched, fit: Call, asked: tuple[int, ...]) -> list[int]:
+    """The calls that ask about the very rows that it was fitted on, where others are held out."""
+    fresh = set(_fresh(watched, fit, asked))
+    return [number for number in asked if number not in fresh]
+
+
+def _measured(watched: Watched, flow: Flow, fresh: list[int]) -> Iterator[Measured]:
+    """Metrics of what the model said in these calls, and what it scored in them."""
     for number in fresh:
         call = watched.calls[number]
         if call.kind == "score" and call.value is not None:

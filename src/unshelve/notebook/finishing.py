@@ -191,7 +191,7 @@ def put_in_place(folder: Path, wanted: Path) -> None:
 def _uncovered(work: Work, draft: Draft) -> Iterator[ProvenValue]:
     """Numbers that the author computed of the model, and that no step gives again."""
     given = {each.call for each in draft.metrics}
-    for measured in work.choice.model.measured:
+    for measured in (*work.choice.model.measured, *work.choice.model.on_training):
         if measured.call not in given:
             yield ProvenValue(
                 what=f"{measured.name} in {work.notebook.statements[measured.statement].place}",

@@ -13,6 +13,7 @@ from typing import Final
 
 from unshelve.notebook.columns import text as literal
 from unshelve.notebook.editing import reads, tail, text_of
+from unshelve.notebook.grouping import grouped
 
 AGGREGATES: Final = frozenset(
     {
@@ -25,6 +26,8 @@ _FUNCTIONS: Final = frozenset(
 )
 _ON_NUMPY: Final = frozenset({"np", "numpy", "stats", "st", "scipy", "statistics"})
 _GROUPED: Final = frozenset({"transform", "cumsum", "cumcount", "rank", "shift", "diff", "apply", "ffill", "bfill"})
+
+_COMPREHENSIONS: Final = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +59,53 @@ def learned_in(source: str, tables: Collection[str]) -> Iterator[Learned]:
             inner = found.rows if found.node is not found.rows else None
             if inner is not None and not _aggregates(inner, tables):
                 waiting.append(inner)
-        else:
+        elif not isinstance(node, _COMPREHENSIONS) or not _chosen_by(node, tables):
             waiting.extend(ast.iter_child_nodes(node))
 
 
 def _learned(source: str, node: ast.expr, tables: Collection[str]) -> Learned | None:
     if not reads(node) & frozenset(tables):
         return None
-    for rule in (_fit_transform, _dummies, _codes, _as_category, _factorized, _binned, _scored, _aggregate):
+    for rule in (
+        _chosen,
+        _fit_transform,
+        _by_group,
+        _dummies,
+        _codes,
+        _as_category,
+        _factorized,
+        _binned,
+        _scored,
+        _aggregate,
+    ):
         found = rule(source, node, tables)
         if found is not None:
             return found
     return None
+
+
+def _chosen(source: str, node: ast.expr, tables: Collection[str]) -> Learned | None:
+    """`[c for c in rows if rows[c].isna().mean() > 0.4]`: what is chosen by the whole table is learned whole."""
+    if not isinstance(node, _COMPREHENSIONS) or not _chosen_by(node, tables):
+        return None
+    parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+    if any(reads(each) & frozenset(tables) and not _aggregates(each, tables) for each in parts):
+        return None
+    rows = next(each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id in tables)
+    return Learned(node=node, rows=rows, learn=text_of(source, node), use=lambda name: name, wish="chosen", needs=())
+
+
+def _chosen_by(node: ast.AST, tables: Collection[str]) -> bool:
+    """Whether there is an aggregate in a comprehension that goes by its own variable."""
+    own = {
+        each.id
+        for one in getattr(node, "generators", ())
+        for each in ast.walk(one.target)
+        if isinstance(each, ast.Name)
+    }
+    return any(
+        isinstance(each, ast.expr) and _aggregates(each, tables) and own & reads(each) for each in ast.walk(node)
+    )
 
 
 def _words(text: str) -> str:
@@ -303,6 +341,14 @@ def _binned(source: str, node: ast.expr, tables: Collection[str]) -> Learned | N
         use=lambda name: f"{module}.cut({given}, {name}{lower}, include_lowest=True)",
         wish=_joined(_column_words(rows), "edges"),
     )
+
+
+def _by_group(source: str, node: ast.expr, tables: Collection[str]) -> Learned | None:
+    """`rows.groupby(keys)[column].transform("mean")`: what each group has is frozen."""
+    found = grouped(source, node)
+    if found is None or not reads(found.rows) & frozenset(tables):
+        return None
+    return Learned(node=node, rows=found.rows, learn=found.learn, use=found.use, wish=_words(found.wish).lower())
 
 
 def _scored(source: str, node: ast.expr, tables: Collection[str]) -> Learned | None:

@@ -21,9 +21,14 @@ def metric_steps(
 ) -> tuple[list[DraftStep], list[DraftMetric]]:
     """A step for each number that can be computed from the model and the parts; the others are left out."""
     steps, metrics = [], []
-    for measured in choice.model.measured:
+    model = choice.model
+    for measured, where in (
+        *((each, "on the rows the model has not seen") for each in model.measured),
+        *((each, "on the rows the model was fitted on") for each in model.on_training),
+    ):
         try:
             step = _step(seen, measured, known, names, tops)
+            step.title = f"{step.title} {where}"
         except CannotShape:
             continue
         steps.append(step)
@@ -57,7 +62,7 @@ def _step(seen: Seen, measured: Measured, known: dict[Version, Param], names: Na
         kind="metric",
         parameters=parameters,
         lines=[*lines, f"return {value}"],
-        title=f"{measured.name.replace('_', ' ').capitalize()} on the rows the model has not seen",
+        title=measured.name.replace("_", " ").capitalize(),
         statements={*body.inline, number},
     )
 

@@ -12,10 +12,13 @@ from dataclasses import replace
 from typing import Final
 
 from unshelve.notebook.inlining import inlined
+from unshelve.notebook.named_columns import columns_named
 from unshelve.notebook.notebook import Statement
+from unshelve.notebook.pairs import parted
 from unshelve.notebook.positions import by_names
 from unshelve.notebook.repairs import Repaired
 from unshelve.notebook.row_naming import rows_named
+from unshelve.notebook.table_loops import tables_unrolled
 from unshelve.notebook.tabling import tabled
 from unshelve.notebook.unrolling import unrolled
 from unshelve.notebook.watched import Call, Watched
@@ -27,6 +30,7 @@ _DEEP: Final = 3
 def restated(repaired: Repaired, watched: Watched) -> Repaired:
     """The notebook restated, its statements with numbers anew; the same object where there is nothing to restate."""
     found: Mapping[int, tuple[str, ...]] = {
+        **tables_unrolled(repaired.notebook, watched),
         **tabled(repaired.notebook, watched),
         **rows_named(repaired.notebook, watched),
         **unrolled(repaired.notebook, watched),
@@ -39,6 +43,10 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
         if not found:
             break
         repaired = _with_texts(repaired, found)
+    for plainer in (parted, columns_named):
+        found = plainer(repaired.notebook)
+        if found:
+            repaired = _with_texts(repaired, found)
     return repaired
 
 

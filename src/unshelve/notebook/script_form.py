@@ -167,7 +167,7 @@ def _holder(seen: Seen, measured: Measured, call: ast.Call) -> str | None:
 def _measured(choice: Choice) -> Iterator[Measured]:
     known = set()
     for model in (choice.model, *choice.others):
-        for each in model.measured:
+        for each in (*model.measured, *model.on_training):
             if each.call not in known:
                 known.add(each.call)
                 yield each

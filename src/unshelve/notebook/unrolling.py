@@ -52,17 +52,23 @@ def _turns(
     source: str, loop: ast.For, values: Mapping[str, ValueInfo], literals: Mapping[str, ast.expr]
 ) -> list[str] | None:
     """The statements of all turns; None where these cannot be told."""
-    leaves = ast.Break | ast.Continue | ast.Return | ast.Yield | ast.Await
-    if loop.orelse or any(isinstance(each, leaves) for each in ast.walk(loop)):
+    if leaves_early(loop):
         return None
     heads = list(_heads(source, loop, values, literals))
-    body = _body(source, loop)
+    body = body_of(source, loop)
     if not heads or len(heads) > TRIALS or len(heads) * len(body) > _STATEMENTS:
         return None
     return [text for head in heads for text in (*head, *body)]
 
 
-def _body(source: str, loop: ast.For) -> list[str]:
+def leaves_early(loop: ast.For) -> bool:
+    """Whether a loop may end before its last turn, or does something when it did not."""
+    leaves = ast.Break | ast.Continue | ast.Return | ast.Yield | ast.Await
+    return bool(loop.orelse) or any(isinstance(each, leaves) for each in ast.walk(loop))
+
+
+def body_of(source: str, loop: ast.For) -> list[str]:
+    """The texts of the statements in a loop."""
     lines = source.splitlines()
     first = loop.body[0]
     if first.lineno == loop.lineno:  # on the line of the colon

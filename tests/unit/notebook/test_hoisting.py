@@ -43,6 +43,27 @@ def applied(source: str) -> tuple[str, list[str]]:
         ("X = StandardScaler().fit_transform(df)", "X = learned.transform(df)", "StandardScaler().fit(df)"),
         ("X = sc.fit_transform(df[num])", "X = learned.transform(df[num])", "clone(sc).fit(df[num])"),
         (
+            "df['m'] = df.groupby('k')['v'].transform('mean')",
+            "df['m'] = df['k'].map(learned)",
+            "df.groupby('k')['v'].mean()",
+        ),
+        (
+            "df['v'] = df['v'].fillna(df.groupby(['k', 'l'])['v'].transform(np.median))",
+            "df['v'] = df['v'].fillna(df[['k', 'l']].join(learned.rename(\"learned\"), on=['k', 'l'])[\"learned\"])",
+            "df.groupby(['k', 'l'])['v'].agg(np.median)",
+        ),
+        (
+            "df['v'] = df.groupby('k')['v'].transform(lambda x: x.fillna(x.median()))",
+            "df['v'] = df['v'].fillna(df['k'].map(learned))",
+            "df.groupby('k')['v'].median()",
+        ),
+        (
+            "df = df.drop(columns=[c for c in df.columns if df[c].isna().mean() > 0.4])",
+            "df = df.drop(columns=learned)",
+            "[c for c in df.columns if df[c].isna().mean() > 0.4]",
+        ),
+        ("m = {c: df[c].median() for c in ['a', 'b']}", "m = learned", "{c: df[c].median() for c in ['a', 'b']}"),
+        (
             "df['q'] = pd.qcut(df['x'], 4, labels=False)",
             "df['q'] = pd.cut(df['x'], learned, labels=False, include_lowest=True)",
             "pd.qcut(df['x'], 4, labels=False, retbins=True)[1]",

@@ -68,9 +68,9 @@ def test_columns_read_by_their_place_in_an_array_are_read_by_name(tmp_path: Path
         "df = load_iris(as_frame=True).frame\ndf['kind'] = df.target.map(str)\narray = df.values",
         "X, y = array[:, :2], array[:, -1]\nwidth = array[0, 1]\nm = DecisionTreeClassifier(random_state=0).fit(X, y)",
     )
-    assert found[3:5] == [
-        "X, y = df[['sepal length (cm)', 'sepal width (cm)']].to_numpy(dtype=object), "
-        "df['kind'].to_numpy(dtype=object)",
+    assert found[3:6] == [
+        "X = df[['sepal length (cm)', 'sepal width (cm)']].to_numpy(dtype=object)",
+        "y = df['kind'].to_numpy(dtype=object)",
         "width = array[0, 1]",
     ]
 
@@ -104,6 +104,42 @@ def test_what_computes_other_values_is_not_the_same(tmp_path: Path) -> None:
     one, two = (watch(notebook_of(IMPORTS, *each, folder=tmp_path), folder=tmp_path) for each in (cells, other))
     assert same_calls(one, one)
     assert not same_calls(one, two)
+
+
+def test_a_column_that_a_constant_names_is_named(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "TARGET = 'target'\nother = 'a'\nother = 'b'\ndf = load_iris(as_frame=True).frame\ndf[other] = 1",
+        "m = DecisionTreeClassifier(random_state=0)\nm.fit(df.drop(columns=[TARGET]), df[TARGET])\nprint(TARGET)",
+    )
+    assert found[4] == "df[other] = 1"
+    assert "df_rows = df.drop(columns=['target'])" in found and "print(TARGET)" in found
+
+
+def test_tables_in_a_loop_have_statements_of_their_own(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "df = load_iris(as_frame=True).frame\ntrain, test = df[::2].copy(), df[1::2].copy()\nboth = [train, test]",
+        "for rows in both:\n    rows['a'] = 1\n    rows['b'] = rows['a'] + 1",
+        "m = DecisionTreeClassifier(random_state=0).fit(train, train['target'])",
+    )
+    assert found[1:8] == [
+        "train = df[::2].copy()",
+        "test = df[1::2].copy()",
+        "pass",
+        "train['a'] = 1",
+        "train['b'] = train['a'] + 1",
+        "test['a'] = 1",
+        "test['b'] = test['a'] + 1",
+    ]
+
+
+def test_a_loop_over_tables_that_are_others_by_then_stays(tmp_path: Path) -> None:
+    cells = (
+        "df = load_iris(as_frame=True).frame\ntrain = df[::2]\ntest = df[1::2]\nboth = [train, test]",
+        "train = train.drop(columns='target')\nfor rows in both:\n    print(len(rows.columns))",
+    )
+    assert said(tmp_path, *cells)[-1] == "for rows in both:\n    print(len(rows.columns))"
 
 
 def test_a_loop_over_models_is_its_turns(tmp_path: Path) -> None:
