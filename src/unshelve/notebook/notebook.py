@@ -23,6 +23,8 @@ class Cell:
     execution_count: int | None = None
     outputs: tuple[str, ...] = ()
     """The texts that were saved below it, each cut to some thousand characters."""
+    typed: tuple[str, ...] = ()
+    """Those of them that a person typed, where the notebook says so."""
     failed: str | None = None
     """The kind of error that was saved below it, such as "ValueError": the author's run of it ended with that."""
 

@@ -1,6 +1,6 @@
 """Repairs a notebook so that it runs: rewrites whose meaning is certain, before a run and where a statement failed.
 
-Findings: N200 to N217, which `numbered.py` lists.
+Findings: N200 to N221, which `numbered.py` lists.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from unshelve.notebook.notebook import Notebook, Statement
 from unshelve.notebook.numbered import RULES
 from unshelve.notebook.paths import NearbyFiles
 from unshelve.notebook.rewriting import Rewriter
+from unshelve.notebook.typed import Typed
 from unshelve.notebook.watch_order import Rewritten
 from unshelve.notebook.watched import Watched
 from unshelve.solution.origin import NotebookFinding
@@ -42,13 +43,16 @@ class Repaired:
 def repair(notebook: Notebook, folder: Path) -> Repaired:
     """The notebook with all that can be rewritten without running it."""
     rewriter = Rewriter(table=drift_table(), files=NearbyFiles(folder))
+    typed = Typed(notebook)
     made: list[Statement] = []
     origins: list[int | None] = []
     texts: dict[int, str] = {}
     reasons: dict[int, str] = {}
     findings: list[NotebookFinding] = []
     for statement in notebook.statements:
-        sources, notes = rewriter.rewrite(statement.source)
+        answered, said = typed.answered(statement)
+        sources, notes = rewriter.rewrite(answered)
+        notes = [*said, *notes]
         findings.extend(_finding(note.rule, note.message, statement) for note in notes)
         for place, source in enumerate(sources):
             last = place == len(sources) - 1
@@ -58,7 +62,7 @@ def repair(notebook: Notebook, folder: Path) -> Repaired:
             made.append(_with_text(statement, source, number=number, shown=statement.shown and last))
             origins.append(statement.number if last else None)
     return Repaired(
-        notebook=replace(notebook, statements=tuple(made)),
+        notebook=replace(typed.rest(notebook), statements=tuple(made)),
         texts=texts,
         reasons=reasons,
         left_out=frozenset(),
@@ -149,6 +153,7 @@ _DONE: Final = {
     "N217": "It was left out; repair it if this is the model that counts.",
     "N210": "The import was added.",
     "N219": "It was left out with the rest of its cell, as in the author's run.",
+    "N221": "The value was written there.",
     "N220": "Repair it if the model that counts is among these.",
 }
 _ENDINGS: Final = (

@@ -40,7 +40,7 @@ class WatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int
     processes: int
     outputs: Mapping[int, tuple[str, ...]] = {}
-    """The saved outputs of cells that ask a person, by cell."""
+    """The saved outputs of the cells of a notebook that asks a person."""
     keep: KeepOrder | None = None
     repair: bool = False
     partly: bool = False

@@ -157,7 +157,7 @@ def _order(
     statements: Collection[int] | None,
     mends: bool,
 ) -> WatchOrder:
-    asking = {each.cell for each in notebook.statements if "input(" in each.source}
+    asks = any("input(" in each.source for each in notebook.statements)
     writable = [place / "files", place / "tmp", place / "settings"]
     kept = None
     if keep is not None:
@@ -184,7 +184,7 @@ def _order(
         memory_bytes=limits.memory_bytes,
         output_bytes=limits.output_bytes,
         processes=limits.processes,
-        outputs={number: notebook.cell(number).outputs for number in asking},
+        outputs={each.number: each.outputs for each in notebook.cells if asks and each.outputs},
         keep=kept,
         repair=mends,
     )
