@@ -84,7 +84,11 @@ def lift(
         try:
             work = understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
         except Refused as error:
-            return _refused(notebook, findings, error.message, began, watched)
+            findings += [each for each in repaired.findings if each not in findings]
+            ends = [
+                f" Cell {each.cell}, line {each.line}: {each.message}." for each in findings if each.number == "N222"
+            ]
+            return _refused(notebook, findings, error.message + "".join(ends), began, watched)
         work.own, work.before = notebook, before
         return _tried(work, wanted, Path(room))
 

@@ -57,6 +57,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "N219": ("warning", "A statement was left out that failed when the author ran it too"),
     "N220": ("warning", "A statement fails and was left out, with all that needs it"),
     "N221": ("note", "What was typed stands in the place of input()"),
+    "N222": ("warning", "The notebook ends before its last statement"),
 }
 
 

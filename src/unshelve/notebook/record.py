@@ -102,9 +102,8 @@ def _with_code(step: LiftedStep, text: str) -> LiftedStep:
 
 def _mended(repaired: Repaired, number: int) -> str | None:
     """What was changed in a statement so that it runs."""
-    if number in repaired.left_out:
-        return "left out: it cannot run today, and nothing needs it"
-    return repaired.reasons.get(number)
+    said = repaired.reasons.get(number)
+    return f"left out: {said}" if number in repaired.left_out and said else said
 
 
 def _why(seen: Seen, draft: Draft, number: int, others: frozenset[int], unneeded: Mapping[int, str]) -> str:

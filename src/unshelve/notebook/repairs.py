@@ -1,6 +1,6 @@
 """Repairs a notebook so that it runs: rewrites whose meaning is certain, before a run and where a statement failed.
 
-Findings: N200 to N221, which `numbered.py` lists.
+Findings: N200 to N222, which `numbered.py` lists.
 """
 
 from __future__ import annotations
@@ -153,6 +153,7 @@ _DONE: Final = {
     "N217": "It was left out; repair it if this is the model that counts.",
     "N210": "The import was added.",
     "N219": "It was left out with the rest of its cell, as in the author's run.",
+    "N222": "Take it out, if what follows counts.",
     "N221": "The value was written there.",
     "N220": "Repair it if the model that counts is among these.",
 }

@@ -121,9 +121,9 @@ class Session:
         known = dict(self._objects)
         run, error, left = self._attempt(ordered)
         attempts = 0
-        while error is not None and not left and self._order.repair and attempts < _ATTEMPTS:
+        while error is not None and self._order.repair and attempts < _ATTEMPTS:
             attempts += 1
-            change = self._repaired(self._texts[ordered.number], run, error)
+            change = self._end(ordered, run, error) if left else self._repaired(self._texts[ordered.number], run, error)
             if change is None:
                 break
             self._write(change)
@@ -185,8 +185,19 @@ class Session:
             return None
         return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=written)
 
+    def _end(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
+        """That a notebook ends here, where it leaves by a statement that does nothing else, and as one that is done."""
+        if not isinstance(error, SystemExit) or run.bound or run.changed or run.drew or run.written:
+            return None
+        if error.code not in (None, 0) and not leaving_out.leaves(ordered.source):
+            return None  # a condition found that something is wrong
+        later = len(self._later(ordered.number))
+        behind = {0: "nothing stands behind it", 1: "one statement stands behind it"}
+        message = f"the notebook ends here, and {behind.get(later, f'{later} statements stand behind it')}"
+        return Rewritten(number=ordered.number, source=None, rule="N222", message=message, error=run.error or "")
+
     def _left_out_with(self, change: Rewritten) -> list[Rewritten]:
-        """The statements that are left out with one: the rest of its cell, or all that needs what it makes."""
+        """The statements that are left out with one: the rest of its cell, all that needs what it makes, or all."""
         first, later = self._texts[change.number], self._later(change.number)
         if change.rule == "N219":
             found = [each.number for each in later if each.cell == first.cell]
@@ -195,6 +206,9 @@ class Session:
             earlier = [each.source for each in self._order.statements if each.number < first.number]
             found = leaving_out.needing(first.source, [(each.number, each.source) for each in later], earlier=earlier)
             message = f"it needs what cell {first.cell}, line {first.line} makes, and that fails"
+        elif change.rule == "N222":
+            found = [each.number for each in later]
+            message = f"the notebook ends before it, in cell {first.cell}, line {first.line}"
         else:
             return []
         return [Rewritten(number=each, source=None, rule="", message=message, error="") for each in found]
