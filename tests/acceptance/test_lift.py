@@ -206,3 +206,27 @@ def test_check_says_what_is_found_without_running(tmp_path: Path) -> None:
     assert status == 0
     assert {each["number"] for each in said["findings"]} >= {"N103", "N105", "N108"}
     assert "correct-horse" not in json.dumps(said)
+
+
+def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path: Path) -> None:
+    """The code itself has none; its step raises what a file says, and elsewhere than in the notebook."""
+    (tmp_path / "said.txt").write_text("cannot log in with hunter2-very")
+    loading = """def loaded():
+    if __name__ != '__main__':
+        raise ConnectionError(open('said.txt').read())
+    open('said.txt').read()
+    return pd.read_csv('people.csv').dropna()"""
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "password = 'hunter2-very'",
+        "print(len('hunter2-very'))",
+        f"{loading}\ndf = loaded()\ndf['left'] = df['left'].map({{'Yes': 1, 'No': 0}})",
+        "df = df.drop('city', axis=1)\n" + DIVIDED,
+        MODEL,
+    )
+    status, said, told = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"]) == (1, "not-proven"), said
+    assert "cannot log in with •••" in said["reason"]
+    written = [each.read_text() for each in (tmp_path / "people").iterdir() if each.name != "said.txt"]
+    assert all("hunter2" not in text for text in (json.dumps(said), told, *written))

@@ -117,6 +117,7 @@ def finished(work: Work, wanted: Path, form: Form) -> Lifted:
         findings=findings,
         repaired=work.repaired,
         own=work.own,
+        secrets=work.secrets,
         digest=digest(work.notebook.path.read_bytes()),
         code=code_files(form.now.place)[1],
         base=form.base,
@@ -152,10 +153,10 @@ def _put_together(form: Form) -> dict[str, str]:
 
 def _proof(work: Work, form: Form, record: Lift) -> LiftProof:
     proven = form.proven
-    values = (*proven.values, *_uncovered(work, form.draft))
+    values = tuple(_told(each, work.secrets) for each in (*proven.values, *_uncovered(work, form.draft)))
     return LiftProof(
         outcome=proven.outcome,
-        reason=proven.reason if proven.outcome != "proven" else None,
+        reason=work.secrets.blot(proven.reason) if proven.reason and proven.outcome != "proven" else None,
         steps=len(record.steps),
         statements=record.counted,
         metrics=Metrics(equal=proven.equal_metrics, stable=proven.stable_metrics),
@@ -201,6 +202,12 @@ def _uncovered(work: Work, draft: Draft) -> Iterator[ProvenValue]:
                 notebook=f"{measured.value:.6g}",
                 detail="it is computed inside a loop, a condition or a function, which no step holds",
             )
+
+
+def _told(value: ProvenValue, secrets: Secrets) -> ProvenValue:
+    """A verdict without the notebook's secrets, which an error of its own code may repeat."""
+    shown = {name: secrets.blot(getattr(value, name)) for name in ("what", "notebook", "solution", "detail")}
+    return msgspec.structs.replace(value, **shown)
 
 
 def _pretty(value: Lift | LiftProof) -> bytes:

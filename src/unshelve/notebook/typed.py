@@ -100,7 +100,7 @@ class Typed:
         )
 
     def _answer(self, call: ast.Call, tree: ast.Module, cell: int) -> str | None:
-        """What was typed at a call; None where it is not certain, or a secret."""
+        """What was typed at a call; None where it is not certain, or a secret, whose line is gone then."""
         prompt = _pattern(call)
         answer = None if prompt is None else self._saved[cell].take(prompt)
         if answer is None:

@@ -76,3 +76,11 @@ def test_a_function_that_asks_leaves_open_who_gets_the_next_answer(tmp_path: Pat
     repaired = repair(made, tmp_path)
     assert repaired.texts == {}
     assert watch(repaired.notebook, folder=tmp_path).statements[3].printed == "1 2\n"
+
+
+def test_a_password_that_was_typed_is_not_typed_again(tmp_path: Path) -> None:
+    notebook = asking(
+        "word = input('Password:')\nprint(len(word))\nrows = word.split()", ["Password: hunter2-very"], tmp_path
+    )
+    seen = watch(repair(notebook, tmp_path).notebook, folder=tmp_path)
+    assert "the notebook asks a person: 'Password:'" in str(seen.ended)
