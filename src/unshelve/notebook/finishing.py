@@ -77,7 +77,11 @@ def bring_files(work: Work, folder: Path, written: Written) -> None:
         target = folder / module.relative_to(beside)
         if target != folder / SOLUTION_FILE:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(module, target)
+            today = work.notebook.modules.get(module.relative_to(beside).as_posix())
+            if today is None:
+                shutil.copy2(module, target)
+            else:
+                target.write_text(today, encoding="utf-8")
     text = written.text
     for name in sorted({name for run in work.watched.statements for name in run.read}):
         source = (beside / name).resolve()

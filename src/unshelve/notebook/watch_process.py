@@ -23,6 +23,7 @@ import msgspec
 from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
+from unshelve.notebook.mending_modules import mended_module
 from unshelve.notebook.reach import reached
 from unshelve.notebook.watch_order import (
     Begun,
@@ -32,6 +33,7 @@ from unshelve.notebook.watch_order import (
     Ran,
     Record,
     Rewritten,
+    RewrittenModule,
     WatchOrder,
 )
 from unshelve.notebook.watched import StatementRun, ValueInfo
@@ -127,6 +129,9 @@ class Session:
             if change is None:
                 break
             self._write(change)
+            if isinstance(change, RewrittenModule):  # the notebook has it as it was
+                self._again = True
+                break
             for more in self._left_out_with(change):
                 self._write(more)
                 self._dropped.add(more.number)
@@ -154,9 +159,14 @@ class Session:
             return f"{place} leaves the notebook: {left}"
         return None if error is None else f"{place}: {run.error}"
 
-    def _repaired(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
-        """What to do about a failure: the statement written anew, or a function it calls; or to leave it out."""
+    def _repaired(
+        self, ordered: OrderedStatement, run: StatementRun, error: BaseException
+    ) -> Rewritten | RewrittenModule | None:
+        """What to do about a failure: the statement written anew, or what it calls; or to leave it out."""
         written = run.error or ""
+        module = mended_module(error, Path(self._order.scratch), self._order.modules)
+        if module is not None:
+            return module
         for number, line, own in reversed(_places_of(error)):
             blamed = self._texts[number]
             if number != ordered.number and not blamed.source.startswith(("def ", "@")):
