@@ -24,6 +24,7 @@ from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
 from unshelve.notebook.mending_modules import mended_module
+from unshelve.notebook.printing import MOST_SHOWN, Tail, shown_text
 from unshelve.notebook.reach import reached
 from unshelve.notebook.watch_order import (
     Begun,
@@ -38,7 +39,6 @@ from unshelve.notebook.watch_order import (
 )
 from unshelve.notebook.watched import StatementRun, ValueInfo
 
-_TAIL: Final = 20_000
 _HEAVY_SECONDS: Final = 0.005
 _ATTEMPTS: Final = 12
 
@@ -248,7 +248,7 @@ class Session:
         self._warn(message, category, stacklevel + 1, *rest, **options)
 
     def _attempt(self, ordered: OrderedStatement) -> tuple[StatementRun, BaseException | None, str]:
-        text = Tail(_TAIL)
+        text = Tail(MOST_SHOWN)
         random_before = _random_state()
         self._recorder.statement = ordered.number
         error: BaseException | None = None
@@ -310,7 +310,7 @@ class Session:
             value = _finish(eval(code, names))  # noqa: S307 - the notebook
             if value is not None:
                 names["_"] = value
-                print(_shown_text(value))  # noqa: T201 - as a notebook shows it
+                print(shown_text(value))  # noqa: T201 - as a notebook shows it
 
     def _compare(self, source: str = "") -> tuple[dict[str, ValueInfo], dict[str, ValueInfo], tuple[str, ...]]:
         """Names that were bound, whose object changed, and that are gone, since the last comparison.
@@ -404,30 +404,6 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, unused-ignore]
         return super().reducer_override(obj)
 
 
-class Tail(io.StringIO):
-    """Keeps the last characters that were written."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def write(self, text: str, /) -> int:
-        if self.tell() + len(text) > 4 * self._most:
-            kept = (self.getvalue() + text[-self._most :])[-self._most :]
-            self.seek(0)
-            self.truncate()
-            super().write(kept)
-        else:
-            super().write(text)
-        return len(text)
-
-    def getvalue(self) -> str:
-        return super().getvalue()[-self._most :]
-
-    def isatty(self) -> bool:
-        return False
-
-
 def _itself(value: object) -> object:
     return value
 
@@ -439,15 +415,6 @@ def _finish(value: Any) -> Any:
 
         return asyncio.new_event_loop().run_until_complete(value)
     return value
-
-
-def _shown_text(value: object) -> str:
-    """The repr, unless it would be long and slow."""
-    if isinstance(value, (list, tuple, dict, set)) and len(value) > 1000:
-        return f"{type(value).__name__} of {len(value)}"
-    if isinstance(value, (str, bytes)) and len(value) > _TAIL:
-        return repr(value[:_TAIL])
-    return repr(value)
 
 
 def _random_state() -> Mapping[str, object]:
