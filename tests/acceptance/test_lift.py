@@ -230,3 +230,24 @@ def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path: Path) -> No
     assert "cannot log in with •••" in said["reason"]
     written = [each.read_text() for each in (tmp_path / "people").iterdir() if each.name != "said.txt"]
     assert all("hunter2" not in text for text in (json.dumps(said), told, *written))
+
+
+def test_few_rows_that_are_filled_from_others_are_refused_and_the_rest_is_proven(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "df = pd.read_csv('people.csv').drop('city', axis=1)",
+        DIVIDED,
+        "X_train = X_train.ffill().bfill()\nX_test = X_test.ffill().bfill()",
+        MODEL,
+    )
+    table = pd.read_csv(tmp_path / "people.csv")
+    table["age"] = table["age"].fillna(30).mask(table.index % 50 == 7)
+    table.to_csv(tmp_path / "people.csv", index=False)
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"]) == (0, "proven", "raw"), said
+    assert 95 <= said["request"]["rows"] == said["request"]["equal"] < 100
+    assert 'required=["age"]' in (tmp_path / "people" / "solution.py").read_text()
+    values = json.loads((tmp_path / "people" / "proof.json").read_text())["values"]
+    told = {each["what"]: each["detail"] for each in values if each["verdict"] == "not covered"}
+    assert told["rows with a missing age"].startswith("they are refused: what the notebook makes of them depends on")

@@ -20,7 +20,7 @@ def test_a_required_column_may_not_be_missing_whatever_training_rows_lack() -> N
     assert {one.name: one.missing for one in learned.fields} == {"age": False, "city": True}
     with pytest.raises(SchemaMismatch) as caught:
         decoder(learned).decode_rows([{"age": None, "city": None}])
-    assert [each["field"] for each in caught.value.details["problems"]] == ["age"]
+    assert "age" in str(caught.value) and "city" not in str(caught.value)
     assert decoder(learned).decode_rows([{"age": 33, "city": None}]).columns() == {"age": [33.0], "city": [None]}
 
 
