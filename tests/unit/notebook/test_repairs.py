@@ -87,6 +87,7 @@ def rewritten(source: str, folder: Path) -> list[str]:
             "k = KFold(9, 3)",
         ),
         ("import pandas as pd\npd.tools.plotting.scatter_matrix(df)", "pd.plotting.scatter_matrix(df)"),
+        ("import pandas as pd\npd.np.nan", "numpy.nan"),
         ("from sklearn import preprocessing\ni = preprocessing.Imputer()", "i = SimpleImputer()"),
         ("preprocessing = load()\ni = preprocessing.Imputer()", "i = preprocessing.Imputer()"),
         ("cross_val_score(m, X, y, scoring='log_loss')", "cross_val_score(m, X, y, scoring='neg_log_loss')"),
