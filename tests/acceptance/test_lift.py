@@ -178,7 +178,10 @@ def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Pa
             ("import pandas as pd", "df = pd.read_csv('gone.csv')", DIVIDED, MODEL),
             "does not run to its end: cell 2, line 1",
         ),
-        (("import sys\nsys.exit()", "model = 1"), "does not run to its end"),
+        (
+            ("import sys\nsys.exit()", "model = 1"),
+            "that could answer. Cell 1, line 2: the notebook ends here, and one statement stands behind it.",
+        ),
     ],
 )
 def test_what_cannot_be_lifted_is_refused_with_the_reason(tmp_path: Path, cells: tuple[str, ...], reason: str) -> None:
@@ -203,3 +206,48 @@ def test_check_says_what_is_found_without_running(tmp_path: Path) -> None:
     assert status == 0
     assert {each["number"] for each in said["findings"]} >= {"N103", "N105", "N108"}
     assert "correct-horse" not in json.dumps(said)
+
+
+def test_an_error_that_repeats_a_secret_is_told_without_it(tmp_path: Path) -> None:
+    """The code itself has none; its step raises what a file says, and elsewhere than in the notebook."""
+    (tmp_path / "said.txt").write_text("cannot log in with hunter2-very")
+    loading = """def loaded():
+    if __name__ != '__main__':
+        raise ConnectionError(open('said.txt').read())
+    open('said.txt').read()
+    return pd.read_csv('people.csv').dropna()"""
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "password = 'hunter2-very'",
+        "print(len('hunter2-very'))",
+        f"{loading}\ndf = loaded()\ndf['left'] = df['left'].map({{'Yes': 1, 'No': 0}})",
+        "df = df.drop('city', axis=1)\n" + DIVIDED,
+        MODEL,
+    )
+    status, said, told = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"]) == (1, "not-proven"), said
+    assert "cannot log in with •••" in said["reason"]
+    written = [each.read_text() for each in (tmp_path / "people").iterdir() if each.name != "said.txt"]
+    assert all("hunter2" not in text for text in (json.dumps(said), told, *written))
+
+
+def test_few_rows_that_are_filled_from_others_are_refused_and_the_rest_is_proven(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path,
+        IMPORTS,
+        "df = pd.read_csv('people.csv').drop('city', axis=1)",
+        DIVIDED,
+        "X_train = X_train.ffill().bfill()\nX_test = X_test.ffill().bfill()",
+        MODEL,
+    )
+    table = pd.read_csv(tmp_path / "people.csv")
+    table["age"] = table["age"].fillna(30).mask(table.index % 50 == 7)
+    table.to_csv(tmp_path / "people.csv", index=False)
+    status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
+    assert (status, said["outcome"], said["entry"]) == (0, "proven", "raw"), said
+    assert 95 <= said["request"]["rows"] == said["request"]["equal"] < 100
+    assert 'required=["age"]' in (tmp_path / "people" / "solution.py").read_text()
+    values = json.loads((tmp_path / "people" / "proof.json").read_text())["values"]
+    told = {each["what"]: each["detail"] for each in values if each["verdict"] == "not covered"}
+    assert told["rows with a missing age"].startswith("they are refused: what the notebook makes of them depends on")

@@ -57,11 +57,13 @@ def ask_rows(
     step: str,
     *,
     private: Collection[str] = (),
+    required: Collection[str] = (),
     heard: dict[int, Mapping[str, Any]] | None = None,
 ) -> tuple[Requests, tuple[ProvenValue, ...]]:
     """Ask a version about the notebook's test rows in both ways. `of` is how many test rows there are in all.
 
-    Values of `private` fields are not told. `heard` takes up what was answered, by the rows' positions.
+    Values of `private` fields are not told. `required` fields must be given though training rows lack them. `heard`
+    takes up what was answered, by the rows' positions.
     """
     sizes = {
         name: usual_size(row.answer[name] for row in rows if name in row.answer)
@@ -79,7 +81,7 @@ def ask_rows(
     told = functools.partial(shown_row, private=private)
     values = [
         _answered(accepted, asked, f" (of {of:,})" if of > len(rows) else "", step, told),
-        *_refused(refused, rows, asked, step),
+        *_refused(refused, rows, asked, step, required),
     ]
     return Requests(rows=len(accepted), equal=len(good)), tuple(values)
 
@@ -150,13 +152,15 @@ def _answered(
     )
 
 
-def _refused(refused: Sequence[TestRow], rows: Sequence[TestRow], asked: _Asked, step: str) -> Iterable[ProvenValue]:
+def _refused(
+    refused: Sequence[TestRow], rows: Sequence[TestRow], asked: _Asked, step: str, required: Collection[str]
+) -> Iterable[ProvenValue]:
     """What is said of the rows that the Schema refuses: why, and whether they are too many."""
     if not refused:
         return
     reasons: dict[str, int] = {}
     for row in refused:
-        reason = _reason(row)
+        reason = _reason(row, required)
         reasons[reason] = reasons.get(reason, 0) + 1
     said = "; ".join(
         f"{count:,} row{'s have' if count > 1 else ' has'} {reason}"
@@ -182,15 +186,17 @@ def _refused(refused: Sequence[TestRow], rows: Sequence[TestRow], asked: _Asked,
                 step=step,
                 notebook=wanted,
                 solution=found,
-                detail=f"{_reason(row)}; asked {way}",
+                detail=f"{_reason(row, required)}; asked {way}",
             )
             return
 
 
-def _reason(row: TestRow) -> str:
+def _reason(row: TestRow, required: Collection[str]) -> str:
     """Why the Schema refuses a row: "a missing value in Age, which training never had"."""
     name = str(row.problems[0].get("field") or "a field")
     value = row.row.get(name)
+    if value is None and name in required:
+        return f"a missing value in {name}, which a request must hold"
     if value is None:
         return f"a missing value in {name}, which training never had"
     if isinstance(value, str):

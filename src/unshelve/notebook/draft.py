@@ -55,6 +55,8 @@ class Draft:
     """The statement and name of what the notebook made of its predictions, where a step makes it of answers."""
     results: tuple[str, ...] = ()
     """Names whose values the step `model` gives, where the notebook was not sliced."""
+    required: tuple[str, ...] = ()
+    """Fields that a request must hold, since the notebook fills them from other rows."""
     left_out: dict[int, str] = field(default_factory=dict)
     """Statements that were on the way and are not in it, and why: "the split does it", "drops the target"."""
 

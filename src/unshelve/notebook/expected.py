@@ -69,6 +69,8 @@ class Expected:
     predictions_stable: bool = True
     entry: str = "raw"
     """What a request is, as Lift.entry says: "raw", "table" or "script"."""
+    required: tuple[str, ...] = ()
+    """Fields without which a row is refused, since the notebook fills them from other rows."""
     answered: str | None = None
     """Name of the kept file ("12-prices.pkl") with what the notebook made of its predictions and the solution's
     answer step makes of them; None where there is no such step, or it was not kept."""

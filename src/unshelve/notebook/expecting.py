@@ -38,6 +38,7 @@ def expected_of(work: Work, draft: Draft) -> Expected:
         predictions_stable=predict is None or _same(work, predict, receiver=False),
         answered=None if draft.answered is None else f"{draft.answered[0]}-{draft.answered[1]}.pkl",
         entry=draft.entry,
+        required=draft.required,
         results={name: _result(work, name) for name in draft.results},
         places={each.number: each.place for each in work.notebook.statements},
     )

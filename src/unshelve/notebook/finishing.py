@@ -77,7 +77,11 @@ def bring_files(work: Work, folder: Path, written: Written) -> None:
         target = folder / module.relative_to(beside)
         if target != folder / SOLUTION_FILE:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(module, target)
+            today = work.notebook.modules.get(module.relative_to(beside).as_posix())
+            if today is None:
+                shutil.copy2(module, target)
+            else:
+                target.write_text(today, encoding="utf-8")
     text = written.text
     for name in sorted({name for run in work.watched.statements for name in run.read}):
         source = (beside / name).resolve()
@@ -117,6 +121,7 @@ def finished(work: Work, wanted: Path, form: Form) -> Lifted:
         findings=findings,
         repaired=work.repaired,
         own=work.own,
+        secrets=work.secrets,
         digest=digest(work.notebook.path.read_bytes()),
         code=code_files(form.now.place)[1],
         base=form.base,
@@ -152,10 +157,10 @@ def _put_together(form: Form) -> dict[str, str]:
 
 def _proof(work: Work, form: Form, record: Lift) -> LiftProof:
     proven = form.proven
-    values = (*proven.values, *_uncovered(work, form.draft))
+    values = tuple(_told(each, work.secrets) for each in (*proven.values, *_uncovered(work, form.draft)))
     return LiftProof(
         outcome=proven.outcome,
-        reason=proven.reason if proven.outcome != "proven" else None,
+        reason=work.secrets.blot(proven.reason) if proven.reason and proven.outcome != "proven" else None,
         steps=len(record.steps),
         statements=record.counted,
         metrics=Metrics(equal=proven.equal_metrics, stable=proven.stable_metrics),
@@ -201,6 +206,12 @@ def _uncovered(work: Work, draft: Draft) -> Iterator[ProvenValue]:
                 notebook=f"{measured.value:.6g}",
                 detail="it is computed inside a loop, a condition or a function, which no step holds",
             )
+
+
+def _told(value: ProvenValue, secrets: Secrets) -> ProvenValue:
+    """A verdict without the notebook's secrets, which an error of its own code may repeat."""
+    shown = {name: secrets.blot(getattr(value, name)) for name in ("what", "notebook", "solution", "detail")}
+    return msgspec.structs.replace(value, **shown)
 
 
 def _pretty(value: Lift | LiftProof) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Final
 
@@ -58,6 +59,9 @@ def _sliced(work: Work) -> Iterator[Draft]:
         if work.step in {each.name for each in draft.steps if each.kind == "chart"}:
             work.pictures = False
             yield _with_metrics(work, *_raw(work, from_source=from_source))
+        while work.required:
+            required, work.required = work.required, ()
+            yield _requiring(_with_metrics(work, *_raw(work, from_source=from_source)), required)
     except CannotShape as error:
         work.reasons.append(f"raw rows: {_placed(work, error)}")
     if work.code in LEAKS:
@@ -109,6 +113,15 @@ def _with_metrics(work: Work, shaper: Shaper, draft: Draft) -> Draft:
         draft.steps += chart_steps(shaper)
     draft.top = sorted(shaper.tops)
     with_gates(draft, work.choice)
+    return draft
+
+
+def _requiring(draft: Draft, required: tuple[str, ...]) -> Draft:
+    """The draft with a model that refuses rows that lack one of these fields."""
+    draft.required = required
+    step = draft.step(draft.model)
+    names = f"required=[{', '.join(json.dumps(each, ensure_ascii=False) for each in required)}]"
+    step.options = f"{step.options}, {names}" if step.options else names
     return draft
 
 

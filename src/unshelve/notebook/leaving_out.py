@@ -20,6 +20,7 @@ _LOOKS: Final = frozenset(
      "sort_values", "iplot", "HTML", "Image", "style", "system", "listdir", "walk", "mount", "view", "render",
      "export_graphviz", "predict", "predict_proba", "decision_function", "score"}
 )  # fmt: skip
+_EXITS: Final = frozenset({"exit", "quit"})
 _MODEL_WORK: Final = re.compile(
     r"\.(fit|fit_transform|fit_predict|predict|predict_proba|transform|score|fit_resample)\(|_score\(|_error\("
     r"|confusion_matrix\(|classification_report\(|train_test_split\(|cross_val"
@@ -78,6 +79,15 @@ def needing(source: str, later: Sequence[tuple[int, str]], *, earlier: Sequence[
         elif not isinstance(tree.body[0], ast.For | ast.While | ast.If | ast.Try | ast.With):
             poisoned -= _bound(tree)
     return found
+
+
+def leaves(source: str) -> bool:
+    """Whether a statement does nothing but leave the notebook: `exit()`, `sys.exit(1)`, `raise SystemExit`."""
+    node = ast.parse(source).body[0]
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        called = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return tail(called) == "SystemExit"
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and tail(node.value.func) in _EXITS
 
 
 def shown(error: BaseException) -> str:

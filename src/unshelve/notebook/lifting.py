@@ -20,6 +20,7 @@ from unshelve.notebook.forms import LEAKS, REQUESTS, forms
 from unshelve.notebook.lifting_again import TakenOver, before_in, held, take_over
 from unshelve.notebook.merging import Side
 from unshelve.notebook.naming import slug
+from unshelve.notebook.narrowing import to_require
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.own_modules import own_modules
 from unshelve.notebook.proving import Proven, prove
@@ -84,7 +85,11 @@ def lift(
         try:
             work = understand(repaired, watched, path, Path(room), limits, model, findings, told, began)
         except Refused as error:
-            return _refused(notebook, findings, error.message, began, watched)
+            findings += [each for each in repaired.findings if each not in findings]
+            ends = [
+                f" Cell {each.cell}, line {each.line}: {each.message}." for each in findings if each.number == "N222"
+            ]
+            return _refused(notebook, findings, error.message + "".join(ends), began, watched)
         work.own, work.before = notebook, before
         return _tried(work, wanted, Path(room))
 
@@ -116,6 +121,8 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
         work.reasons.append(f"{REQUESTS[draft.entry]}: {plain.reason}")
         work.code, work.step = plain.failed_code, plain.failed_step
         work.odd = draft.entry != "script" and _computes_otherwise(plain)
+        alike = not _computes_otherwise(plain)  # else refusing rows would be no way out
+        work.required = to_require(plain.failure, plain.gaps, draft.required) if alike else ()
         if best is None or best.proven.failure is not None:
             best = form
     if best is None or work.code in LEAKS:

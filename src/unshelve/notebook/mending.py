@@ -13,6 +13,7 @@ from typing import Final
 
 from unshelve.notebook.drift_table import drift_table
 from unshelve.notebook.editing import Edit, edited, tail, text_of
+from unshelve.notebook.old_folds import told_rows_today
 from unshelve.notebook.paths import NearbyFiles
 from unshelve.notebook.rewriting import KEEPS_LENGTH, Note, keyword_text
 
@@ -96,6 +97,17 @@ def _positional(failure: Failure, found: re.Match[str], notes: list[Note]) -> It
             continue
         order = [each for each in _parameters(called) if each != "self"][allowed:]
         yield from _named(failure, call, allowed, order, notes)
+
+
+def _folds(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
+    """`KFold(n, k)`, where k turns out to be a number: what is second today is True or False."""
+    for call in failure.calls():
+        if not _module_of(failure.value_of(call.func)).startswith("sklearn") or len(call.args) != 2:
+            continue
+        new = told_rows_today(call, failure.source, failure.value_of(call.args[1]))
+        if new is not None:
+            notes.append(Note(rule="N204", message=f"{tail(call.func)} is told the rows by split() today"))
+            yield Edit(call, new)
 
 
 def _seaborn_twice(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
@@ -466,6 +478,7 @@ def _star(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator
 
 _Rule = Callable[[Failure, re.Match[str], list[Note]], Iterator[Edit]]
 _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
+    (r"(KFold|ShuffleSplit)\.__init__\(\) takes", _folds),
     (r"(?P<name>[\w.]+)\(\) takes (from \d+ to )?(?P<most>\d+) positional arguments? but \d+", _positional),
     (r"multiple values for argument 'data'", _seaborn_twice),
     (r"fillna\(\) got an unexpected keyword argument 'method'", _filled_from_neighbours),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,8 @@ class Cell:
     execution_count: int | None = None
     outputs: tuple[str, ...] = ()
     """The texts that were saved below it, each cut to some thousand characters."""
+    typed: tuple[str, ...] = ()
+    """Those of them that a person typed, where the notebook says so."""
     failed: str | None = None
     """The kind of error that was saved below it, such as "ValueError": the author's run of it ended with that."""
 
@@ -61,6 +64,8 @@ class Notebook:
     python_version: str | None = None
     """The Python that last ran it, as it says itself."""
     format: tuple[int, int] = (4, 5)
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """The author's own modules beside it that run otherwise than they are written: path -> text."""
 
     @property
     def name(self) -> str:

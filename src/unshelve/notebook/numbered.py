@@ -56,6 +56,8 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "N218": ("note", "It runs with packages of its own"),
     "N219": ("warning", "A statement was left out that failed when the author ran it too"),
     "N220": ("warning", "A statement fails and was left out, with all that needs it"),
+    "N221": ("note", "What was typed stands in the place of input()"),
+    "N222": ("warning", "The notebook ends before its last statement"),
 }
 
 

@@ -25,6 +25,7 @@ from unshelve.notebook.expected import Expected, ExpectedMetric
 from unshelve.notebook.kept_answers import answers_of
 from unshelve.notebook.lift_run import LiftRun, Told, asker, lift_run
 from unshelve.notebook.mutating import ask_mutations
+from unshelve.notebook.narrowing import Gaps, gaps_in
 from unshelve.notebook.outcome import GOOD, Outcome, outcome_of
 from unshelve.schema.schema import Schema
 from unshelve.solution.control import Control
@@ -53,6 +54,8 @@ class Proven:
     seconds: float = 0.0
     answers: LiftAnswers | None = None
     """What the test rows were answered; None where none were."""
+    gaps: Gaps | None = None
+    """Which test rows lack values; None where there were no test rows."""
 
 
 def prove(
@@ -84,6 +87,8 @@ def held_against(ran: LiftRun, expected: Expected, *, told: Told = lambda _said:
     heard: dict[int, Mapping[str, Any]] = {}
     request, asked = _requests(ran, expected, compared, rows, told, heard=heard)
     found = _proven(expected, (*values, *asked), request, ran.failure)
+    if rows:
+        found = replace(found, gaps=gaps_in(rows, _schema(ran), _required(ran)))
     if not heard:
         return found
     about_people = any(each.sensitive for each in _schema(ran).fields)
@@ -212,6 +217,8 @@ def _requests(
     if expected.entry == "table":
         said = "a request is a row of the prepared table, and what the notebook does before is not covered"
         values.append(_not_covered("what comes before the prepared table", said))
+    said = "they are refused: what the notebook makes of them depends on other rows"
+    values += [_not_covered(f"rows with a missing {name}", said) for name in expected.required]
     if ran.version is None or not rows:
         why = compared.why_none or "the run made no version that could be asked"
         return None, [*values, _not_covered("raw test rows through HTTP", why)]
@@ -219,7 +226,9 @@ def _requests(
         told(f"Asking the version about {len(rows):,} test rows")
         schema = _schema(ran)
         private = frozenset(each.name for each in schema.fields if each.sensitive)
-        request, asked = ask_rows(ask, rows, compared.of, expected.model, private=private, heard=heard)
+        request, asked = ask_rows(
+            ask, rows, compared.of, expected.model, private=private, required=_required(ran), heard=heard
+        )
         told("Asking the version about rows with one field spoiled")
         good = [row.row for row in rows if not row.problems]
         spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], schema, expected.model)
@@ -253,6 +262,11 @@ def _schema(ran: LiftRun) -> Schema:
     assert ran.tasks is not None
     described = ran.value(f"{ran.tasks.schema}.schema")
     return Schema.from_json({key: described[key] for key in ("format", "fields")})
+
+
+def _required(ran: LiftRun) -> tuple[str, ...]:
+    """The fields that a request must hold though training rows lack them."""
+    return () if ran.tasks is None else ran.declaration.step(ran.tasks.model).required
 
 
 # -- the whole -----------------------------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ def _cells(raw: _Raw) -> Iterator[Cell]:
             python=python,
             execution_count=count if isinstance(count, int) else None,
             outputs=tuple(_texts(outputs)),
+            typed=tuple(_texts([each for each in outputs if each.name == "stdin"])),
             failed=next((each.ename for each in outputs if each.ename), None),
         )
 
@@ -142,6 +143,7 @@ def _text(source: object) -> str:
 
 
 class _Output(msgspec.Struct):
+    name: object = None
     text: list[str] | str | None = None
     data: dict[str, msgspec.Raw] = {}
     ename: str | None = None

@@ -14,7 +14,7 @@ from unshelve.notebook.dead import dead
 from unshelve.notebook.draft import Draft
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.repairs import Repaired
-from unshelve.notebook.secrets_in_text import blotted
+from unshelve.notebook.secrets_in_text import Secrets
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.writing import Written
 from unshelve.solution.origin import Lift, LiftedCell, LiftedStatement, LiftedStep, NotebookFinding
@@ -30,6 +30,7 @@ def lift_record(
     findings: tuple[NotebookFinding, ...],
     repaired: Repaired,
     own: Notebook,
+    secrets: Secrets,
     digest: str,
     code: str,
     base: str,
@@ -38,7 +39,8 @@ def lift_record(
     """The record of a lift. It says nothing of when and where.
 
     `notebook` is as it ran, `own` as the author wrote it. `written` is what lies in the folder, `base` what the lift
-    wrote before people's changes were taken over, `files` the digests of what else it wrote.
+    wrote before people's changes were taken over, `files` the digests of what else it wrote. Nothing in it shows one
+    of the `secrets`.
     """
     where: dict[int, list[str]] = {number: [""] for number in draft.top}
     for step in written.steps:
@@ -53,12 +55,12 @@ def lift_record(
         code=code,
         model=draft.model,
         entry=draft.entry,
-        entry_reason=draft.entry_reason,
+        entry_reason=None if draft.entry_reason is None else secrets.blot(draft.entry_reason),
         cells=tuple(
             LiftedCell(
                 number=cell.number,
                 kind=cell.kind,
-                source=blotted(cell.source),
+                source=secrets.blot(cell.source),
                 execution_count=cell.execution_count,
             )
             for cell in notebook.cells
@@ -69,11 +71,11 @@ def lift_record(
                 cell=each.cell,
                 line=each.line,
                 end_line=each.end_line,
-                source=blotted(texts.get(each.number, each.source)),
+                source=secrets.blot(texts.get(each.number, each.source)),
                 steps=tuple(dict.fromkeys(where.get(each.number, ()))),
                 dropped=None if each.number in where else _why(seen, draft, each.number, others, why),
-                repaired=_mended(repaired, each.number),
-                ran_as=blotted(each.source) if texts.get(each.number, each.source) != each.source else None,
+                repaired=_mended(repaired, each.number, secrets),
+                ran_as=secrets.blot(each.source) if texts.get(each.number, each.source) != each.source else None,
                 origin=repaired.origins[each.number],
             )
             for each in notebook.statements
@@ -100,11 +102,10 @@ def _with_code(step: LiftedStep, text: str) -> LiftedStep:
     return msgspec.structs.replace(step, code=digest_of("\n".join(lines).encode())[:16])
 
 
-def _mended(repaired: Repaired, number: int) -> str | None:
+def _mended(repaired: Repaired, number: int, secrets: Secrets) -> str | None:
     """What was changed in a statement so that it runs."""
-    if number in repaired.left_out:
-        return "left out: it cannot run today, and nothing needs it"
-    return repaired.reasons.get(number)
+    said = secrets.blot(repaired.reasons.get(number, "")) or None
+    return f"left out: {said}" if number in repaired.left_out and said else said
 
 
 def _why(seen: Seen, draft: Draft, number: int, others: frozenset[int], unneeded: Mapping[int, str]) -> str:

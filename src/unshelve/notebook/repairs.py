@@ -1,6 +1,6 @@
 """Repairs a notebook so that it runs: rewrites whose meaning is certain, before a run and where a statement failed.
 
-Findings: N200 to N217, which `numbered.py` lists.
+Findings: N200 to N222, which `numbered.py` lists.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Final
 
 from unshelve.notebook.drift_table import drift_table
 from unshelve.notebook.leaving_out import may_be_left_out
+from unshelve.notebook.module_repairs import finding_in, modules_today
 from unshelve.notebook.notebook import Notebook, Statement
 from unshelve.notebook.numbered import RULES
 from unshelve.notebook.paths import NearbyFiles
 from unshelve.notebook.rewriting import Rewriter
-from unshelve.notebook.watch_order import Rewritten
+from unshelve.notebook.typed import Typed
+from unshelve.notebook.watch_order import Rewritten, RewrittenModule
 from unshelve.notebook.watched import Watched
 from unshelve.solution.origin import NotebookFinding
 
@@ -42,13 +44,16 @@ class Repaired:
 def repair(notebook: Notebook, folder: Path) -> Repaired:
     """The notebook with all that can be rewritten without running it."""
     rewriter = Rewriter(table=drift_table(), files=NearbyFiles(folder))
+    typed = Typed(notebook)
     made: list[Statement] = []
     origins: list[int | None] = []
     texts: dict[int, str] = {}
     reasons: dict[int, str] = {}
     findings: list[NotebookFinding] = []
     for statement in notebook.statements:
-        sources, notes = rewriter.rewrite(statement.source)
+        answered, said = typed.answered(statement)
+        sources, notes = rewriter.rewrite(answered)
+        notes = [*said, *notes]
         findings.extend(_finding(note.rule, note.message, statement) for note in notes)
         for place, source in enumerate(sources):
             last = place == len(sources) - 1
@@ -57,22 +62,28 @@ def repair(notebook: Notebook, folder: Path) -> Repaired:
                 texts[number], reasons[number] = source, "; ".join(note.message for note in notes)
             made.append(_with_text(statement, source, number=number, shown=statement.shown and last))
             origins.append(statement.number if last else None)
+    modules, said_of_modules = modules_today(notebook, folder, rewriter)
     return Repaired(
-        notebook=replace(notebook, statements=tuple(made)),
+        notebook=replace(typed.rest(notebook), statements=tuple(made), modules=modules),
         texts=texts,
         reasons=reasons,
         left_out=frozenset(),
-        findings=tuple(findings),
+        findings=(*findings, *said_of_modules),
         origins=tuple(origins),
     )
 
 
-def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten], ended: str | None) -> Repaired:
+def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten | RewrittenModule], ended: str | None) -> Repaired:
     """What was repaired before the run, with what was repaired in it, and a finding for what ended it."""
     statements = list(repaired.notebook.statements)
     texts, reasons = dict(repaired.texts), dict(repaired.reasons)
     left_out, findings = set(repaired.left_out), list(repaired.findings)
+    modules = dict(repaired.notebook.modules)
     for each in rewrites:
+        if isinstance(each, RewrittenModule):
+            modules[each.module] = each.text
+            findings.append(finding_in(each.module, each.line, each.rule, each.message))
+            continue
         number, source = each.number, "pass" if each.source is None else each.source
         if each.rule:
             findings.append(_finding(each.rule, each.message, statements[number]))
@@ -85,7 +96,7 @@ def apply_rewrites(repaired: Repaired, rewrites: Sequence[Rewritten], ended: str
         findings.append(_ending(ended))
     return replace(
         repaired,
-        notebook=replace(repaired.notebook, statements=tuple(statements)),
+        notebook=replace(repaired.notebook, statements=tuple(statements), modules=modules),
         texts=texts,
         reasons=reasons,
         left_out=frozenset(left_out),
@@ -149,6 +160,8 @@ _DONE: Final = {
     "N217": "It was left out; repair it if this is the model that counts.",
     "N210": "The import was added.",
     "N219": "It was left out with the rest of its cell, as in the author's run.",
+    "N222": "Take it out, if what follows counts.",
+    "N221": "The value was written there.",
     "N220": "Repair it if the model that counts is among these.",
 }
 _ENDINGS: Final = (

@@ -13,7 +13,8 @@ from typing import Final
 from unshelve.notebook.drift_table import DriftTable
 from unshelve.notebook.editing import Edit, edited, tail, text_of
 from unshelve.notebook.environment_table import is_older
-from unshelve.notebook.old_folds import as_written_today, names_of_old_folds
+from unshelve.notebook.import_names import modules_of, root_and_path
+from unshelve.notebook.old_folds import as_written_today, is_told_rows, names_of_folds
 from unshelve.notebook.paths import NearbyFiles, base_name
 
 KEEPS_LENGTH: Final = frozenset({"fillna", "replace", "clip", "ffill", "bfill", "interpolate", "mask", "where"})
@@ -71,7 +72,12 @@ class Rewriter:
     bound: set[str] = field(default_factory=set)
     displays: set[str] = field(default_factory=set)
     """Functions that draw, that were imported by name and are classes today."""
-    old_folds: set[str] = field(default_factory=set)
+    folds: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """What makes folds, by how it is called: its class, and whether it is an old one."""
+    modules: dict[str, str] = field(default_factory=dict)
+    """What names stand for that imports bound: "pd" for "pandas", "preprocessing" for "sklearn.preprocessing"."""
+    needed: list[str] = field(default_factory=list)
+    """Imports that the statement needs which is being rewritten."""
     roots: bool = False
     """Whether a call was rewritten to the root of the mean squared error."""
 
@@ -81,13 +87,20 @@ class Rewriter:
         notes: list[Note] = []
         before = self._missing_imports(tree, notes)
         texts = self._imports(tree.body[0], notes) if tree.body else None
-        self.old_folds |= {name for each in tree.body for name in names_of_old_folds(each)}
+        bound = _bound_names(tree)
+        self.folds = {called: what for called, what in self.folds.items() if called.split(".")[0] not in bound}
+        for each in tree.body:
+            self.folds.update(names_of_folds(each))
         if texts is None:
             edits = [edit for rule in _RULES for edit in rule(self, tree, source, notes)]
             texts = [edited(source, edits) if edits else source]
-            before += self._root_import("".join(texts))
+            before += [*self._root_import("".join(texts)), *dict.fromkeys(self.needed)]
+            self.needed.clear()
         self.made.update(written_names(tree))
-        self.bound.update(_bound_names(tree))
+        self.bound |= bound
+        self.modules = {name: path for name, path in self.modules.items() if name not in bound}
+        if isinstance(tree.body[0], ast.Import | ast.ImportFrom):
+            self.modules |= modules_of(ast.parse("\n".join(texts)))
         return [*before, *texts], notes
 
     def _missing_imports(self, tree: ast.Module, notes: list[Note]) -> list[str]:
@@ -137,6 +150,26 @@ class Rewriter:
             return None
         notes.append(Note(rule="N201", message=f"`{ast.unparse(statement)}` is `{'`, `'.join(texts)}` today"))
         return texts
+
+    def today(self, node: ast.expr) -> str | None:
+        """What a module, or a name in one, is called today that has moved and is used by its dots; None for others."""
+        root, path = root_and_path(node)
+        if root not in self.modules:
+            return None
+        full = f"{self.modules[root]}{path}"
+        if full not in self.table.modules:
+            return None
+        new = self._moved(full)
+        if new.startswith(f"{self.modules[root]}."):
+            return root + new.removeprefix(self.modules[root])
+        home, _, name = new.rpartition(".")
+        if name in self.bound and self.modules.get(name) != new:
+            return None
+        if name not in self.bound:
+            self.needed.append(_import_text(home, [name]))
+            self.bound.add(name)
+            self.modules[name] = new
+        return name
 
     def _moved(self, name: str) -> str:
         """The name it has today: by itself, or by the longest module above it that moved."""
@@ -291,11 +324,22 @@ def _root_error(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[N
 
 def _folds(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
     for call in _calls(tree):
-        if ast.unparse(call.func) in rewriter.old_folds:
-            new = as_written_today(call, source)
+        kind, old = rewriter.folds.get(ast.unparse(call.func), ("", False))
+        if kind and (old or is_told_rows(call, kind)):
+            module = rewriter.today(call.func.value) if isinstance(call.func, ast.Attribute) else None
+            new = as_written_today(call, source, kind, f"{module}.{kind}" if module else None)
             if new is not None:
-                notes.append(Note(rule="N204", message=f"{tail(call.func)} is told the rows by split() today"))
+                notes.append(Note(rule="N204", message=f"{kind} is told the rows by split() today"))
                 yield Edit(call, new)
+
+
+def _moved_uses(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:
+    """`preprocessing.Imputer()`, `sklearn.cross_validation.KFold`: what moved, used by its dots."""
+    for node in ast.walk(tree):
+        new = rewriter.today(node) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) else None
+        if new is not None and isinstance(node, ast.Attribute):
+            notes.append(Note(rule="N201", message=f"`{text_of(source, node)}` is `{new}` today"))
+            yield Edit(node, new)
 
 
 def _patterns(rewriter: Rewriter, tree: ast.Module, source: str, notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
@@ -442,6 +486,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _root_error,
     _axis_beside_columns,
     _folds,
+    _moved_uses,
     _chained,
     _text_columns,
     _paths,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
-import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final  # Any: values of libraries that are not imported here
+
+from unshelve.notebook.typed import Saved, escaped
 
 _DISPLAY_NAMES: Final = (
     "HTML", "Image", "Markdown", "SVG", "Latex", "Math", "Javascript", "IFrame", "Audio", "Video", "YouTubeVideo",
@@ -62,24 +63,21 @@ class Uploaded(dict[str, bytes]):
 
 
 class Answers:
-    """Stands for `input`: a notebook keeps "prompt: what was typed" in its output, and that is typed again."""
+    """Stands for `input` where it is asked many times: what the output of the cell shows is typed again."""
 
     def __init__(self) -> None:
-        self._saved: list[str] = []
+        self._saved = Saved(())
 
     def of_cell(self, outputs: Sequence[str]) -> None:
-        self._saved = [line for text in outputs for line in text.splitlines()]
+        self._saved = Saved(outputs)
 
     def __call__(self, prompt: object = "") -> str:
         asked = str(prompt)
-        lines = [line for line in asked.splitlines() if line.strip()]
-        for number, line in enumerate(self._saved):
-            found = re.search(re.escape(lines[-1].strip()) + r"\s*(.*)", line) if lines else None
-            if found:
-                del self._saved[: number + 1]
-                print(f"{asked}{found[1]}")  # noqa: T201 - as a notebook shows it
-                return found[1].strip()
-        raise PersonAsked(f"the notebook asks a person: {asked.strip()[:80]!r}")
+        answer = self._saved.take(escaped(asked))
+        if answer is None:
+            raise PersonAsked(f"the notebook asks a person: {asked.strip()[:80]!r}")
+        print(f"{asked}{answer}")  # noqa: T201 - as a notebook shows it
+        return answer
 
 
 def display(*values: object, **options: object) -> None:  # noqa: ARG001 - IPython's signature

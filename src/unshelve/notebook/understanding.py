@@ -57,6 +57,8 @@ class Work:
     """The platform's code for why the last form did not run."""
     step: str | None = None
     """The step that failed then."""
+    required: tuple[str, ...] = ()
+    """Fields that requests would have to hold so that it may be proven; none where that is no way out."""
 
     def __post_init__(self) -> None:
         self.secrets = Secrets(cell.source for cell in self.notebook.cells)

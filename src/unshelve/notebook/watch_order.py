@@ -40,11 +40,13 @@ class WatchOrder(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int
     processes: int
     outputs: Mapping[int, tuple[str, ...]] = {}
-    """The saved outputs of cells that ask a person, by cell."""
+    """The saved outputs of the cells of a notebook that asks a person."""
     keep: KeepOrder | None = None
     repair: bool = False
     partly: bool = False
     """Whether what fails is left out with all that needs it, once a model was fitted."""
+    modules: tuple[str, ...] = ()
+    """The author's own modules in the copy of the folder, which may be repaired too."""
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -69,6 +71,16 @@ class Rewritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     error: str
 
 
+class RewrittenModule(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A module beside the notebook in which something failed and was repaired: its new text."""
+
+    module: str
+    line: int
+    text: str
+    rule: str
+    message: str
+
+
 class Closed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     python: str
     libraries: Mapping[str, str]
@@ -77,4 +89,4 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Whether the last statement was repaired after it had done a part of its work: a fresh run is to begin."""
 
 
-Record = Begun | Ran | Rewritten | Closed
+Record = Begun | Ran | Rewritten | RewrittenModule | Closed

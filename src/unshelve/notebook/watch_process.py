@@ -23,6 +23,8 @@ import msgspec
 from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
+from unshelve.notebook.mending_modules import mended_module
+from unshelve.notebook.printing import MOST_SHOWN, Tail, shown_text
 from unshelve.notebook.reach import reached
 from unshelve.notebook.watch_order import (
     Begun,
@@ -32,11 +34,11 @@ from unshelve.notebook.watch_order import (
     Ran,
     Record,
     Rewritten,
+    RewrittenModule,
     WatchOrder,
 )
 from unshelve.notebook.watched import StatementRun, ValueInfo
 
-_TAIL: Final = 20_000
 _HEAVY_SECONDS: Final = 0.005
 _ATTEMPTS: Final = 12
 
@@ -121,12 +123,15 @@ class Session:
         known = dict(self._objects)
         run, error, left = self._attempt(ordered)
         attempts = 0
-        while error is not None and not left and self._order.repair and attempts < _ATTEMPTS:
+        while error is not None and self._order.repair and attempts < _ATTEMPTS:
             attempts += 1
-            change = self._repaired(self._texts[ordered.number], run, error)
+            change = self._end(ordered, run, error) if left else self._repaired(self._texts[ordered.number], run, error)
             if change is None:
                 break
             self._write(change)
+            if isinstance(change, RewrittenModule):  # the notebook has it as it was
+                self._again = True
+                break
             for more in self._left_out_with(change):
                 self._write(more)
                 self._dropped.add(more.number)
@@ -154,9 +159,14 @@ class Session:
             return f"{place} leaves the notebook: {left}"
         return None if error is None else f"{place}: {run.error}"
 
-    def _repaired(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
-        """What to do about a failure: the statement written anew, or a function it calls; or to leave it out."""
+    def _repaired(
+        self, ordered: OrderedStatement, run: StatementRun, error: BaseException
+    ) -> Rewritten | RewrittenModule | None:
+        """What to do about a failure: the statement written anew, or what it calls; or to leave it out."""
         written = run.error or ""
+        module = mended_module(error, Path(self._order.scratch), self._order.modules)
+        if module is not None:
+            return module
         for number, line, own in reversed(_places_of(error)):
             blamed = self._texts[number]
             if number != ordered.number and not blamed.source.startswith(("def ", "@")):
@@ -185,8 +195,19 @@ class Session:
             return None
         return Rewritten(number=ordered.number, source=None, rule=why.rule, message=why.message, error=written)
 
+    def _end(self, ordered: OrderedStatement, run: StatementRun, error: BaseException) -> Rewritten | None:
+        """That a notebook ends here, where it leaves by a statement that does nothing else, and as one that is done."""
+        if not isinstance(error, SystemExit) or run.bound or run.changed or run.drew or run.written:
+            return None
+        if error.code not in (None, 0) and not leaving_out.leaves(ordered.source):
+            return None  # a condition found that something is wrong
+        later = len(self._later(ordered.number))
+        behind = {0: "nothing stands behind it", 1: "one statement stands behind it"}
+        message = f"the notebook ends here, and {behind.get(later, f'{later} statements stand behind it')}"
+        return Rewritten(number=ordered.number, source=None, rule="N222", message=message, error=run.error or "")
+
     def _left_out_with(self, change: Rewritten) -> list[Rewritten]:
-        """The statements that are left out with one: the rest of its cell, or all that needs what it makes."""
+        """The statements that are left out with one: the rest of its cell, all that needs what it makes, or all."""
         first, later = self._texts[change.number], self._later(change.number)
         if change.rule == "N219":
             found = [each.number for each in later if each.cell == first.cell]
@@ -195,6 +216,9 @@ class Session:
             earlier = [each.source for each in self._order.statements if each.number < first.number]
             found = leaving_out.needing(first.source, [(each.number, each.source) for each in later], earlier=earlier)
             message = f"it needs what cell {first.cell}, line {first.line} makes, and that fails"
+        elif change.rule == "N222":
+            found = [each.number for each in later]
+            message = f"the notebook ends before it, in cell {first.cell}, line {first.line}"
         else:
             return []
         return [Rewritten(number=each, source=None, rule="", message=message, error="") for each in found]
@@ -224,7 +248,7 @@ class Session:
         self._warn(message, category, stacklevel + 1, *rest, **options)
 
     def _attempt(self, ordered: OrderedStatement) -> tuple[StatementRun, BaseException | None, str]:
-        text = Tail(_TAIL)
+        text = Tail(MOST_SHOWN)
         random_before = _random_state()
         self._recorder.statement = ordered.number
         error: BaseException | None = None
@@ -286,7 +310,7 @@ class Session:
             value = _finish(eval(code, names))  # noqa: S307 - the notebook
             if value is not None:
                 names["_"] = value
-                print(_shown_text(value))  # noqa: T201 - as a notebook shows it
+                print(shown_text(value))  # noqa: T201 - as a notebook shows it
 
     def _compare(self, source: str = "") -> tuple[dict[str, ValueInfo], dict[str, ValueInfo], tuple[str, ...]]:
         """Names that were bound, whose object changed, and that are gone, since the last comparison.
@@ -380,30 +404,6 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, unused-ignore]
         return super().reducer_override(obj)
 
 
-class Tail(io.StringIO):
-    """Keeps the last characters that were written."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def write(self, text: str, /) -> int:
-        if self.tell() + len(text) > 4 * self._most:
-            kept = (self.getvalue() + text[-self._most :])[-self._most :]
-            self.seek(0)
-            self.truncate()
-            super().write(kept)
-        else:
-            super().write(text)
-        return len(text)
-
-    def getvalue(self) -> str:
-        return super().getvalue()[-self._most :]
-
-    def isatty(self) -> bool:
-        return False
-
-
 def _itself(value: object) -> object:
     return value
 
@@ -415,15 +415,6 @@ def _finish(value: Any) -> Any:
 
         return asyncio.new_event_loop().run_until_complete(value)
     return value
-
-
-def _shown_text(value: object) -> str:
-    """The repr, unless it would be long and slow."""
-    if isinstance(value, (list, tuple, dict, set)) and len(value) > 1000:
-        return f"{type(value).__name__} of {len(value)}"
-    if isinstance(value, (str, bytes)) and len(value) > _TAIL:
-        return repr(value[:_TAIL])
-    return repr(value)
 
 
 def _random_state() -> Mapping[str, object]:

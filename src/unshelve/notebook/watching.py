@@ -20,9 +20,20 @@ from typing import Final
 import msgspec
 
 from unshelve.notebook.notebook import Notebook
+from unshelve.notebook.own_modules import own_modules
 from unshelve.notebook.repairs import Repaired, apply_rewrites, repair
 from unshelve.notebook.scratch import lay_out
-from unshelve.notebook.watch_order import Begun, Closed, KeepOrder, OrderedStatement, Ran, Record, Rewritten, WatchOrder
+from unshelve.notebook.watch_order import (
+    Begun,
+    Closed,
+    KeepOrder,
+    OrderedStatement,
+    Ran,
+    Record,
+    Rewritten,
+    RewrittenModule,
+    WatchOrder,
+)
 from unshelve.notebook.watched import Call, StatementRun, Watched
 
 _POLL_SECONDS: Final = 0.05
@@ -124,12 +135,16 @@ def _watch(
     statements: Collection[int] | None,
     mends: bool,
     partly: bool = False,
-) -> tuple[Watched, tuple[Rewritten, ...], bool]:
+) -> tuple[Watched, tuple[Rewritten | RewrittenModule, ...], bool]:
     started = time.monotonic()
     with _workshop() as place:
         scratch = lay_out(folder, place / "files", text="\n".join(each.source for each in notebook.statements))
+        for name, text in notebook.modules.items():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / name).write_text(text, encoding="utf-8")
+        modules = tuple(path.relative_to(folder).as_posix() for path in own_modules(notebook, folder)) if mends else ()
         order = _order(notebook, place, scratch, limits=limits, keep=keep, statements=statements, mends=mends)
-        order = msgspec.structs.replace(order, partly=partly)
+        order = msgspec.structs.replace(order, partly=partly, modules=modules)
         (place / "order.json").write_bytes(msgspec.json.encode(order))
         ended = _Process(place, limits, notebook).run()
         records = _read_records(Path(order.records))
@@ -157,7 +172,7 @@ def _order(
     statements: Collection[int] | None,
     mends: bool,
 ) -> WatchOrder:
-    asking = {each.cell for each in notebook.statements if "input(" in each.source}
+    asks = any("input(" in each.source for each in notebook.statements)
     writable = [place / "files", place / "tmp", place / "settings"]
     kept = None
     if keep is not None:
@@ -184,7 +199,7 @@ def _order(
         memory_bytes=limits.memory_bytes,
         output_bytes=limits.output_bytes,
         processes=limits.processes,
-        outputs={number: notebook.cell(number).outputs for number in asking},
+        outputs={each.number: each.outputs for each in notebook.cells if asks and each.outputs},
         keep=kept,
         repair=mends,
     )
@@ -304,7 +319,7 @@ def _read_records(path: Path) -> list[Record]:
 
 def _gather(
     records: Sequence[Record], ended: str | None, seconds: float
-) -> tuple[Watched, tuple[Rewritten, ...], bool]:
+) -> tuple[Watched, tuple[Rewritten | RewrittenModule, ...], bool]:
     runs: dict[int, StatementRun] = {}
     calls: list[Call] = []
     closed = Closed(python="", libraries={}, ended=None)
@@ -325,7 +340,7 @@ def _gather(
         seconds=seconds,
         ended=ended or closed.ended,
     )
-    rewrites = tuple(record for record in records if isinstance(record, Rewritten))
+    rewrites = tuple(record for record in records if isinstance(record, Rewritten | RewrittenModule))
     return watched, rewrites, closed.again and ended is None
 
 

@@ -57,7 +57,8 @@ class Mark:
     """What a decorator said about a function.
 
     Times are in seconds. `known_later` names columns that exist only after the event and are therefore
-    hidden from transforms, as the columns that a target reads are.
+    hidden from transforms, as the columns that a target reads are. `required` names columns that a request must hold
+    a value of, though training rows may lack one.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Mark:
     retrain: str | None = None
     choose: ChoiceValue | None = None
     unit: str | None = None
+    required: tuple[str, ...] = ()
     severity: Literal["warn", "stop"] = "stop"
     extra: dict[str, object] = field(default_factory=dict)
 
@@ -170,6 +172,7 @@ def model(
     retrain: str | None = None,
     choose: ChoiceValue | None = None,
     unit: str | None = None,
+    required: Sequence[str] = (),
     retries: int = 0,
     timeout: str | float | None = None,
 ) -> Callable[[Function], Function]: ...
@@ -182,6 +185,7 @@ def model(
     retrain: str | None = None,
     choose: ChoiceValue | None = None,
     unit: str | None = None,
+    required: Sequence[str] = (),
     retries: int = 0,
     timeout: str | float | None = None,
 ) -> Function | Callable[[Function], Function]:
@@ -193,6 +197,7 @@ def model(
         retrain=retrain,
         choose=choose,
         unit=unit,
+        required=_names(required, "required"),
         retries=retries,
         timeout_seconds=seconds(timeout),
     )

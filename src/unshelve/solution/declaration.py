@@ -56,6 +56,7 @@ class StepInfo:
     retrain: str | None = None
     choose: str | None = None
     unit: str | None = None
+    required: tuple[str, ...] = ()
     severity: str = "stop"
     known_later: tuple[str, ...] = ()
     fresh_seconds: float | None = None

@@ -144,6 +144,7 @@ def _step_info(name: str, function: Callable[..., object], mark: Mark, project: 
         retrain=mark.retrain,
         choose=mark.choose.metric if mark.choose else None,
         unit=mark.unit,
+        required=mark.required,
         severity=mark.severity,
         known_later=mark.known_later,
         fresh_seconds=mark.fresh_seconds,

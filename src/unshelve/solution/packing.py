@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from unshelve.data.profile import learn
 from unshelve.data.tables import SINGLE, Table, columns, is_polars, only, take, to_pandas, without
 from unshelve.errors import SchemaMismatch, SolutionInvalid, UnshelveError, UserCodeFailed
 from unshelve.pipeline.outputs import Context, Outputs
+from unshelve.schema.near import near
 from unshelve.schema.schema import FieldType, Schema
 from unshelve.schema.text import read
 from unshelve.serving.answer import as_value
@@ -68,10 +70,12 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
             f"No column of {path.entry} changes what {path.output} gives: there is nothing to ask for.",
             code="nothing-to-ask",
         )
-    learned = learn(only(train, list(used)))
+    required = parameters.get("required", ())
+    learned = requiring(learn(only(train, list(used))), required, parameters["model"])
     if parameters.get("owned"):
         text = owned_schemas(context.folder)[parameters["model"]]
-        learned = owned_schema(text, learned, to_pandas(train), parameters["model"])
+        whole = to_pandas(train).dropna(subset=list(required))
+        learned = requiring(owned_schema(text, learned, whole, parameters["model"]), required, parameters["model"])
     unused = [name for name in columns(train) if name not in set(learned.names)]
     constants, fillers = _fillers(train, unused)
     described = learned.to_json()
@@ -139,6 +143,19 @@ def _fillers(train: Table, unused: list[str]) -> tuple[dict[str, Any], pd.DataFr
         except UnshelveError:
             odd.append(name)
     return plain, to_pandas(only(first, odd)) if odd else None
+
+
+def requiring(learned: Schema, required: Sequence[str], model: str) -> Schema:
+    """The Schema in which these fields may not be missing, whatever training rows lack."""
+    for name in required:
+        if name not in learned.names:
+            raise SolutionInvalid(
+                f"Model {model} requires {name!r}, and no answer depends on a column of that name.",
+                code="required-unknown",
+                near=near(name, learned.names),
+                hint="Take it out of required=[…], or name a column of the entry that the transforms use.",
+            )
+    return Schema(tuple(replace(one, missing=False) if one.name in required else one for one in learned.fields))
 
 
 def owned_schema(text: str, learned: Schema, train: pd.DataFrame, model: str) -> Schema:

@@ -147,6 +147,7 @@ def _described(wiring: Wiring, step: StepInfo, path: ModelPath, scope: str) -> t
         "model": step.name,
         "unit": step.unit,
         "owned": step.name in wiring.declaration.schemas,
+        "required": list(step.required),
     }
     own_rows = wiring.all_rows(path.rows, scope)
     described["kept"] = [wiring.put(shared, output) for output in wiring.scopes[scope].rows or own_rows]

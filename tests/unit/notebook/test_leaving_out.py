@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from notebook_house import notebook_of
 from unshelve.notebook.leaving_out import may_be_left_out, needing, with_what_needs_it
 from unshelve.notebook.repairs import repair
 from unshelve.notebook.syntax import to_python
-from unshelve.notebook.watching import watch_repaired
+from unshelve.notebook.watching import watch, watch_repaired
 
 MODEL = """class Model:
     def fit(self, x): self.x = x
@@ -83,3 +85,34 @@ def test_a_warning_that_names_its_place_by_position_is_only_a_warning(tmp_path: 
     repaired, watched = watch_repaired(notebook, tmp_path)
     assert watched.ran
     assert repaired.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("leaving", "message"),
+    [
+        ("exit()", "the notebook ends here, and 2 statements stand behind it"),
+        ("import sys\nsys.exit('enough')", "the notebook ends here, and 2 statements stand behind it"),
+        ("raise SystemExit(1)", "the notebook ends here, and 2 statements stand behind it"),
+        ("def leave():\n    quit()\nif a:\n    leave()", "the notebook ends here, and 2 statements stand behind it"),
+    ],
+)
+def test_a_notebook_that_leaves_ends_there(leaving: str, message: str, tmp_path: Path) -> None:
+    notebook = notebook_of("a = 1", leaving, "1 / 0\nb = 2", folder=tmp_path)
+    repaired, watched = watch_repaired(notebook, tmp_path)
+    assert watched.ran
+    assert [(each.number, each.cell, each.message) for each in repaired.findings] == [("N222", 2, message)]
+    last = len(notebook.statements)
+    assert repaired.left_out == {last - 3, last - 2, last - 1}
+    assert watch(repaired.notebook, folder=tmp_path).ran
+
+
+@pytest.mark.parametrize("leaving", ["if a:\n    exit('no rows')", "if a:\n    b = 2\n    exit()"])
+def test_a_condition_that_leaves_for_want_of_something_ends_the_run(leaving: str, tmp_path: Path) -> None:
+    repaired, watched = watch_repaired(notebook_of("a = 1", leaving, "b = 2", folder=tmp_path), tmp_path)
+    assert "it calls exit" in str(watched.ended)
+    assert [each.number for each in repaired.findings] == ["N216"]
+
+
+def test_an_exit_that_is_not_reached_changes_nothing(tmp_path: Path) -> None:
+    repaired, watched = watch_repaired(notebook_of("a = 0\nif a:\n    exit()", "b = 2", folder=tmp_path), tmp_path)
+    assert watched.ran and repaired.findings == ()

@@ -64,12 +64,46 @@ def rewritten(source: str, folder: Path) -> list[str]:
             "k = list(cross_validation.StratifiedKFold(n_splits=4, shuffle=True).split([0] * len(y), y))",
         ),
         ("from sklearn.model_selection import KFold\nk = KFold(3)", "k = KFold(3)"),
+        ("from sklearn.model_selection import KFold\nk = KFold(10, True)", "k = KFold(10, True)"),
+        ("from sklearn.model_selection import KFold\nk = KFold(n_folds=3)", "k = KFold(n_folds=3)"),
+        (
+            "from sklearn.model_selection import KFold as K\nk = K(len(X), n_folds=3, shuffle=True)",
+            "k = list(K(n_splits=3, shuffle=True).split([0] * (len(X))))",
+        ),
+        (
+            "from sklearn import model_selection as m\nk = m.StratifiedKFold(y, 4)",
+            "k = list(m.StratifiedKFold(n_splits=4).split([0] * len(y), y))",
+        ),
+        (
+            "import sklearn.cross_validation\nk = sklearn.cross_validation.KFold(9, indices=True)",
+            "k = list(sklearn.model_selection.KFold(n_splits=3).split([0] * (9)))",
+        ),
+        (
+            "from sklearn.cross_validation import *\nk = LeaveOneOut(len(X))",
+            "k = list(LeaveOneOut().split([0] * (len(X))))",
+        ),
+        (
+            "from sklearn.model_selection import KFold\ndef KFold(n, k):\n    return n\nk = KFold(9, 3)",
+            "k = KFold(9, 3)",
+        ),
+        ("import pandas as pd\npd.tools.plotting.scatter_matrix(df)", "pd.plotting.scatter_matrix(df)"),
+        ("import pandas as pd\npd.np.nan", "numpy.nan"),
+        ("from sklearn import preprocessing\ni = preprocessing.Imputer()", "i = SimpleImputer()"),
+        ("preprocessing = load()\ni = preprocessing.Imputer()", "i = preprocessing.Imputer()"),
+        ("cross_val_score(m, X, y, scoring='log_loss')", "cross_val_score(m, X, y, scoring='neg_log_loss')"),
         ("s.str.replace(r'\\D', '')", "s.str.replace(r'\\D', '', regex=True)"),
         ("s.str.replace('.', '')", "s.str.replace('.', '')"),
     ],
 )
 def test_what_is_certain_without_a_run_is_rewritten(before: str, after: str, folder: Path) -> None:
     assert rewritten(before, folder)[-1] == after
+
+
+def test_what_is_taken_from_another_module_today_is_imported(folder: Path) -> None:
+    assert rewritten("import sklearn.externals\nsklearn.externals.joblib.dump(m, 'm.pkl')", folder)[1:] == [
+        "import joblib",
+        "joblib.dump(m, 'm.pkl')",
+    ]
 
 
 def test_an_import_of_names_that_went_to_two_modules_becomes_two(folder: Path) -> None:
@@ -122,6 +156,20 @@ def test_a_statement_that_failed_is_written_as_it_is_today(source: str, error: s
     failure = Failure(source=source, error=TypeError(error), line=1, names={"df": FRAME, "pd": pd})
     change = mended(failure)
     assert (change.source if change else None) == after
+
+
+def test_folds_that_were_told_the_rows_are_known_by_their_number_when_they_fail() -> None:
+    from sklearn.model_selection import KFold
+
+    error = TypeError("KFold.__init__() takes 2 positional arguments but 3 were given")
+    names = {"KFold": KFold, "n": 9, "k": 3, "mixed": True}
+    found = [
+        mended(Failure(source=f"f = KFold(n, {second})", error=error, line=1, names=names)) for second in ("k", "mixed")
+    ]
+    assert [each.source if each else None for each in found] == [
+        "f = list(KFold(n_splits=k).split([0] * (n)))",
+        "f = KFold(n, shuffle=mixed)",
+    ]
 
 
 def test_a_star_import_that_announces_too_much_names_what_is_there() -> None:
