@@ -1,4 +1,4 @@
-"""Columns that are read by their place in an array, read of the table by name: `array = df.values; y = array[:, 8]`.
+"""Columns that are read by their place, read by name: `array = df.values; y = array[:, 8]`, `df.iloc[:, 0]`.
 
 A request names its columns, and lacks that of the target, so that a place says nothing there.
 """
@@ -61,9 +61,9 @@ def by_names(
     tables: dict[str, ValueInfo] = {}
     for statement, run in zip(notebook.statements, watched.statements, strict=False):
         tree = statement.node
-        if known and isinstance(tree, ast.Assign | ast.Expr | ast.AnnAssign):
+        if (known or tables) and isinstance(tree, ast.Assign | ast.Expr | ast.AnnAssign):
             before = found.get(statement.number, (statement.source,))
-            after = tuple(_named(each, known) for each in before)
+            after = tuple(_named(each, known, tables) for each in before)
             if after != before:
                 found[statement.number] = after
         _forget(run, known, tables)
@@ -114,18 +114,38 @@ def _whole_table(value: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _named(source: str, known: Mapping[str, _Array]) -> str:
+def _named(source: str, known: Mapping[str, _Array], tables: Mapping[str, ValueInfo]) -> str:
     def wanted(node: ast.expr) -> str | None:
-        if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in known):
+        if not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)):
             return None
-        index = node.slice
-        if not (isinstance(node.ctx, ast.Load) and isinstance(index, ast.Tuple) and len(index.elts) == 2):
+        place = _of_all_rows(node.slice)
+        if place is None:
             return None
-        rows = index.elts[0]
-        every = isinstance(rows, ast.Slice) and rows.lower is rows.upper is rows.step is None
-        return known[node.value.id].at(index.elts[1]) if every else None
+        if isinstance(node.value, ast.Name):
+            return known[node.value.id].at(place) if node.value.id in known else None
+        return _column_at(node.value, place, tables)
 
     return replaced(source, wanted)
+
+
+def _of_all_rows(index: ast.expr) -> ast.expr | None:
+    """The second index of `[:, …]`."""
+    if not (isinstance(index, ast.Tuple) and len(index.elts) == 2):
+        return None
+    rows = index.elts[0]
+    every = isinstance(rows, ast.Slice) and rows.lower is rows.upper is rows.step is None
+    return index.elts[1] if every else None
+
+
+def _column_at(owner: ast.expr, place: ast.expr, tables: Mapping[str, ValueInfo]) -> str | None:
+    """`df["price"]` for `df.iloc[:, 0]`; None for more than one column, and where names do not tell them apart."""
+    if not (isinstance(owner, ast.Attribute) and owner.attr == "iloc" and isinstance(owner.value, ast.Name)):
+        return None
+    number, info = _number(place), tables.get(owner.value.id)
+    columns = None if info is None else info.columns
+    if number is None or columns is None or len(set(columns)) != len(columns):
+        return None
+    return f"{owner.value.id}[{columns[number]!r}]" if -len(columns) <= number < len(columns) else None
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,14 +6,14 @@ What drops or positions columns by the target's presence is said by name; what o
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from unshelve.notebook.columns import text
 from unshelve.notebook.editing import Edit, edited, tail, text_of
 
 
 def without_target(source: str, hidden: frozenset[str]) -> str | None:
-    """The statement without the hidden columns in what it drops; None when nothing of it is left to do."""
+    """The statement without the hidden columns in what it drops or picks; None when nothing of it is left to do."""
     tree = ast.parse(source).body[0]
     edits: list[Edit] = []
     for call in (each for each in ast.walk(tree) if isinstance(each, ast.Call) and tail(each.func) in ("drop", "pop")):
@@ -31,11 +31,23 @@ def without_target(source: str, hidden: frozenset[str]) -> str | None:
             edits.append(Edit(call, owner))
         else:
             edits.append(Edit(given, "[" + ", ".join(text_of(source, each) for each in rest) + "]"))
+    edits += _picks(source, tree, hidden)
     if isinstance(tree, ast.Delete):
         left = [each for each in tree.targets if not (isinstance(each, ast.Subscript) and text(each.slice) in hidden)]
         if not left:
             return None
     return edited(source, edits)
+
+
+def _picks(source: str, tree: ast.stmt, hidden: frozenset[str]) -> Iterator[Edit]:
+    """Lists of names in `rows[[…]]` and `rows.loc[:, […]]`, without the hidden ones."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)):
+            continue
+        given = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+        rest = _rest(given, hidden) if isinstance(given, ast.List) else None
+        if rest:
+            yield Edit(given, "[" + ", ".join(text_of(source, each) for each in rest) + "]")
 
 
 def _rest(given: ast.expr, hidden: frozenset[str]) -> list[ast.expr] | None:

@@ -139,7 +139,7 @@ def target_step(bench: Bench) -> None:
     lines = lines_of(bench.seen, body, partial(_for_target, bench), names)
     value = renamed(_read_not_popped(text), names)
     name = bench.names.give(slug(column), slug(bench.parts.y_name), "outcome")
-    lines = _read_not_popped("\n".join(lines)).splitlines()
+    lines, value = _without_aliases(_read_not_popped("\n".join(lines)).splitlines(), value)
     if not body.params:
         raise CannotShape("the target is not made of the rows of the source", wanted.statement)
     bench.add(name, "target", body, returning(lines, value), title=f"What is predicted: {column or name}")
@@ -156,6 +156,9 @@ def _for_target(bench: Bench, number: int) -> Rewritten:
     if not (isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Name)):
         return Rewritten(source)
     call, name = tree.value, tree.targets[0].id
+    same = _with_same_target(bench, number, name)
+    if same is not None:
+        return Rewritten(f"{name} = {same}")
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "drop":
         table = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
         columns = (bench.seen.before(number, table) or NO_INFO).columns or ()
@@ -163,6 +166,41 @@ def _for_target(bench: Bench, number: int) -> Rewritten:
         if bench.seen.is_rows(number, table) and gone and not gone & bench.hidden:
             return Rewritten(f"{name} = {table}")
     return Rewritten(source)
+
+
+def _without_aliases(lines: list[str], value: str) -> tuple[list[str], str]:
+    """Lines and value without names that are only another name of a table: `df2 = df1`, then `df2["price"]`."""
+    for place, line in enumerate(lines):
+        name, equals, other = line.partition(" = ")
+        if not (equals and name.isidentifier() and other.isidentifier()):
+            continue
+        rest = lines[place + 1 :]
+        if any(_binds(each, {name, other}) for each in rest):
+            continue
+        try:
+            return _without_aliases(
+                [*lines[:place], *(renamed(each, {name: other}) for each in rest)], renamed(value, {name: other})
+            )
+        except SyntaxError:  # a line that is part of a longer statement
+            continue
+    return lines, value
+
+
+def _binds(line: str, names: set[str]) -> bool:
+    return any(line.lstrip().startswith((f"{name} =", f"{name}=", f"for {name} ")) for name in names)
+
+
+def _with_same_target(bench: Bench, number: int, name: str) -> str | None:
+    """The table of which a statement makes another one with the same rows, in which the target stands as it was."""
+    made = bench.seen.info(number, name)
+    for table in sorted(bench.seen.tables(number)) if made is not None and bench.stands_in else ():
+        given = bench.seen.before(number, table)
+        if given is None or made is None or given.kind != "frame" or made.kind != "frame":
+            continue
+        one, two = (dict(zip(each.columns or (), each.contents or (), strict=False)) for each in (given, made))
+        if given.index == made.index and all(one.get(column, 0) == two.get(column, 1) for column in bench.stands_in):
+            return table
+    return None
 
 
 def _way_to_target(bench: Bench) -> frozenset[int]:
