@@ -40,6 +40,8 @@ def test_the_target_is_taken_out_of_what_is_dropped() -> None:
 
 
 def test_a_statement_that_only_drops_the_target_has_nothing_left_to_do() -> None:
+    assert without_target("X = df[['id', 'left']]", HIDDEN) == "X = df[['id']]"
+    assert without_target("X = df.loc[:, ['id', 'left']].copy()", HIDDEN) == "X = df.loc[:, ['id']].copy()"
     assert without_target("df.drop(columns=['left'], inplace=True)", HIDDEN) is None
     assert without_target("del df['left']", HIDDEN) is None
 

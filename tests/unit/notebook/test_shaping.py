@@ -299,3 +299,32 @@ def test_columns_made_of_the_target_alone_are_no_features(folder: Path) -> None:
     target = found[found.index("@target") :]
     assert "word" not in found.replace(target, "")
     assert "people['flag'] = people['left'].map({'Yes': 1, 'No': 0})" in target
+
+
+def test_a_target_among_picked_columns_is_read_of_the_table_they_were_picked_of(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\nsome = df[['age', 'spent', 'left']]\nsome['age'] = some['age'].fillna(0)",
+        "X, y = some.iloc[:, :2], some.iloc[:, 2]\n"
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)",
+        END,
+    )
+    assert "    some = people[['age', 'spent']]\n" in found
+    assert (
+        '''def left(people):
+    """What is predicted: left."""
+    return people['left']
+'''
+        in found
+    )
+
+
+def test_what_groups_have_is_learned_and_looked_up(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf['usual'] = df.groupby('city')['spent'].transform('median')",
+        "X_train, X_test, y_train, y_test = train_test_split(df[['spent', 'usual']], df['left'], random_state=1)",
+        END,
+    )
+    assert "    return people.groupby('city')['spent'].median()\n" in found
+    assert "    people['usual'] = people['city'].map(median_spent_by_city)\n" in found
