@@ -21,6 +21,7 @@ from unshelve.notebook.comparing_objects import Found, as_array, compare_estimat
 from unshelve.notebook.outcome import OF_ESTIMATOR
 from unshelve.notebook.rows_to_ask import rows_to_ask
 from unshelve.notebook.sides import Sides, has_rows, reachable
+from unshelve.notebook.typed_as_raw import typed_asks
 from unshelve.solution.loading import load_functions
 from unshelve.solution.origin import ProvenValue, Verdict
 
@@ -139,7 +140,7 @@ def carry_out(place: Path, functions: Mapping[str, Callable[..., Any]]) -> None:
     if rows:
         values.extend(not_compared(sides))
     (place / ROWS).write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
-    answer = CompareAnswer(values=values, of=of, why_none=why)
+    answer = CompareAnswer(values=values, of=of, why_none=why, typed=typed_asks(sides) if rows else [])
     (place / ANSWER).write_bytes(msgspec.json.encode(answer))
 
 

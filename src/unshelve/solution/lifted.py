@@ -142,6 +142,8 @@ def _consistent(lift: Lift) -> None:
             raise _apart(f"statement {one.number} stands in no cell")
         if not steps.issuperset(one.steps):
             raise _apart(f"statement {one.number} went into a step that is not there")
+    if any(each.cell not in cells for each in lift.examples):
+        raise _apart("an example comes of no cell")
     for step in lift.steps:
         if not 1 <= step.first_line <= step.last_line or not numbers.issuperset(step.statements):
             raise _apart(f"the lines or statements of the step {step.name[:80]!r} do not exist")
