@@ -220,8 +220,8 @@ def _is(node: ast.expr, name: str) -> bool:
 
 def _edits(tree: ast.stmt, name: str) -> bool:
     """Whether a statement only changes a table in place: `new["a"] = …`, `new.drop(…, inplace=True)`."""
-    if isinstance(tree, ast.Assign) and len(tree.targets) == 1:
-        target = tree.targets[0]
+    if isinstance(tree, ast.AugAssign) or (isinstance(tree, ast.Assign) and len(tree.targets) == 1):
+        target = tree.target if isinstance(tree, ast.AugAssign) else tree.targets[0]
         while isinstance(target, ast.Subscript | ast.Attribute):
             target = target.value
             if _is(target, name):

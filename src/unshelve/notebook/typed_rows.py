@@ -57,7 +57,6 @@ def _small_asks(watched: Watched, choice: Choice) -> list[int]:
         place
         for place, call in enumerate(watched.calls)
         if place > choice.model.fit
-        and place != choice.predict
         and call.kind == "predict"
         and not call.inside
         and call.name.rpartition(".")[2] in _METHODS
