@@ -8,7 +8,7 @@ make of it what the notebook gave its model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ from unshelve.solution.binding import row_numbers
 from unshelve.solution.rowpaths import row_path
 
 MOST_WORDS: Final = 50
-"""Values that a column may have which stands for another one."""
+"""Values that a field may have whose columns tell it in other words."""
 _LOOKED_AT: Final = 500
 """Rows that tell at once that a column has too many values for that."""
 _PARTS: Final = ("kept", "train", "test")
@@ -138,12 +138,17 @@ def _as_sent(rows: list[Row], learned: Schema) -> list[Row]:
 # -- in the fields of the entry --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    """The field that a column stands for, and the field's values by the column's where these are others."""
+@dataclass(slots=True)
+class _Meanings:
+    """What columns stand for, by their places."""
 
-    field: str
-    words: Mapping[Any, Any] | None = None
+    same: dict[int, str] = field(default_factory=dict)
+    """The field that a column holds as it is."""
+    words: dict[tuple[int, ...], tuple[str, dict[tuple[Any, ...], Any]]] = field(default_factory=dict)
+    """The field that one or several columns tell in other words, and its values by theirs."""
+
+    def __len__(self) -> int:
+        return len(self.same) + sum(map(len, self.words))
 
 
 def _in_fields(sides: Sides, typed: TypedRows, learned: Schema) -> list[Row]:
@@ -181,42 +186,59 @@ def _unplaced(row: Row | list[Any], names: list[str] | None) -> Row:
     return {name: row[name] for name in row if name not in (names or ())} if isinstance(row, dict) else {}
 
 
-def _translated(values: Mapping[int, Any], names: list[str] | None, meanings: Mapping[int, _Meaning]) -> Row:
+def _translated(values: Mapping[int, Any], names: list[str] | None, meanings: _Meanings) -> Row:
     """Each value under the field that it stands for, in the field's words."""
+    whole = {places: told for places, told in meanings.words.items() if all(place in values for place in places)}
+    told = {*meanings.same, *(place for places in whole for place in places)}
     found: Row = {}
-    for place, value in values.items():
-        name = names[place] if names is not None else f"value {place + 1}"
-        meaning = meanings.get(place)
-        if meaning is None and names is None:
-            raise NotRaw(f"{name} stands for no single field of a request")
-        if meaning is None:
-            found[name] = value
-        elif meaning.words is None:
-            found[meaning.field] = value
-        elif value in meaning.words:
-            found[meaning.field] = meaning.words[value]
-        else:
-            raise NotRaw(f"no row of the data has {value!r} as {name}")
+    for place in (each for each in values if each not in told):
+        if names is None:
+            raise NotRaw(f"value {place + 1} stands for no single field of a request")
+        found[names[place]] = values[place]
+    found.update({name: values[place] for place, name in meanings.same.items() if place in values})
+    for places, (name, words) in whole.items():
+        given = tuple(values[place] for place in places)
+        if given not in words:
+            raise NotRaw(f"no row of the data has {', '.join(map(repr, given))} as {name}")
+        found[name] = words[given]
     return found
 
 
 def _meanings(
     sides: Sides, table: pd.DataFrame, names: list[str] | None, learned: Schema, places: list[int]
-) -> dict[int, _Meaning]:
+) -> _Meanings:
     """What the columns in these places stand for, by the rows that they were made of; as many as can be told."""
     entry = to_pandas(sides.inputs[sides.parameters["entry"]])
-    best: dict[int, _Meaning] = {}
+    best = _Meanings()
     for numbers in _row_sets(sides, len(entry)):
-        if len(numbers) != len(table) or (places and len(best) == len(places)):
+        if len(numbers) != len(table) or len(best) == len(places):
             continue
         rows = entry.take(numbers)
-        told = {
-            place: _meaning(table.iloc[:, place], None if names is None else names[place], rows, learned)
-            for place in places
-        }
-        found = {place: meaning for place, meaning in told.items() if meaning is not None}
-        best = max(best, found, key=len)
+        best = max(best, _meanings_by(rows, table, names, learned, places), key=len)
     return best
+
+
+def _meanings_by(
+    rows: pd.DataFrame, table: pd.DataFrame, names: list[str] | None, learned: Schema, places: list[int]
+) -> _Meanings:
+    """The same by one set of rows. A column that could stand for several fields stands for none."""
+    found, groups = _Meanings(), dict[str, list[int]]()
+    for place in places:
+        column = table.iloc[:, place]
+        own = names[place] if names is not None and names[place] in learned.names else None
+        fields = list(learned.names) if own is None else [own]
+        same = [name for name in fields if _same(column, rows[name])]
+        if len(same) == 1:
+            found.same[place] = same[0]
+        elif not same:
+            follows = [name for name in fields if _follows(column, rows[name])]
+            if len(follows) == 1:
+                groups.setdefault(follows[0], []).append(place)
+    for name, of_it in groups.items():
+        words = _words(table.iloc[:, of_it], rows[name])
+        if words is not None:
+            found.words[tuple(of_it)] = (name, words)
+    return found
 
 
 def _row_sets(sides: Sides, count: int) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
@@ -230,38 +252,35 @@ def _row_sets(sides: Sides, count: int) -> Iterator[np.ndarray[Any, np.dtype[np.
     yield np.arange(count)
 
 
-def _meaning(column: pd.Series[Any], name: str | None, rows: pd.DataFrame, learned: Schema) -> _Meaning | None:
-    """The one field that a column holds, as it is or in other words; of several, none can be told."""
-    fields = [name] if name in learned.names else list(learned.names)
-    same = [field for field in fields if _same(column, rows[field])]
-    if same:
-        return _Meaning(same[0]) if len(same) == 1 else None
-    coded = [(field, words) for field in fields if (words := _words(column, rows[field])) is not None]
-    return _Meaning(*coded[0]) if len(coded) == 1 else None
-
-
-def _same(column: pd.Series[Any], field: pd.Series[Any]) -> bool:
+def _same(column: pd.Series[Any], one: pd.Series[Any]) -> bool:
     """Whether a column holds a field's values, wherever that has one."""
-    there = field.notna().to_numpy()
-    one, other = column.to_numpy()[there], field.to_numpy()[there]
-    if len(one) < min(MOST_WORDS, len(field)):
+    there = one.notna().to_numpy()
+    found, wanted = column.to_numpy()[there], one.to_numpy()[there]
+    if len(found) < min(MOST_WORDS, len(one)):
         return False
     try:
-        if pd.api.types.is_numeric_dtype(column.dtype) and pd.api.types.is_numeric_dtype(field.dtype):
-            return bool(np.array_equal(one.astype(float), other.astype(float)))
-        return list(one) == list(other)
+        if pd.api.types.is_numeric_dtype(column.dtype) and pd.api.types.is_numeric_dtype(one.dtype):
+            return bool(np.array_equal(found.astype(float), wanted.astype(float)))
+        return list(found) == list(wanted)
     except (TypeError, ValueError):  # cells that hold arrays
         return False
 
 
-def _words(column: pd.Series[Any], field: pd.Series[Any]) -> dict[Any, Any] | None:
-    """The field's values by the column's, where each of a few stands for one; else None."""
+def _follows(column: pd.Series[Any], one: pd.Series[Any]) -> bool:
+    """Whether a column says something of a field with few values: each of them goes with one value of the column."""
     try:
-        if column.iloc[:_LOOKED_AT].nunique() > MOST_WORDS or field.iloc[:_LOOKED_AT].nunique() > MOST_WORDS:
-            return None
-        pairs = pd.DataFrame({"column": column.to_numpy(), "field": field.to_numpy()}).dropna().drop_duplicates()
+        if one.iloc[:_LOOKED_AT].nunique() > MOST_WORDS or column.iloc[:_LOOKED_AT].nunique() > MOST_WORDS:
+            return False
+        pairs = pd.DataFrame({"column": column.to_numpy(), "field": one.to_numpy()}).dropna().drop_duplicates()
     except TypeError:  # cells that hold lists
-        return None
-    if not 2 <= len(pairs) <= MOST_WORDS or not (pairs["column"].is_unique and pairs["field"].is_unique):
-        return None
-    return dict(zip(pairs["column"].tolist(), pairs["field"].tolist(), strict=True))
+        return False
+    return 2 <= len(pairs) <= MOST_WORDS and bool(pairs["field"].is_unique) and pairs["column"].nunique() > 1
+
+
+def _words(columns: pd.DataFrame, one: pd.Series[Any]) -> dict[tuple[Any, ...], Any] | None:
+    """The field's values by those of the columns; None where two of them read alike."""
+    there = one.notna().to_numpy()
+    given = [column.to_numpy()[there].tolist() for _, column in columns.items()]
+    pairs = dict(zip(one.to_numpy()[there].tolist(), zip(*given, strict=True), strict=True))
+    words = {given: value for value, given in pairs.items()}
+    return words if len(words) == len(pairs) else None
