@@ -12,12 +12,13 @@ from unshelve.solution.origin import AuthorsRow, ProvenValue, Verdict
 
 
 def ask_typed(ask: Ask, typed: Sequence[TypedAsk], step: str) -> tuple[list[ProvenValue], tuple[AuthorsRow, ...]]:
-    """The verdict on each row, and the rows that are answered as the notebook did."""
-    values, examples = [], []
+    """The verdict on each row, and the rows that are answered as the notebook did, each once."""
+    values: list[ProvenValue] = []
+    examples: list[AuthorsRow] = []
     for each in typed:
         value = _asked(ask, each, step)
         values.append(value)
-        if value.verdict in GOOD:
+        if value.verdict in GOOD and all(other.row != each.row for other in examples):
             examples.append(AuthorsRow(cell=each.cell, row=each.row))
     return values, tuple(examples)
 
