@@ -37,6 +37,8 @@ class Work:
     """As the author wrote it, before it was repaired."""
     before: Before | None = None
     """The folder that was lifted from it before, where there is one."""
+    only_proven: bool = False
+    """Whether nothing is to be written that is not proven."""
     repaired: Repaired
     watched: Watched
     again: Watched
