@@ -13,6 +13,7 @@ from unshelve.notebook.seen import Seen
 _DEEPEST: Final = 60
 _LIKE_LISTS: Final = ("array", "asarray", "list", "tuple", "tolist")
 _SAME: Final = ("copy", "astype", "to_frame", "reset_index", "squeeze")
+_PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {"int": int, "float": float, "str": str}
 _MISSING: Final = ("nan", "NaN", "NAN", "NA", "NaT")
 
 
@@ -143,6 +144,16 @@ class Reader:
     def like_list(self, node: ast.Call, at: int) -> Any:
         value = self.read(_owner_or_first(node, owned=tail(node.func) == "tolist"), at)
         return _listed(value)
+
+    def converted(self, node: ast.Call, at: int) -> Any:
+        """A text that was typed where the notebook asked: `int("35")`."""
+        value = self.read(_owner_or_first(node, owned=False), at)
+        if not isinstance(value, bool | int | float | str):
+            raise NotTyped
+        try:
+            return _PLAIN[tail(node.func)](value)
+        except ValueError:
+            raise NotTyped from None
 
     def values(self, node: ast.Call, at: int) -> Any:
         value = self.read(_owner_or_first(node, owned=True), at)
@@ -306,6 +317,7 @@ _CALLS: Final[Mapping[str, Callable[[Reader, ast.Call, int], Any]]] = {
     "Series": Reader.series,
     "dict": Reader.words,
     "values": Reader.values,
+    **dict.fromkeys(("int", "float", "str"), Reader.converted),
     "to_numpy": Reader.to_numpy,
     "transpose": Reader.turned,
     "atleast_2d": Reader.one_row,

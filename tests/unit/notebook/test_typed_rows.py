@@ -75,6 +75,7 @@ def _found(folder: Path, cell: str, rows: str) -> tuple[list[TypedRows], Watched
         ("given = (35, 20.5)\nshaped = np.asarray(given).reshape(1, -1)\nmodel.predict(shaped)", ([35, 20.5],)),
         ("age = 35\nmodel.predict(np.array([age, 20.5]).reshape((1, 2)))", ([35, 20.5],)),
         ("new = {'age': 35, 'spent': 20.5}\nmodel.predict([list(new.values())])", ([35, 20.5],)),
+        ("age = int('35')\nmodel.predict([[age, float('20.5')]])", ([35, 20.5],)),
         ("model.predict(np.expand_dims([35, 20.5], axis=0))", ([35, 20.5],)),
     ],
 )
