@@ -66,6 +66,7 @@ def test_a_notebook_of_the_usual_kind_is_proven_for_raw_rows(tmp_path: Path) -> 
         "df = pd.get_dummies(df, drop_first=True)\n" + DIVIDED,
         "sc = StandardScaler()\nX_train = sc.fit_transform(X_train)\nX_test = sc.transform(X_test)",
         MODEL,
+        "new = pd.DataFrame([[44, 120.5, 0, 1]], columns=X.columns)\nmodel.predict(sc.transform(new))",
     )
     before = path.read_bytes()
     status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
@@ -76,6 +77,7 @@ def test_a_notebook_of_the_usual_kind_is_proven_for_raw_rows(tmp_path: Path) -> 
     record = json.loads((tmp_path / "people" / "lift.json").read_text())
     dropped = {each["source"]: each["dropped"] for each in record["statements"] if each["dropped"]}
     assert dropped["df.head()"] == "looks only"
+    assert record["examples"] == [{"cell": 7, "row": {"age": 44.0, "city": "Chur", "spent": 120.5}}]
     assert sorted(each.name for each in (tmp_path / "people").iterdir()) == [
         "answers.json", "lift.json", "people who left.ipynb", "people.csv", "proof.json", "solution.py",
         "test_solution.py",

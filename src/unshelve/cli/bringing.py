@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from unshelve.cli.lifting_again import LiftsAgain
 from unshelve.cli.progress import RunProgress
 from unshelve.cli.run import summary
 from unshelve.cli.served import Served, say_served
@@ -89,7 +90,17 @@ def serve_home(
         if finished is not None:
             finished(run, result, error)
 
-    asyncio.run(serve(control, serving, on_ready=ready, finished=told, listener=shown.event, progress=shown.proof))
+    asyncio.run(
+        serve(
+            control,
+            serving,
+            on_ready=ready,
+            lifts=LiftsAgain,
+            finished=told,
+            listener=shown.event,
+            progress=shown.proof,
+        )
+    )
 
 
 def tell_ready(at: Ready, *, json: bool, ready: bool = True) -> None:

@@ -31,6 +31,7 @@ def command(
     keep: Annotated[
         Side | None, typer.Option(help="Whose version is taken of what was changed by hand and in the notebook too.")
     ] = None,
+    only_proven: Annotated[bool, typer.Option("--only-proven", help="Write nothing that is not proven.")] = False,
     seconds: Annotated[float, typer.Option(help="How long the notebook may run, each time.", min=1)] = 600.0,
     memory: Annotated[float, typer.Option(help="How much memory it may take, in gigabytes.", min=0.1)] = 8.0,
     no_install: NoInstallOption = False,
@@ -45,6 +46,7 @@ def command(
         limits=limits,
         keep=keep,
         partly=True,
+        only_proven=only_proven,
         told=lambda what: say(f"  {what}"),
         installing=installer(no_install=no_install),
     )

@@ -56,7 +56,7 @@ def compare_tables(notebook: Any, solution: Any) -> Found:
     """
     if hasattr(notebook, "tocsr") and hasattr(solution, "tocsr"):
         return _compare_sparse(notebook.tocsr(), solution.tocsr())
-    one, other = _table(notebook), _table(solution)
+    one, other = as_table(notebook), as_table(solution)
     if one.shape != other.shape:
         return Found(
             verdict=Verdict.DIFFERENT,
@@ -206,7 +206,8 @@ def _compare_sparse(one: Any, other: Any) -> Found:
     )
 
 
-def _table(values: Any) -> pd.DataFrame:
+def as_table(values: Any) -> pd.DataFrame:
+    """What a model was given, of any kind, as a frame; one without names where it has none."""
     if isinstance(values, pd.DataFrame):
         return values
     if isinstance(values, pd.Series):

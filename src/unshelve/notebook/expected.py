@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from unshelve.notebook.compare_order import TypedRows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedMetric:
@@ -74,6 +76,8 @@ class Expected:
     answered: str | None = None
     """Name of the kept file ("12-prices.pkl") with what the notebook made of its predictions and the solution's
     answer step makes of them; None where there is no such step, or it was not kept."""
+    typed: tuple[TypedRows, ...] = ()
+    """Rows that the author typed in and asked the model about."""
     results: Mapping[str, Result] = field(default_factory=dict)
     """Of a notebook that was not sliced: the values that it ends with, by the names that hold them."""
     places: Mapping[int, str] = field(default_factory=dict)

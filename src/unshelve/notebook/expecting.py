@@ -9,6 +9,7 @@ from unshelve.notebook.draft import NOTHING_HELD_OUT, Draft
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric, Result
 from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.script_form import at_end
+from unshelve.notebook.typed_rows import typed_rows
 from unshelve.notebook.understanding import Work
 from unshelve.notebook.watched import Watched
 
@@ -39,6 +40,7 @@ def expected_of(work: Work, draft: Draft) -> Expected:
         answered=None if draft.answered is None else f"{draft.answered[0]}-{draft.answered[1]}.pkl",
         entry=draft.entry,
         required=draft.required,
+        typed=typed_rows(work.seen, work.choice, work.secrets),
         results={name: _result(work, name) for name in draft.results},
         places={each.number: each.place for each in work.notebook.statements},
     )

@@ -126,6 +126,7 @@ def finished(work: Work, wanted: Path, form: Form) -> Lifted:
         code=code_files(form.now.place)[1],
         base=form.base,
         files=files,
+        examples=form.proven.examples,
     )
     as_written = _pretty(record)
     (form.folder / LIFT_FILE).write_bytes(as_written)

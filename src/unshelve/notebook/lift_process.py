@@ -26,6 +26,7 @@ class LiftOrder(msgspec.Struct, frozen=True, kw_only=True):
     limits: RunLimits | None
     keep: Side | None
     partly: bool = False
+    only_proven: bool = False
     known: tuple[NotebookFinding, ...] = ()
 
 
@@ -63,6 +64,7 @@ def lift_as(order: LiftOrder, told: Callable[[str], None]) -> Lifted:
         limits=order.limits,
         keep=order.keep,
         partly=order.partly,
+        only_proven=order.only_proven,
         told=told,
         known=order.known,
     )

@@ -50,6 +50,7 @@ def lift(
     limits: RunLimits | None = None,
     keep: Side | None = None,
     partly: bool = False,
+    only_proven: bool = False,
     told: Told = lambda _said: None,
     known: Sequence[NotebookFinding] = (),
 ) -> Lifted:
@@ -57,8 +58,8 @@ def lift(
 
     What cannot be lifted is told in the proof (`outcome: "refused"`) and leaves no folder behind. What people changed
     in a folder that was lifted before is taken over; Conflict where the notebook changed the same, unless `keep` says
-    whose version is taken. `partly`: see `watch_repaired`. `known` is what was found before: it stands first
-    among the findings.
+    whose version is taken. `partly`: see `watch_repaired`. `only_proven`: what is not is refused, and nothing written.
+    `known` is what was found before: it stands first among the findings.
     """
     began = time.perf_counter()
     notebook = unfolded(read_notebook(path))
@@ -90,7 +91,7 @@ def lift(
                 f" Cell {each.cell}, line {each.line}: {each.message}." for each in findings if each.number == "N222"
             ]
             return _refused(notebook, findings, error.message + "".join(ends), began, watched)
-        work.own, work.before = notebook, before
+        work.own, work.before, work.only_proven = notebook, before, only_proven
         return _tried(work, wanted, Path(room))
 
 
@@ -117,7 +118,7 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
         work.told(f"Proving: requests are {REQUESTS[draft.entry]}")
         form, plain = _proved(work, folder, draft, written)
         if plain.outcome == "proven":
-            return finished(work, wanted, form)
+            return _given(work, wanted, form)
         work.reasons.append(f"{REQUESTS[draft.entry]}: {plain.reason}")
         work.code, work.step = plain.failed_code, plain.failed_step
         work.odd = draft.entry != "script" and _computes_otherwise(plain)
@@ -128,7 +129,15 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
     if best is None or work.code in LEAKS:
         leak = "A feature is made of what is to be predicted. " if work.code in LEAKS else ""
         return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
-    return finished(work, wanted, best)
+    return _given(work, wanted, best)
+
+
+def _given(work: Work, wanted: Path, form: Form) -> Lifted:
+    """The lift in its place; refused where only a proven one is wanted and this one is not."""
+    if work.only_proven and form.now.trouble is None and form.proven.outcome != "proven":
+        reason = f"Only a proven lift was to be written, and it is not proven: {form.proven.reason}"
+        return _refused(work.notebook, work.findings, reason, work.began, work.watched)
+    return finished(work, wanted, form)
 
 
 def _computes_otherwise(proven: Proven) -> bool:

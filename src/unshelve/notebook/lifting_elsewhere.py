@@ -50,6 +50,7 @@ def lift_anywhere(
     limits: RunLimits | None = None,
     keep: Side | None = None,
     partly: bool = False,
+    only_proven: bool = False,
     told: Told = lambda _said: None,
     installing: Install | None = install,
 ) -> Lifted:
@@ -57,9 +58,17 @@ def lift_anywhere(
 
     The folder then holds `requirements.txt`. `installing` is None where nothing may be installed. `partly`: where it
     does not run with any packages, it is lifted without the statements that fail and all that needs them.
+    `only_proven`: see `lift`.
     """
     wanted_folder = (folder or folder_for(path)).absolute()
-    order = LiftOrder(path=str(path.absolute()), folder=str(wanted_folder), model=model, limits=limits, keep=keep)
+    order = LiftOrder(
+        path=str(path.absolute()),
+        folder=str(wanted_folder),
+        model=model,
+        limits=limits,
+        keep=keep,
+        only_proven=only_proven,
+    )
     lifted = lift_as(order, told)
     tried: Wanted | None = None
     environment: Environment | None = None

@@ -27,9 +27,10 @@ from unshelve.notebook.lift_run import LiftRun, Told, asker, lift_run
 from unshelve.notebook.mutating import ask_mutations
 from unshelve.notebook.narrowing import Gaps, gaps_in
 from unshelve.notebook.outcome import GOOD, Outcome, outcome_of
+from unshelve.notebook.typed_asked import ask_typed
 from unshelve.schema.schema import Schema
 from unshelve.solution.control import Control
-from unshelve.solution.origin import LiftAnswers, ProvenValue, Requests, Verdict
+from unshelve.solution.origin import AuthorsRow, LiftAnswers, ProvenValue, Requests, Verdict
 
 COMPARE_SECONDS: Final = 600.0
 PUT_BACK: Final = "with the random state put back as it was in the notebook"
@@ -56,6 +57,8 @@ class Proven:
     """What the test rows were answered; None where none were."""
     gaps: Gaps | None = None
     """Which test rows lack values; None where there were no test rows."""
+    examples: tuple[AuthorsRow, ...] = ()
+    """Rows that the author typed in, and that were answered as the notebook did."""
 
 
 def prove(
@@ -85,8 +88,8 @@ def held_against(ran: LiftRun, expected: Expected, *, told: Told = lambda _said:
     else:
         values = [*_metrics(ran, expected), *_by_stability(compared.values, ran, expected)]
     heard: dict[int, Mapping[str, Any]] = {}
-    request, asked = _requests(ran, expected, compared, rows, told, heard=heard)
-    found = _proven(expected, (*values, *asked), request, ran.failure)
+    request, asked, examples = _requests(ran, expected, compared, rows, told, heard=heard)
+    found = replace(_proven(expected, (*values, *asked), request, ran.failure), examples=examples)
     if rows:
         found = replace(found, gaps=gaps_in(rows, _schema(ran), _required(ran)))
     if not heard:
@@ -141,6 +144,7 @@ def _compared(ran: LiftRun, expected: Expected) -> tuple[CompareAnswer, tuple[Te
         features=expected.features,
         fit_call=expected.fit_call,
         predict_call=expected.predict_call,
+        typed=expected.typed,
         answered=expected.answered,
         results={name: (each.file, each.part) for name, each in expected.results.items()},
         parameters=dict(ran.parameters),
@@ -209,10 +213,10 @@ def _requests(
     told: Told,
     *,
     heard: dict[int, Mapping[str, Any]],
-) -> tuple[Requests | None, list[ProvenValue]]:
-    """The raw test rows through HTTP, and spoiled ones."""
+) -> tuple[Requests | None, list[ProvenValue], tuple[AuthorsRow, ...]]:
+    """The raw test rows through HTTP, spoiled ones, and those that the author typed in."""
     if expected.entry == "script":
-        return None, [_not_covered("requests", "the notebook was not sliced, so it answers no rows")]
+        return None, [_not_covered("requests", "the notebook was not sliced, so it answers no rows")], ()
     values = []
     if expected.entry == "table":
         said = "a request is a row of the prepared table, and what the notebook does before is not covered"
@@ -221,7 +225,7 @@ def _requests(
     values += [_not_covered(f"rows with a missing {name}", said) for name in expected.required]
     if ran.version is None or not rows:
         why = compared.why_none or "the run made no version that could be asked"
-        return None, [*values, _not_covered("raw test rows through HTTP", why)]
+        return None, [*values, _not_covered("raw test rows through HTTP", why)], ()
     with asker(ran.control, ran.full_name, ran.version) as ask:
         told(f"Asking the version about {len(rows):,} test rows")
         schema = _schema(ran)
@@ -232,9 +236,11 @@ def _requests(
         told("Asking the version about rows with one field spoiled")
         good = [row.row for row in rows if not row.problems]
         spoiled = ask_mutations(ask, good[:: max(1, len(good) // 20)], schema, expected.model)
+        typed, examples = ask_typed(ask, compared.typed, expected.model)
+    told_of = [*asked, *typed]
     if not (expected.predictions_stable or (expected.random and not ran.lacking)):
-        asked = tuple(_unstable(value) for value in asked)
-    return request, [*values, *asked, spoiled, *_own_proof(ran, expected)]
+        told_of = [_unstable(value) for value in told_of]
+    return request, [*values, *told_of, spoiled, *_own_proof(ran, expected)], examples
 
 
 def _own_proof(ran: LiftRun, expected: Expected) -> Iterator[ProvenValue]:

@@ -17,7 +17,7 @@ from unshelve.notebook.repairs import Repaired
 from unshelve.notebook.secrets_in_text import Secrets
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.writing import Written
-from unshelve.solution.origin import Lift, LiftedCell, LiftedStatement, LiftedStep, NotebookFinding
+from unshelve.solution.origin import AuthorsRow, Lift, LiftedCell, LiftedStatement, LiftedStep, NotebookFinding
 
 
 def lift_record(
@@ -35,6 +35,7 @@ def lift_record(
     code: str,
     base: str,
     files: Mapping[str, str],
+    examples: tuple[AuthorsRow, ...],
 ) -> Lift:
     """The record of a lift. It says nothing of when and where.
 
@@ -82,6 +83,7 @@ def lift_record(
         ),
         steps=tuple(_with_code(step, written.text) for step in written.steps),
         findings=findings,
+        examples=examples,
         written=base,
         files=dict(sorted(files.items())),
     )

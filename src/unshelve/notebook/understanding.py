@@ -18,6 +18,7 @@ from unshelve.notebook.repairs import Repaired, left_out_too
 from unshelve.notebook.restating import restated, same_calls
 from unshelve.notebook.secrets_in_text import Secrets
 from unshelve.notebook.seen import Seen
+from unshelve.notebook.typed_rows import calls_about_few
 from unshelve.notebook.watched import Watched
 from unshelve.notebook.watching import Keep, RunLimits, watch
 from unshelve.solution.origin import NotebookFinding
@@ -36,6 +37,8 @@ class Work:
     """As the author wrote it, before it was repaired."""
     before: Before | None = None
     """The folder that was lifted from it before, where there is one."""
+    only_proven: bool = False
+    """Whether nothing is to be written that is not proven."""
     repaired: Repaired
     watched: Watched
     again: Watched
@@ -90,7 +93,7 @@ def understand(
     flow = flow_of(notebook, seen).without_draws()
     choice = choose(notebook, seen, flow, wanted=model)
     if any(not (room / "kept" / f"call-{each}.pkl").exists() for each in _calls_of(choice)):
-        again = run_again(notebook, choice, room / "kept", limits)
+        again = run_again(notebook, seen, choice, room / "kept", limits)
     return Work(
         notebook=notebook,
         own=notebook,
@@ -118,27 +121,29 @@ def _second_run(
     if plainer is not repaired:
         lasts = {origin: number for number, origin in enumerate(plainer.origins)}
         there = {lasts[repaired.origins[number]]: each for number, each in names.items()}
-        again = run_again(plainer.notebook, choice, kept, limits, names=there)
+        again = run_again(plainer.notebook, watched, choice, kept, limits, names=there)
         if same_calls(watched, again):
             return plainer, again
-    return repaired, run_again(repaired.notebook, choice, kept, limits, names=names)
+    return repaired, run_again(repaired.notebook, watched, choice, kept, limits, names=names)
 
 
 def run_again(
     notebook: Notebook,
+    watched: Watched,
     choice: Choice,
     kept: Path,
     limits: RunLimits | None,
     names: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
 ) -> Watched:
-    """A run which keeps what a proof compares."""
+    """A run which keeps what a proof compares. `watched` is a run before it, of the same calls."""
+    calls = (*_calls_of(choice), *calls_about_few(watched, choice))
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     return watch(
         notebook,
         folder=notebook.path.resolve().parent,
         limits=limits or RunLimits(),
-        keep=Keep(folder=kept, names=names, calls=_calls_of(choice), random=True),
+        keep=Keep(folder=kept, names=names, calls=calls, random=True),
     )
 
 
@@ -164,10 +169,10 @@ def keep_answers(work: Work, statement: int, name: str) -> None:
     """Run the notebook once more to keep what it makes of its predictions."""
     if (work.kept / f"{statement}-{name}.pkl").exists():
         return
-    work.again = run_again(work.notebook, work.choice, work.kept, work.limits, names={statement: (name,)})
+    work.again = run_again(work.notebook, work.watched, work.choice, work.kept, work.limits, names={statement: (name,)})
 
 
 def keep_results(work: Work, names: tuple[str, ...]) -> None:
     """Run the notebook once more to keep what these names hold when it ends."""
     last = len(work.notebook.statements) - 1
-    work.again = run_again(work.notebook, work.choice, work.kept, work.limits, names={last: names})
+    work.again = run_again(work.notebook, work.watched, work.choice, work.kept, work.limits, names={last: names})

@@ -6,6 +6,7 @@ What pages show later is this value, not whatever lies in the folder by then.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -88,6 +89,31 @@ def origin_in(folder: Path, declaration: Declaration) -> Origin | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FoundNotebook:
+    """The notebook of a solution, where it can be lifted again."""
+
+    path: Path
+    edited: bool
+    """Whether it is another than the one that was lifted."""
+
+
+def notebook_of(folder: Path, lift: Lift) -> FoundNotebook | None:
+    """The notebook that a folder was lifted from: above the folder, or the copy in it; None where neither is there.
+
+    The one that was edited, where one was. None also where both were, each in another way: to lift one would lose
+    the other.
+    """
+    if Path(lift.notebook).name != lift.notebook or not lift.notebook.endswith(".ipynb"):
+        return None
+    found = [(place, _digest_of(place, lift.notebook)) for place in (folder.parent, folder)]
+    there = [(place / lift.notebook, known) for place, known in found if known is not None]
+    edited = [(path, known) for path, known in there if known != lift.digest]
+    if len({known for _, known in edited}) > 1 or not there:
+        return None
+    return FoundNotebook((edited or there)[0][0], bool(edited))
+
+
 def origin_findings(origin: Origin | None) -> tuple[Finding, ...]:
     """U018, when one of the two files cannot be used."""
     if origin is None or not origin.problem:
@@ -142,6 +168,8 @@ def _consistent(lift: Lift) -> None:
             raise _apart(f"statement {one.number} stands in no cell")
         if not steps.issuperset(one.steps):
             raise _apart(f"statement {one.number} went into a step that is not there")
+    if any(each.cell not in cells for each in lift.examples):
+        raise _apart("an example comes of no cell")
     for step in lift.steps:
         if not 1 <= step.first_line <= step.last_line or not numbers.issuperset(step.statements):
             raise _apart(f"the lines or statements of the step {step.name[:80]!r} do not exist")
@@ -167,10 +195,16 @@ def _lines_match(lift: Lift, text: str) -> bool:
 
 def _other_notebook(folder: Path, lift: Lift) -> bool:
     """Whether the notebook beside the solution is another than was lifted; one that is not there is none."""
+    found = _digest_of(folder, lift.notebook)
+    return found is not None and found != lift.digest
+
+
+def _digest_of(folder: Path, name: str) -> str | None:
+    """The digest of a notebook in a folder; None where it is not there, or cannot be looked at."""
     try:
-        place = inside(folder, lift.notebook)
+        place = inside(folder, name)
         if not place.is_file() or place.stat().st_size > MOST_NOTEBOOK_BYTES:
-            return False
-        return digest(place.read_bytes()) != lift.digest
+            return None
+        return digest(place.read_bytes())
     except (Refused, OSError):
-        return False
+        return None

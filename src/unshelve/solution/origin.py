@@ -82,6 +82,13 @@ class LiftedStep(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of its lines, by which the next lift tells whether it changed."""
 
 
+class AuthorsRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that the author typed into the notebook, as a caller sends it."""
+
+    cell: int
+    row: Mapping[str, object]
+
+
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
     kept: int
     of: int
@@ -108,6 +115,8 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the code files beside it as the lift wrote them (`solution.files.code_files`), by which pages tell
     that somebody edited them since; "" where it was not kept: then only the lines of the steps tell."""
 
+    examples: tuple[AuthorsRow, ...] = ()
+    """Rows that the author asked the model about, and that the served version answers as the notebook did."""
     written: str = ""
     """solution.py as the lift wrote it, before what people had changed was taken over: the base of the next merge."""
     files: Mapping[str, str] = {}

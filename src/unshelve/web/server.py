@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
 
@@ -43,7 +43,7 @@ from unshelve.solution.scheduling import due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
-from unshelve.web.site import JsonObject, Site, WebSettings
+from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
 
 _LOGGER: Final = logging.getLogger("unshelve.control")
 _SCHEDULE_SECONDS: Final = 15.0
@@ -68,6 +68,13 @@ class Serving:
     processes: int = 1
 
 
+class RunningLifts(Lifts, Protocol):
+    """What lifts notebooks again for as long as a home is served."""
+
+    def close(self) -> None:
+        """Stop what is going on."""
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: control decides when it ends."""
 
@@ -81,13 +88,14 @@ async def serve(
     serving: Serving,
     *,
     on_ready: Callable[[Ready, Runner], Awaitable[None]],
+    lifts: Callable[[Control, Runner], RunningLifts] | None = None,
     finished: Finished | None = None,
     listener: Listener | None = None,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> None:
     """Serve a home until SIGTERM or Ctrl-C. `on_ready` is awaited once pages and answers are there.
 
-    What it raises ends the server, and is raised.
+    What it raises ends the server, and is raised. `lifts` makes what lifts notebooks again.
     """
     live = LiveRuns()
 
@@ -98,7 +106,8 @@ async def serve(
 
     runner = Runner(control, told, finished, progress)
     files = ParquetProcess(control.home.predictions)
-    site = site_for(control, runner, live, files)
+    lifting = None if lifts is None else lifts(control, runner)
+    site = site_for(control, runner, live, files, lifting)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,6 +138,8 @@ async def serve(
             task.cancel()
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
+        if lifting is not None:
+            await asyncio.to_thread(lifting.close)
         await asyncio.to_thread(runner.close)
         await answers.stop()
         if pages is not None:
@@ -160,7 +171,9 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def site_for(control: Control, runner: Runner, live: LiveRuns, files: ParquetProcess) -> Site:
+def site_for(
+    control: Control, runner: Runner, live: LiveRuns, files: ParquetProcess, lifts: Lifts | None = None
+) -> Site:
     """What pages and API stand on, over an opened home."""
     delegation = Delegation.load_or_create(control.home.keys)
 
@@ -203,6 +216,7 @@ def site_for(control: Control, runner: Runner, live: LiveRuns, files: ParquetPro
         ask=ask,
         score=score,
         runs=runner,
+        lifts=lifts,
         live=live,
         settings=WebSettings(most_file_bytes=control.settings.file_bytes),
     )

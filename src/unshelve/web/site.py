@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from jinja2 import Environment
 
@@ -49,6 +49,32 @@ class Runs(Protocol):
         """Stops a run that is going on. Raises Conflict for one that has ended."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftingAgain:
+    """How it stands with lifting a solution's notebook again."""
+
+    going_on: bool
+    said: str = ""
+    """What is being done, or what came of it."""
+    problems: tuple[str, ...] = ()
+    """Both versions of what is in conflict, line by line."""
+    conflict: bool = False
+    """Whether it has to be said whose version is taken."""
+    failed: bool = False
+    run: str = ""
+    """The run that takes the lift over, once it was put in its place."""
+
+
+class Lifts(Protocol):
+    """Lifts notebooks again, in the background."""
+
+    def start(self, solution: str, notebook: Path, *, keep: Literal["mine", "notebook"] | None, actor: Actor) -> None:
+        """Begins to lift a notebook into a solution's folder. Raises Conflict while another is going on."""
+
+    def state(self, solution: str) -> LiftingAgain | None:
+        """How it stands; None where nothing was begun since the server was started."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """What is set about the pages. Sizes are in bytes."""
@@ -74,5 +100,7 @@ class Site:
     ask: Ask
     score: Score
     runs: Runs
+    lifts: Lifts | None = None
+    """None where notebooks cannot be lifted."""
     live: LiveRuns = field(default_factory=LiveRuns)
     settings: WebSettings = field(default_factory=WebSettings)

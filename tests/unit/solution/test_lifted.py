@@ -17,7 +17,7 @@ from unshelve.registry.solutions import get_solution
 from unshelve.solution import lifted
 from unshelve.solution.control import Control
 from unshelve.solution.files import code_files
-from unshelve.solution.lifted import Origin, origin_findings, origin_in
+from unshelve.solution.lifted import FoundNotebook, Origin, notebook_of, origin_findings, origin_in
 from unshelve.solution.origin import Verdict
 from unshelve.solution.running import keep_solution
 
@@ -163,3 +163,25 @@ def test_check_says_that_the_record_of_a_lift_cannot_be_used(tmp_path: Path) -> 
         "`proof.json` is not what a lift writes"
         in {each["number"]: each["message"] for each in said.json["findings"]}["U018"]
     )
+
+
+def test_the_notebook_to_lift_again_is_the_one_that_was_edited(tmp_path: Path) -> None:
+    folder, lift = a_folder(tmp_path), changed(LIFT, digest=digest(b"lifted"))
+    beside, inside = tmp_path / LIFT.notebook, folder / LIFT.notebook
+    inside.write_bytes(b"lifted")
+    assert notebook_of(folder, lift) == FoundNotebook(inside, edited=False)
+    beside.write_bytes(b"lifted")
+    assert notebook_of(folder, lift) == FoundNotebook(beside, edited=False)
+    inside.write_bytes(b"lifted and edited")
+    assert notebook_of(folder, lift) == FoundNotebook(inside, edited=True)
+    beside.write_bytes(b"edited otherwise")
+    assert notebook_of(folder, lift) is None, "to lift one of two edits would lose the other"
+    inside.write_bytes(b"lifted")
+    assert notebook_of(folder, lift) == FoundNotebook(beside, edited=True)
+
+
+def test_a_notebook_that_is_not_there_or_has_a_path_for_a_name_is_none(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    assert notebook_of(folder, LIFT) is None
+    (tmp_path / "other.ipynb").write_text("{}")
+    assert notebook_of(folder, changed(LIFT, notebook="../other.ipynb")) is None

@@ -13,7 +13,7 @@ from lifted_trains import CODE, LIFT, PROOF, a_long_origin, register
 from unshelve.registry.origins import origin_of, put_origin
 from unshelve.security.actors import Role
 from unshelve.solution.lifted import Origin
-from unshelve.solution.origin import AnswersBefore, LiftChanges, LiftedStatement, MetricBefore, Verdict
+from unshelve.solution.origin import AnswersBefore, AuthorsRow, LiftChanges, LiftedStatement, MetricBefore, Verdict
 from web_house import CODE as CODE_DIGEST
 from web_house import MODEL, House
 
@@ -222,3 +222,23 @@ def test_a_long_statement_is_cut_and_says_so(own_house: House) -> None:
     response = own_house.browser().get(PAGE)
     assert len(response.content) < MOST_BYTES
     assert re.search(r"… and 3,\d\d\d more lines", response.text)
+
+
+def test_the_author_s_own_row_fills_the_form_before_any_other_example(own_house: House) -> None:
+    row = {"origin": "South", "leaves": "2026-03-14T17:05:00", "wind": 31.5, "cars": 11, "express": True}
+    cell = LIFT.statements[-1].cell
+    register(own_house, Origin(lift=changed(LIFT, examples=(AuthorsRow(cell=cell, row=row),)), proof=PROOF, code=CODE))
+    browser = own_house.browser(Role.USER)
+    html = browser.get(f"/models/{MODEL}/ask").text
+    assert 'name="f.cars" value="11"' in html and 'name="f.wind" value="31.5"' in html
+    assert f"The author’s own row, from cell {cell} of late_trains.ipynb." in _text(html)
+    assert f'href="{PAGE}#cell-{cell}"' in html
+    assert "author" not in browser.get(f"/models/{MODEL}/ask?empty=yes").text
+    assert f"/models/{MODEL}/ask?example=1" in html
+    assert 'name="f.cars" value="3"' in browser.get(f"/models/{MODEL}/ask?example=1").text
+    assert "author" not in browser.get("/models/trains.advice/ask").text
+
+
+def test_without_a_row_of_the_author_s_the_form_holds_what_is_usual(house: House) -> None:
+    html = house.browser(Role.USER).get(f"/models/{MODEL}/ask").text
+    assert "author" not in html and "A real example" in html

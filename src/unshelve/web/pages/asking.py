@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
@@ -27,6 +27,7 @@ from unshelve.web.forms import Form
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
+from unshelve.web.pages.examples import Example, example_at, examples_of, next_example
 from unshelve.web.render import page
 from unshelve.web.sayings import Voice, said, voice_of
 from unshelve.web.solution_facts import SolutionFacts, facts_of, facts_of_model
@@ -76,37 +77,39 @@ def ask_solution(asked: Asked) -> Response:
 
 
 def ask(asked: Asked) -> Response:
-    """The form."""
+    """The form; the author's own row fills it, where the notebook has one."""
     facts, step, found = found_of(asked)
     if found is None:
-        return _ask_page(asked, facts, step, None, None, None)
-    wanted = asked.query_number("example")
-    example = example_of(asked, found, wanted) if wanted is not None else None
+        return _ask_page(asked, facts, step)
+    own = examples_of(asked, facts, step.name, found.manifest)
+    empty = bool(asked.query("empty"))
+    example = None if empty else example_at(asked, own, found.manifest, asked.query_number("example"))
     if example is not None:
-        form = forms.filled(found.schema, example)
+        form = forms.filled(found.schema, example.row)
     else:
-        form = forms.empty(found.schema) if asked.query("empty") else forms.blank(found.schema)
-    return _ask_page(asked, facts, step, found, form, None)
+        form = forms.empty(found.schema) if empty else forms.blank(found.schema)
+    more = next_example(asked, own, found.manifest, facts.full(step.name))
+    return _ask_page(asked, facts, step, form=form, example=example, more=more)
 
 
 def answer(asked: Asked) -> Response:
     """The form as it was sent, with its answer or with what is wrong."""
     facts, step, found = found_of(asked)
     if found is None:
-        return _ask_page(asked, facts, step, None, None, None, status=409)
+        return _ask_page(asked, facts, step, status=409)
+    own = examples_of(asked, facts, step.name, found.manifest)
+    shown = partial(_ask_page, asked, facts, step, more=next_example(asked, own, found.manifest, facts.full(step.name)))
     began = asked.site.clock.monotonic()
     try:
         given = forms.read(found.schema, asked.form)
         answers = asked.site.ask(facts.full(step.name), [given], actor=asked.who, route="form")
     except SchemaMismatch as error:
-        form = forms.again(found.schema, asked.form, error)
-        return _ask_page(asked, facts, step, found, form, None, status=error.status)
+        return shown(form=forms.again(found.schema, asked.form, error), status=error.status)
     except UnshelveError as error:
-        form = forms.typed(found.schema, asked.form)
-        return _ask_page(asked, facts, step, found, form, None, problem=str(error), status=error.status)
+        return shown(form=forms.typed(found.schema, asked.form), problem=str(error), status=error.status)
     took = duration(asked.site.clock.monotonic() - began)
     card = replace(answer_card(step, found, answers[0], took), at=asked.now, by="you")
-    return _ask_page(asked, facts, step, found, forms.typed(found.schema, asked.form), card)
+    return shown(form=forms.typed(found.schema, asked.form), card=card)
 
 
 def file(asked: Asked) -> Response:
@@ -189,13 +192,15 @@ def _ask_page(
     asked: Asked,
     facts: SolutionFacts,
     step: StepInfo,
-    found: Released | None,
-    form: Form | None,
-    card: AnswerCard | None,
     *,
+    form: Form | None = None,
+    example: Example | None = None,
+    more: str = "",
+    card: AnswerCard | None = None,
     problem: str = "",
     status: int = 200,
 ) -> Response:
+    """The page; without a form it says that nothing answers yet. `more` is the address of the next example."""
     full = facts.full(step.name)
     is_question = step.title.rstrip().endswith("?")
     view = AskView(
@@ -208,19 +213,14 @@ def _ask_page(
         tabs=ways_to_ask(full, "ask"),
         form=form,
         answer=card,
-        next_example=_next_example(asked, full, found),
-        asked_nothing=problem or ("" if found else f"{step.name} has no released version yet."),
+        typed=example.typed if example is not None else None,
+        next_example=more,
+        asked_nothing=problem or ("" if form else f"{step.name} has no released version yet."),
         may_ask=asked.may(Action.ASK),
     )
     here = f"/solutions/{facts.name}/ask"
     frame = frame_for(asked, f"Ask {step.name}", facts=facts, crumbs=(Link("Ask", ""),), here=here)
     return page(asked.site.templates, asked.request, "pages/ask.html", view, frame, status=status)
-
-
-def _next_example(asked: Asked, full_name: str, found: Released | None) -> str:
-    if found is None or example_of(asked, found, 0) is None:
-        return ""
-    return f"/models/{full_name}/ask?example={(asked.query_number('example') or 0) + 1}"
 
 
 def _file_page(
@@ -245,25 +245,6 @@ def _file_page(
     frame = frame_for(asked, f"Score a file with {step.name}", facts=facts, crumbs=(Link("Ask", ""),), here=here)
     status = error.status if error else 200
     return page(asked.site.templates, asked.request, "pages/file.html", view, frame, status=status)
-
-
-def held_out(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
-    """A real row that the version was judged on, with its answer; None where the actor may not see rows."""
-    file = found.manifest.files.get("heldout")
-    if file is None or not asked.may(Action.SEE_LOG):
-        return None
-    lines = [line for line in asked.site.blobs.get(file.digest).split(b"\n")[1:] if line]
-    if not lines:
-        return None
-    held: dict[str, Any] = msgspec.json.decode(lines[number % len(lines)])
-    return held
-
-
-def example_of(asked: Asked, found: Released, number: int) -> dict[str, Any] | None:
-    """The row of `held_out` alone."""
-    held = held_out(asked, found, number)
-    row: dict[str, Any] | None = held["row"] if held else None
-    return row
 
 
 def ways_to_ask(full_name: str, here: str) -> tuple[Link, ...]:

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
-import msgspec
 from starlette.responses import Response
 
-from unshelve.errors import Damaged, NotFound
+from unshelve.errors import NotFound
 from unshelve.models.package import Manifest
 from unshelve.registry.origins import KnownOrigin, origin_of
-from unshelve.solution.lifted import Origin
+from unshelve.solution.lifted import FoundNotebook, Origin
 from unshelve.solution.origin import Lift, LiftProof, Verdict
-from unshelve.storage.blobs import BlobStore
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.charts import small
@@ -22,9 +20,12 @@ from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.pages.lifted_again import changed_rows, told_of_people
 from unshelve.web.pages.lifted_lines import LiftedLines, Sides, verdict
+from unshelve.web.pages.lifting import found_here
+from unshelve.web.pages.origins import origin_from
 from unshelve.web.render import form_of, page
 from unshelve.web.solution_facts import SolutionFacts, facts_of
 from unshelve.web.views.notebook import (
+    Again,
     Lifted,
     NotebookView,
     PageOfCells,
@@ -89,14 +90,6 @@ def lifted_version(asked: Asked, facts: SolutionFacts, step: str, manifest: Mani
     return lifted(facts, known) if known is not None and known.model == step else None
 
 
-def origin_from(blobs: BlobStore, known: KnownOrigin) -> Origin:
-    """What was registered of the origin of some code."""
-    try:
-        return msgspec.json.decode(blobs.get(known.blob), type=Origin)
-    except msgspec.DecodeError as error:
-        raise Damaged(f"What was kept of {known.notebook} cannot be read.", code="origin-damaged") from error
-
-
 def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin) -> NotebookView:
     lift = origin.lift or _NO_LIFT
     lines = LiftedLines(origin, lift, _addresses(facts, known))
@@ -109,6 +102,7 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
     most_values, most_findings = (len(values), len(findings)) if whole else (_MOST_VALUES, _MOST_FINDINGS)
     if show:
         most_values = most_findings = _MOST_ROWS
+    here = found_here(asked, facts, known, origin)
     sides = lines.all() if whole else _NOWHERE if show else lines.page(at)
     return NotebookView(
         solution=facts.name,
@@ -117,7 +111,7 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
         digest=lift.digest,
         readable=origin.lift is not None,
         sentence=_sentence(lift),
-        alerts=_alerts(facts, known, origin),
+        alerts=_alerts(facts, known, origin, here),
         seal=_seal(origin, lift),
         findings_title=plural(len(lift.findings), "finding") if lift.findings else "No findings",
         short=_short(lift, origin.proof, lines),
@@ -133,6 +127,7 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
         findings=findings[:most_findings],
         more_findings=_more(facts, known, "findings", len(findings), most_findings),
         model=_model(facts, lift),
+        again=_again(asked, facts, origin, here),
     )
 
 
@@ -191,7 +186,16 @@ def _sentence(lift: Lift) -> str:
     return said
 
 
-def _alerts(facts: SolutionFacts, known: KnownOrigin, origin: Origin) -> tuple[Alert, ...]:
+def _again(asked: Asked, facts: SolutionFacts, origin: Origin, here: FoundNotebook | None) -> Again | None:
+    """The button that lifts again, where something was edited and the notebook lies here."""
+    state = asked.site.lifts.state(facts.name) if asked.site.lifts is not None and here is not None else None
+    going_on = state is not None and state.going_on
+    if here is None or not (here.edited or origin.edited or going_on):
+        return None
+    return Again(f"/solutions/{facts.name}/notebook/again", going_on)
+
+
+def _alerts(facts: SolutionFacts, known: KnownOrigin, origin: Origin, here: FoundNotebook | None) -> tuple[Alert, ...]:
     found = []
     if origin.lift is None:
         text = f"{origin.problem} Lift the notebook again, or remove the file."
@@ -201,10 +205,10 @@ def _alerts(facts: SolutionFacts, known: KnownOrigin, origin: Origin) -> tuple[A
         found.append(Alert(state=states.FAILED, title="The Proof of the lift cannot be read", text=text))
     if origin.edited:
         text = "Its lines are no longer where the lift put them, so they are not shown. What was proven, was proven of "
-        text += f"the code as the lift wrote it. `unshelve lift {origin.notebook}` merges and proves again."
+        text += f"the code as the lift wrote it. {_how(origin, here)} merges and proves again."
         found.append(Alert(state=states.WARN, title="The code was edited since the lift", text=text))
-    if origin.notebook_edited:
-        text = f"What is shown is the one that was lifted. `unshelve lift {origin.notebook}` takes the changes over."
+    if origin.notebook_edited or (here is not None and here.edited):
+        text = f"What is shown is the one that was lifted. {_how(origin, here)} takes the changes over."
         found.append(Alert(state=states.WARN, title=f"{origin.notebook} was edited since the lift", text=text))
     if known.code != facts.declaration.code:
         found.append(
@@ -217,6 +221,11 @@ def _alerts(facts: SolutionFacts, known: KnownOrigin, origin: Origin) -> tuple[A
             )
         )
     return tuple(found)
+
+
+def _how(origin: Origin, here: FoundNotebook | None) -> str:
+    """How the notebook is lifted again: by the button, where it is there."""
+    return f"`unshelve lift {origin.notebook}`" if here is None else "“Lift again”"
 
 
 def _seal(origin: Origin, lift: Lift) -> SealView:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from starlette.responses import Response
 
@@ -10,7 +13,8 @@ from unshelve.security.permissions import Action
 from unshelve.web.asked import Asked
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
-from unshelve.web.pages.asking import Released, example_of, first_of, found_of, held_out, models_to_ask, ways_to_ask
+from unshelve.web.pages.asking import Released, first_of, found_of, models_to_ask, ways_to_ask
+from unshelve.web.pages.examples import held_out
 from unshelve.web.pages.people import visible_keys
 from unshelve.web.recipes import recipes
 from unshelve.web.render import page
@@ -27,7 +31,8 @@ def api(asked: Asked) -> Response:
     facts, step, found = found_of(asked)
     full = facts.full(step.name)
     address = f"{asked.address}/api/models/{full}/predict"
-    row = (example_of(asked, found, 0) or example_row(found.schema)) if found else {}
+    held = held_out(asked, found.manifest, 0) if found else None
+    row = held["row"] if held else example_row(found.schema) if found else {}
     view = ApiView(
         solution=facts.name,
         model=full,
@@ -37,7 +42,7 @@ def api(asked: Asked) -> Response:
         models=models_to_ask(asked, facts, "api"),
         tabs=ways_to_ask(full, "api"),
         recipes=recipes(address, row) if found else (),
-        answer=_sample(asked, found),
+        answer=_sample(held, found),
         has_keys=asked.may(Action.OWN_KEYS) and bool(visible_keys(asked)),
         may_make_keys=asked.may(Action.OWN_KEYS),
     )
@@ -46,9 +51,8 @@ def api(asked: Asked) -> Response:
     return page(asked.site.templates, asked.request, "pages/api.html", view, frame)
 
 
-def _sample(asked: Asked, found: Released | None) -> str:
+def _sample(held: Mapping[str, Any] | None, found: Released | None) -> str:
     """What a program gets back, with a real answer; nothing where there is none or the actor may not see rows."""
-    held = held_out(asked, found, 0) if found else None
     if held is None or found is None:
         return ""
     answer = {"id": "26 letters and digits", "version": found.version.number, **held["answer"], "warnings": []}

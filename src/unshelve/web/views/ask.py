@@ -47,6 +47,8 @@ class AskView:
     tabs: tuple[Link, ...]
     form: Form | None
     answer: AnswerCard | None
+    typed: Link | None
+    """Where the author of the notebook typed the row that fills the form; None for any other row."""
     next_example: str
     asked_nothing: str
     may_ask: bool

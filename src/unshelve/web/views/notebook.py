@@ -141,6 +141,32 @@ class PageOfCells:
     """Steps that none of these cells went into, with the pages on which they stand."""
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Lifting the notebook again: what to press, and the address; `going_on` leads there instead."""
+
+    href: str
+    going_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainView:
+    """How it stands with lifting a notebook again, and what can be decided."""
+
+    solution: str
+    title: str
+    lead: str
+    state: State | None
+    outcome: str
+    said: str
+    problems: tuple[str, ...]
+    conflict: bool
+    going_on: bool
+    run: Link | None
+    may_start: bool
+    problem: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookView:
     """The whole page. Of a long notebook a page shows some cells; the twin has all of them."""
@@ -167,3 +193,5 @@ class NotebookView:
     findings: tuple[RemarkRow, ...]
     more_findings: Link | None
     model: Link | None
+    again: Again | None
+    """Whether the actor may have it lifted again here; None where not."""
