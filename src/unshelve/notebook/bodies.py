@@ -164,10 +164,9 @@ def returning(lines: list[str], value: str) -> list[str]:
     if isinstance(last, ast.Assign) and len(last.targets) == 1 and ast.unparse(last.targets[0]) == value:
         head = lines[: last.lineno - 1]
         rest = lines[last.lineno - 1 :]
-        equals = last.value.col_offset if last.value.lineno == last.lineno else None
-        if equals is not None:
-            rest[0] = "return " + rest[0].encode()[equals:].decode()
-            return head + rest
+        behind = rest[0].encode()[last.targets[0].end_col_offset :].decode()
+        rest[0] = "return " + behind.lstrip().removeprefix("=").lstrip()
+        return head + rest
     if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and isinstance(last.value.func, ast.Attribute):
         owner = last.value.func.value
         if last.value.func.attr == "fit" and isinstance(owner, ast.Name) and owner.id == value:

@@ -37,9 +37,18 @@ def span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
 
 
 def text_of(source: str, node: ast.expr | ast.stmt) -> str:
-    """The author's text of a node."""
+    """The author's text of a node; in brackets where it goes over lines that stood in brackets around it."""
     start, end = span(source, node)
-    return source.encode()[start:end].decode()
+    text = source.encode()[start:end].decode()
+    return f"({text})" if isinstance(node, ast.expr) and "\n" in text and not _is_whole(text) else text
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def free_names(node: ast.AST) -> Iterator[ast.Name]:

@@ -52,7 +52,7 @@ def _sliced(work: Work) -> Iterator[Draft]:
         from_source = False
         draft = _with_metrics(work, *_raw(work, from_source=from_source))
         yield draft
-        if work.code == "cycle":
+        if work.code == "cycle" or work.step in {each.name for each in draft.steps if each.kind == "target"}:
             from_source = True
             draft = _with_metrics(work, *_raw(work, from_source=from_source))
             yield draft
@@ -63,7 +63,8 @@ def _sliced(work: Work) -> Iterator[Draft]:
             required, work.required = work.required, ()
             yield _requiring(_with_metrics(work, *_raw(work, from_source=from_source)), required)
     except CannotShape as error:
-        work.reasons.append(f"raw rows: {_placed(work, error)}")
+        if work.code is None:  # what the first try came to says more than that another cannot be written
+            work.reasons.append(f"raw rows: {_placed(work, error)}")
     if work.code in LEAKS:
         return
     try:

@@ -127,7 +127,7 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
         if best is None or best.proven.failure is not None:
             best = form
     if best is None or work.code in LEAKS:
-        leak = "A feature is made of what is to be predicted. " if work.code in LEAKS else ""
+        leak = "The features cannot be made without what is to be predicted. " if work.code in LEAKS else ""
         return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
     return _given(work, wanted, best)
 

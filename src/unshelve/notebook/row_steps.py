@@ -11,6 +11,7 @@ from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import Edit, edited, reads, renamed, text_of
 from unshelve.notebook.freezing import freeze, unhidden, without_target_text
 from unshelve.notebook.naming import GENERIC
+from unshelve.notebook.request_rows import without_target
 
 _DROPS = ("dropna", "drop_duplicates", "query", "head", "tail", "sample")
 
@@ -67,7 +68,8 @@ def _chained(tree: ast.stmt, name: str) -> tuple[ast.Call | None, ast.expr | Non
 def _transform_of(bench: Bench, number: int, expression: ast.expr, name: str) -> str:
     """A transform that gives an expression of a statement."""
     source = bench.seen.source(number)
-    text = f"{name} = {text_of(source, expression)}"
+    whole = f"{name} = {text_of(source, expression)}"
+    text = (without_target(whole, bench.hidden) if bench.hidden else None) or whole
     rewritten = freeze(bench, number, text, bench.seen.tables(number))
     collector = bench.collector()
     body = collector.collect([(number, each) for each in reads(expression) if each in bench.seen.flow.needs[number]])

@@ -102,7 +102,8 @@ def _beside_target(bench: Bench) -> frozenset[int]:
     """Statements that change the table in which the target stands, and not the target: it is read without them."""
     found = set()
     for number, role in bench.seen.roles.items() if bench.stands_in else ():
-        if role == "keep" and bench.from_source and number not in bench.parts.after:
+        same_name = bench.seen.tables(number) & bench.seen.made(number)
+        if role == "keep" and bench.from_source and same_name and number not in bench.parts.after:
             found.add(number)
         if role != "rows" or number in bench.edits:
             continue
@@ -156,6 +157,9 @@ def _for_target(bench: Bench, number: int) -> Rewritten:
     if not (isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Name)):
         return Rewritten(source)
     call, name = tree.value, tree.targets[0].id
+    tables = bench.seen.tables(number)
+    if bench.from_source and bench.seen.roles[number] == "keep" and len(tables) == 1:
+        return Rewritten(f"{name} = {min(tables)}")  # rows are left out where the model is fitted
     same = _with_same_target(bench, number, name)
     if same is not None:
         return Rewritten(f"{name} = {same}")

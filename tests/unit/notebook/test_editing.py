@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import ast
 
+from unshelve.notebook.bodies import returning
 from unshelve.notebook.editing import Edit, calls, edited, renamed, text_of
 from unshelve.notebook.request_rows import by_name, without_target
 
 COLUMNS = ("id", "age", "income", "left")
 HIDDEN = frozenset({"left"})
+
+
+def test_a_text_that_went_over_lines_in_brackets_stays_whole() -> None:
+    def value(source: str) -> str:
+        tree = ast.parse(source).body[0]
+        assert isinstance(tree, ast.Assign)
+        return text_of(source, tree.value)
+
+    assert value("y = (df\n  .assign(a=1)\n  .b)") == "(df\n  .assign(a=1)\n  .b)"
+    assert value("y = f(1,\n  2)") == "f(1,\n  2)"
+    assert returning(["y = (df", "  .assign(a=1))"], "y") == ["return (df", "  .assign(a=1))"]
 
 
 def test_names_change_where_they_are_meant_and_nowhere_else() -> None:
