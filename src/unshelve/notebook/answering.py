@@ -35,9 +35,22 @@ def answer_step(
         except CannotShape:
             continue
         makers = seen.makers(measured.statement, name)
-        if len(makers) == 1 and min(makers) >= predicted and step.lines != [f"return {model}"]:
+        if len(makers) == 1 and min(makers) >= predicted and not _is_prediction(step.lines, model):
             return step, (min(makers), name)
     return None
+
+
+def _is_prediction(lines: list[str], model: str) -> bool:
+    """Whether these lines give back what they are handed, under whatever names."""
+    holding = model
+    for line in lines:
+        name, equals, value = line.partition(" = ")
+        if line == f"return {holding}":
+            return True
+        if not (equals and name.isidentifier() and value == holding):
+            return False
+        holding = name
+    return False
 
 
 def _answered(seen: Seen, choice: Choice, measured: Measured) -> str | None:

@@ -1,4 +1,4 @@
-"""Calls of the author's own functions that fit or learn, as the statements of these functions.
+"""Calls of the author's own functions that fit, learn or ask a model, as the statements of these functions.
 
 What hides in a function cannot be divided into what is learned and what is applied; as plain statements it can.
 """
@@ -19,6 +19,7 @@ _LEARNS: Final = frozenset(
     {*FITS, "get_dummies", "factorize", "qcut", "train_test_split", "mean", "median", "mode", "std", "quantile", "rank",
      "value_counts", "score"}
 )  # fmt: skip
+ASKS: Final = ("predict", "predict_proba", "decision_function")
 _ENDS: Final = ("_score", "_error", "_loss")
 _CALLS: Final = 40
 """More calls of one function are left as they are."""
@@ -48,7 +49,8 @@ def fitting_functions(notebook: Notebook) -> Mapping[str, _Function]:
         gone |= bound & found.keys()
         if isinstance(tree, ast.FunctionDef):
             function = _function(statement.source, tree)
-            if function is not None and _learns(tree) and tree.name not in found:
+            works = _learns(tree) or (function is not None and function.value is not None and _asks(tree))
+            if function is not None and works and tree.name not in found:
                 found[tree.name] = function
             else:
                 gone.add(tree.name)
@@ -121,6 +123,11 @@ def _learns(tree: ast.FunctionDef) -> bool:
         if name in _LEARNS or name.endswith(_ENDS):
             return True
     return any(isinstance(each, ast.Attribute) and each.attr == "codes" for each in ast.walk(tree))
+
+
+def _asks(tree: ast.FunctionDef) -> bool:
+    """Whether a function asks a model about rows: where it is given test rows, these must be seen."""
+    return any(tail(call.func) in ASKS for call in calls(tree))
 
 
 def _plain_calls(tree: ast.stmt) -> Iterator[ast.Call]:

@@ -25,8 +25,7 @@ def parted(notebook: Notebook) -> Mapping[int, tuple[str, ...]]:
         names = [each.id for each in target.elts if isinstance(each, ast.Name)]
         if len(names) != len(value.elts) or len(set(names)) != len(target.elts) or _crossed(names, value.elts):
             continue
-        made = any(isinstance(each, ast.Subscript | ast.Call) for each in value.elts)
-        if made and not any(isinstance(each, ast.Constant) for each in value.elts):
+        if not any(isinstance(each, ast.Constant) for each in value.elts):
             found[statement.number] = tuple(
                 f"{name} = {text_of(statement.source, each)}" for name, each in zip(names, value.elts, strict=True)
             )

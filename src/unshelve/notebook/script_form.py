@@ -30,7 +30,7 @@ def script_draft(seen: Seen, choice: Choice) -> Draft:
     names = Names({*seen.modules, *(name for touch in seen.flow.touches for name in touch.binds)})
     whole = names.give("whole_notebook")
     left = {each for each, tree in enumerate(seen.trees) if isinstance(tree, ast.Pass)}
-    top = [number for number in range(len(seen.trees)) if seen.roles[number] == "top"]
+    top = [number for number in range(len(seen.trees)) if seen.roles[number] == "top" and _stays(seen, number)]
     body = [number for number in range(len(seen.trees)) if number not in {*top, *left}]
     results = results_of(seen)
     if not results:
@@ -66,6 +66,18 @@ def script_draft(seen: Seen, choice: Choice) -> Draft:
             DraftMetric(call=each.call, statement=each.statement, name=each.name, step=step, key=step, value=each.value)
         )
     return draft
+
+
+def _stays(seen: Seen, number: int) -> bool:
+    """Whether an import or a constant may stand at the top: what binds a name that others bind has its turn."""
+    binds = seen.flow.touches[number].binds
+    others = [each.binds | each.may_bind for place, each in enumerate(seen.flow.touches) if place != number]
+    star = any(isinstance(each, ast.alias) and each.name == "*" for each in ast.walk(seen.trees[number]))
+    again = any(
+        binds & each and not isinstance(seen.trees[place], ast.Import | ast.ImportFrom)
+        for place, each in zip((place for place in range(len(seen.trees)) if place != number), others, strict=True)
+    )
+    return star or not again
 
 
 def results_of(seen: Seen) -> tuple[str, ...]:

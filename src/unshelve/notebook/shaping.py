@@ -8,6 +8,7 @@ and where it is divided; what lies between goes into one function.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from unshelve.notebook.bench import NO_INFO, Bench
 from unshelve.notebook.bodies import Body, Param, Rewritten, lines_of, names_for, returning
@@ -180,6 +181,8 @@ class Shaper(Bench):
         collector = self.collector(rewritten=False)
         known = {version: Param(table)}
         collector.resolve = lambda each: known.get(each)
+        if not self.hidden & {word for each in division.statements for word in _words(self.seen.trees[each])}:
+            collector.skipped = self.edits | self.removals
         body = collector.collect([], own=division.statements)
         names = names_for(self.seen, body)
         if division.framed:
@@ -283,3 +286,12 @@ class Shaper(Bench):
         if self.parts.same_way is None or number != self.choice.model.statement:
             return Rewritten(source)
         return Rewritten(edited(source, [Edit(self.parts.same_way[0], f"{self.features}_train")]))
+
+
+def _words(tree: ast.stmt) -> Iterator[str]:
+    """Texts and attributes that a statement says: columns that it may read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Attribute):
+            yield node.attr

@@ -192,7 +192,8 @@ def test_a_function_that_fits_is_its_statements_where_it_is_called(tmp_path: Pat
         "sc_trained = StandardScaler()",
         "scaled = sc_trained.fit_transform(rows)",
         "model.fit(scaled, y)",
-        "fitted, scaler = model, sc_trained",
+        "fitted = model",
+        "scaler = sc_trained",
     ]
 
 
