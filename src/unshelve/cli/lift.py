@@ -15,6 +15,7 @@ from unshelve.notebook.differing import told
 from unshelve.notebook.finishing import Lifted
 from unshelve.notebook.lifting_elsewhere import lift_anywhere
 from unshelve.notebook.merging import Side
+from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.watching import RunLimits
 
 _EXIT_NOT_PROVEN = 1
@@ -84,7 +85,7 @@ def _lines(lifted: Lifted, notebook: Path) -> list[str]:
         "Proven" + _compared(lifted) if proof.outcome == "proven" else f"Not proven: {proof.reason}",
     ]
     if lifted.lift is not None and lifted.lift.entry == "script":
-        lines.append(f"Not sliced: it is one step, and answers no requests. {lifted.lift.entry_reason}")
+        lines.append(f"One step, not sliced, which answers no requests: {lifted.lift.entry_reason}")
     elif lifted.lift is not None and lifted.lift.entry == "table":
         lines.append(f"A request is a row of the prepared table: {lifted.lift.entry_reason}")
     if proof.edited:
@@ -97,6 +98,9 @@ def _lines(lifted: Lifted, notebook: Path) -> list[str]:
 def _compared(lifted: Lifted) -> str:
     proof = lifted.proof
     said = f": {proof.metrics.equal} of {proof.metrics.stable} metrics equal"
+    if not proof.metrics.stable:
+        equal = sum(1 for each in proof.values if each.part == "metric" and each.verdict in GOOD)
+        said = f": {equal} metric{'' if equal == 1 else 's'} equal once the random state is put back" if equal else ""
     if proof.request is not None:
         said += f", {proof.request.equal:,} of {proof.request.rows:,} test rows answered as the notebook predicted"
     return said

@@ -98,7 +98,7 @@ def compare_estimators(notebook: Any, solution: Any) -> Found:
     own = _parameters(notebook)
     if all(place.split(".")[1:2] and place.split(".")[1] in own for place in walk.compared):
         return Found(verdict=Verdict.NOT_COVERED, detail="nothing that was learned could be compared")
-    said = f"{len(walk.compared):,} values compared"
+    said = f"{len(walk.compared):,} value{'' if len(walk.compared) == 1 else 's'} compared"
     if walk.skipped:
         said += f"; {len(walk.skipped)} skipped ({', '.join(walk.skipped[:3])})"
     return Found(verdict=worst(walk.verdicts), detail=said)

@@ -41,7 +41,7 @@ def forms(work: Work) -> Iterator[Draft]:
     except CannotShape as error:
         work.reasons.append(f"not sliced: {_placed(work, error)}")
         return
-    draft.entry_reason = "; ".join(dict.fromkeys(work.reasons))
+    draft.entry_reason = work.reasons[0].partition(": ")[2] if work.reasons else None
     keep_results(work, draft.results)
     yield draft
 

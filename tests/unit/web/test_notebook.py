@@ -118,7 +118,7 @@ def test_of_edited_code_no_line_is_shown_and_nothing_is_called_proven(own_house:
         (changed(WHOLE, proof=changed(PROOF, outcome="refused", reason="Lags.")), "Refused", "Lags."),
         (changed(WHOLE, proof=changed(PROOF, request=None)), "Proven", "Single requests were not compared."),
         (changed(WHOLE, lift=changed(LIFT, entry="table", entry_reason="A lag.")), "Proven", "not a raw one: A lag."),
-        (changed(WHOLE, lift=changed(LIFT, entry="script", entry_reason="Loops.")), "Proven", "not sliced. Loops"),
+        (changed(WHOLE, lift=changed(LIFT, entry="script", entry_reason="Loops.")), "Proven", "not sliced: Loops"),
     ],
 )  # fmt: skip
 def test_what_is_not_whole_is_said(own_house: House, origin: Origin, title: str, said: str) -> None:

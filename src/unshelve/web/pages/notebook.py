@@ -112,7 +112,7 @@ def _view(asked: Asked, facts: SolutionFacts, known: KnownOrigin, origin: Origin
         readable=origin.lift is not None,
         sentence=_sentence(lift),
         alerts=_alerts(facts, known, origin, here),
-        seal=_seal(origin, lift),
+        seal=_seal(origin),
         findings_title=plural(len(lift.findings), "finding") if lift.findings else "No findings",
         short=_short(lift, origin.proof, lines),
         changes=changed_rows(origin.proof) if first else (),
@@ -173,7 +173,8 @@ def _sentence(lift: Lift) -> str:
     if not of:
         return "Nothing of it can be shown here."
     if lift.entry == "script":
-        return f"All of it became one step, not sliced. {lift.entry_reason or ''}".strip()
+        reason = f": {lift.entry_reason}" if lift.entry_reason else "."
+        return f"All of it became one step, not sliced{reason}"
     became = f"{count(kept)} of {plural(of, 'statement')} became {plural(steps, 'step')}."
     if kept == of:
         became = f"All {plural(of, 'statement')} became {plural(steps, 'step')}."
@@ -228,13 +229,13 @@ def _how(origin: Origin, here: FoundNotebook | None) -> str:
     return f"`unshelve lift {origin.notebook}`" if here is None else "“Lift again”"
 
 
-def _seal(origin: Origin, lift: Lift) -> SealView:
+def _seal(origin: Origin) -> SealView:
     proof = origin.proof
     counts = {each: sum(1 for one in proof.values if one.verdict is each) if proof else 0 for each in Verdict}
     shown = tuple(counts[one] for one in _ORDER)
     return SealView(
         state=states.lift_seal(origin.state),
-        sentence=_verdict_sentence(origin, lift),
+        sentence=_verdict_sentence(origin),
         proven=counts[Verdict.PROVEN],
         within=counts[Verdict.WITHIN],
         unstable=counts[Verdict.UNSTABLE],
@@ -244,7 +245,7 @@ def _seal(origin: Origin, lift: Lift) -> SealView:
     )
 
 
-def _verdict_sentence(origin: Origin, lift: Lift) -> str:
+def _verdict_sentence(origin: Origin) -> str:
     proof = origin.proof
     if origin.lift is None:
         return "What the lift wrote cannot be read."
@@ -258,8 +259,7 @@ def _verdict_sentence(origin: Origin, lift: Lift) -> str:
     if proof.metrics.stable:
         said += f": {count(proof.metrics.equal)} of {plural(proof.metrics.stable, 'stable metric')} equal"
     if proof.request is None:
-        reason = f" {lift.entry_reason}" if lift.entry_reason else ""
-        return f"{said}. Single requests were not compared.{reason}"
+        return f"{said}. Single requests were not compared."
     rows = f"{count(proof.request.equal)} of {plural(proof.request.rows, 'raw test row')}"
     return f"{said}. Asked over HTTP, {rows} got the notebook’s answer."
 
