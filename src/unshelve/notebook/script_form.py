@@ -18,6 +18,7 @@ from unshelve.notebook.naming import Names
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.watched import ValueInfo, Watched
 
+_FITS: Final = ("fit", "search", "fit_transform")
 _MEASURES: Final = ("number", "list", "array", "dict", "series", "frame")
 """Kinds of values in which a notebook keeps what it measured."""
 
@@ -83,7 +84,12 @@ def _stays(seen: Seen, number: int) -> bool:
 def results_of(seen: Seen) -> tuple[str, ...]:
     """Names that hold a fitted model or what was measured when the notebook ends."""
     ending = at_end(seen.watched)
-    models = [name for name, info in ending.items() if info.kind == "estimator" and info.fingerprint]
+    fitted = {
+        (call.receiver.identity, call.receiver.type)
+        for call in seen.watched.calls
+        if call.receiver and call.kind in _FITS
+    }
+    models = [name for name, info in ending.items() if (info.identity, info.type) in fitted and info.fingerprint]
     measures = [
         name
         for number in range(len(seen.trees))

@@ -38,7 +38,7 @@ def test_what_was_fitted_and_measured_in_a_loop_is_given_and_its_helpers_are_not
         tmp_path,
         "scores = []\nbest = {}\nfor c in [0.1, 1]:\n    m = LogisticRegression(C=c, max_iter=300)\n    m.fit(X, y)\n"
         "    right = accuracy_score(y, m.predict(X))\n    scores.append(right)\n    best[c] = right\n    n = c",
-        "print(max(scores))",
+        "other = LogisticRegression()  # which is never fitted\nprint(max(scores))",
     )
     given = text.partition("    return {\n")[2].partition("    }")[0]
     assert given.split() == [part for name in ("m", "best", "right", "scores") for part in (f'"{name}":', f"{name},")]
