@@ -168,7 +168,7 @@ def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Pa
     )
     status, said, _ = unshelve("lift", path, "-o", tmp_path / "people")
     assert (status, said["outcome"]) == (1, "refused")
-    assert "made of what is to be predicted" in said["reason"]
+    assert "cannot be made without what is to be predicted" in said["reason"]
     assert not (tmp_path / "people").exists()
 
 

@@ -209,7 +209,7 @@ def test_an_honest_solution_is_proven_and_answers(runs: Runs, house: House, grou
     ran = runs(group)
     assert ran.errors() == {}
     decision = ran.decision(model)
-    assert (decision.proof, decision.released) == ("proven", True)
+    assert (decision.proof, decision.released) == ("proven", True), decision.message
     assert house.champion(f"{group}.{model}") == 1
 
 
