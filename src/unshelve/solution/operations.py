@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from unshelve.data.tables import as_frame, clean, columns, entry_table, length, take, to_pandas
+from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline.outputs import Context, Operation, Outputs
-from unshelve.serving.row_path import check_rows, lend, run_path
+from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing
 from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
-from unshelve.solution.probing import columns_asked_for, columns_missed, columns_that_matter, sample_rows
+from unshelve.solution.probing import columns_read, sample_rows
 from unshelve.solution.rowpaths import row_path
 from unshelve.solution.rowwise import rowwise
 from unshelve.solution.splitting import split_from
@@ -99,21 +99,11 @@ def target(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
 
 
 def reads(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> list[str]:
-    """The entry's columns that a target reads: those whose shuffled values change it, or that it asks for by name and
-    whose values change that of some row. One that it only names, to pick or drop it, tells nothing of the target.
-    """
+    """The entry's columns that a target reads."""
     table = take(inputs[parameters["entry"]], row_numbers(parameters["rows"], inputs))
     path, frozen = row_path(parameters, inputs)
     sample = take(table, sample_rows(table, 3000, values=inputs[parameters["values"]]))
-    matter = columns_that_matter(path, sample, context.functions, frozen)
-    asked = columns_asked_for(path, take(sample, np.arange(min(50, len(sample)))), context.functions, frozen)
-    only_named = {*asked} - {*matter}
-    if not only_named:
-        return list(matter)
-    usual = run_path(path, table, context.functions, frozen)
-    others = [name for name in columns(table) if name not in only_named]
-    missed = columns_missed(path, table, usual, others, context.functions, frozen)
-    return [name for name in columns(table) if name in {*matter, *missed}]
+    return list(columns_read(path, table, sample, context.functions, frozen))
 
 
 def parts(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:

@@ -74,6 +74,25 @@ def columns_that_matter(
     return tuple(found)
 
 
+def columns_read(
+    path: RowPath, table: Table, sample: Table, functions: Functions, frozen: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The columns that the path reads: those whose shuffled values change it in the sample, or that it asks for by
+    name and whose values change the result of some row of the whole table.
+
+    One that it only names, to pick or drop it, tells nothing of the result.
+    """
+    matter = columns_that_matter(path, sample, functions, frozen)
+    asked = columns_asked_for(path, take(sample, np.arange(min(50, len(sample)))), functions, frozen)
+    only_named = {*asked} - {*matter}
+    if not only_named:
+        return matter
+    usual = run_path(path, table, functions, frozen)
+    others = [name for name in columns(table) if name not in only_named]
+    missed = columns_missed(path, table, usual, others, functions, frozen)
+    return tuple(name for name in columns(table) if name in {*matter, *missed})
+
+
 def columns_asked_for(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns without which the path's last step cannot run: dropped one at a time from what it is given.
 
