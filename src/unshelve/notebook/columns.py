@@ -57,6 +57,10 @@ def read_columns(node: ast.AST, table: str, known: Iterable[str]) -> Columns:
         if popped is not None and popped in every:
             found.add(popped)
             continue
+        grouped = _grouped(each, table)
+        if grouped is not None and grouped <= every:
+            found |= grouped
+            continue
         column = column_of(each, table)
         if column is not None and column in every:
             found.add(column)
@@ -82,6 +86,19 @@ def _popped(node: ast.AST, table: str) -> str | None:
     owner = node.func.value
     named = isinstance(owner, ast.Name) and owner.id == table and node.func.attr in ("pop", "get")
     return text(node.args[0]) if named else None
+
+
+def _grouped(node: ast.AST, table: str) -> Columns:
+    """The columns of `table.groupby("k")["c"]`, by which the rows are grouped and which is taken of them."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Call) and len(node.value.args) == 1):
+        return None
+    function = node.value.func
+    if not (
+        isinstance(function, ast.Attribute) and function.attr == "groupby" and isinstance(function.value, ast.Name)
+    ):
+        return None
+    keys, taken = texts(node.value.args[0]), texts(node.slice)
+    return frozenset({*keys, *taken}) if function.value.id == table and keys and taken else None
 
 
 def changed_columns(statement: ast.stmt, table: str) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import textwrap
 from collections.abc import Iterable
 
@@ -67,9 +68,12 @@ def _freeze_loop(bench: Bench, number: int, source: str, tables: frozenset[str])
     names = names_for(bench.seen, body)
     lines = lines_of(bench.seen, body, bench.as_written, names)
     lines += unhidden(bench, body, names)
+    lines += with_target(bench, body, names, (number, ast.parse(text)))
     lines += _renamed_function(text, names)
     bench.add(step, "fit", body, lines, title=bench.title_of(number, "Learned of each column"))
     bench.made[step].statements.add(number)
+    if loop.kept:
+        bench.known[(frozenset({number}), loop.kept)] = Param(step)
     return Rewritten(loop.apply(step), (step,))
 
 
@@ -83,6 +87,30 @@ def unhidden(bench: Bench, body: Body, names: dict[str, str]) -> list[str]:
     ]
     text = "[" + ", ".join(f'"{column}"' for column in sorted(bench.hidden)) + "]"
     return [f'{name} = {name}.drop(columns={text}, errors="ignore")' for name in dict.fromkeys(whole)]
+
+
+def with_target(bench: Bench, body: Body, names: dict[str, str], own: tuple[int, ast.AST] | None = None) -> list[str]:
+    """Lines that put the target back into tables of which something about it is learned: no transform has it.
+
+    `own` is what is done besides the body's statements, and the statement in which it stands.
+    """
+    if len(bench.stands_in) != 1 or not bench.target:
+        return []
+    (column,) = bench.stands_in
+    nodes = [*((number, bench.seen.trees[number]) for number in sorted(body.inline)), *([own] if own else [])]
+    lines = []
+    for name, param in list(body.params.items()):
+        made = bench.made.get(param.step)
+        if made is None or made.kind != "transform":
+            continue
+        known = [(node, (bench.seen.before(number, name) or NO_INFO).columns or ()) for number, node in nodes]
+        if not any(column in (read_columns(node, name, columns) or ()) for node, columns in known):
+            continue
+        target = Param(bench.target, param.part)
+        body.extra[str(target)] = target
+        word = f"{column}={target}" if column.isidentifier() else f"**{{{json.dumps(column)}: {target}}}"
+        lines.append(f"{names[name]} = {names[name]}.assign({word})")
+    return lines
 
 
 def _takes_whole(bench: Bench, number: int, name: str) -> bool:
@@ -112,7 +140,11 @@ def _fit(bench: Bench, number: int, source: str, learned: Learned) -> str:
         raise CannotShape("something is fitted again on the rows that are to be predicted", number)
     step = bench.names.give(learned.wish, f"{learned.wish}_learned")
     names = names_for(bench.seen, body)
-    lines = [*lines_of(bench.seen, body, bench.as_written, names), f"return {renamed(text, names)}"]
+    lines = [
+        *with_target(bench, body, names, (number, expression)),
+        *lines_of(bench.seen, body, bench.as_written, names),
+        f"return {renamed(text, names)}",
+    ]
     bench.add(step, "fit", body, lines, title=bench.title_of(number, "Learned from the rows"))
     bench.made[step].statements.add(number)
     if isinstance(owner, ast.Name):

@@ -22,6 +22,8 @@ class LoopLearned:
     apply: Callable[[str], str]
     """The loop that applies it, given the name of what was learned."""
     wish: str
+    kept: str = ""
+    """What the author calls what is learned, where that is kept by column already."""
 
 
 def loop_learned(source: str, tables: Collection[str], fresh: Fresh) -> LoopLearned | None:
@@ -59,7 +61,18 @@ def loop_learned(source: str, tables: Collection[str], fresh: Fresh) -> LoopLear
         head = f"for {variable} in {name}:" if depends else outer
         return "\n".join([head, *(f"    {line}" for text in written for line in text.splitlines())])
 
-    return LoopLearned(learn=lines, apply=apply, wish=f"{learned.wish}_by_column" if learned.wish else "by_column")
+    kept = _kept(learned, variable)
+    wish = kept or (f"{learned.wish}_by_column" if learned.wish else "by_column")
+    return LoopLearned(learn=lines, apply=apply, wish=wish, kept=kept)
+
+
+def _kept(learned: Learned, variable: str) -> str:
+    """ "encoders" of `encoders[column].fit_transform(rows[column])`."""
+    function = learned.node.func if isinstance(learned.node, ast.Call) else None
+    owner = function.value if isinstance(function, ast.Attribute) else None
+    if not (isinstance(owner, ast.Subscript) and isinstance(owner.value, ast.Name)):
+        return ""
+    return owner.value.id if isinstance(owner.slice, ast.Name) and owner.slice.id == variable else ""
 
 
 def _in(source: str, part: ast.stmt, tables: Collection[str]) -> list[Learned]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from unshelve.notebook.choosing import Choice
@@ -216,7 +217,7 @@ def _divided(seen: Seen, choice: Choice, fit: int, x: ast.expr, y: ast.expr | No
     wanted_y: Wanted | None = None
     y_versions: tuple[Version, ...] = ()
     if isinstance(y, ast.Name):
-        roots = [each for each in roots_of(seen, fit, y.id) if each not in division.ways]
+        roots = list(takewhile(lambda each: each not in division.ways, roots_of(seen, fit, y.id)))
         own = [each for each in roots if each.name == y.id] or roots
         wanted_y = (
             Wanted(statement=own[0].statement, expression=ast.Name(id=own[0].of, ctx=ast.Load()))

@@ -7,10 +7,12 @@ function, other statements that compute the same let it see more. What was resta
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from unshelve.notebook.column_loops import loops_parted
 from unshelve.notebook.inlining import inlined
 from unshelve.notebook.named_columns import columns_named
 from unshelve.notebook.notebook import Statement
@@ -34,6 +36,7 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
         **tabled(repaired.notebook, watched),
         **rows_named(repaired.notebook, watched),
         **unrolled(repaired.notebook, watched),
+        **loops_parted(repaired.notebook, watched),
     }
     found = by_names(repaired.notebook, watched, found)
     if found:
@@ -53,25 +56,34 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
 def same_calls(before: Watched, after: Watched) -> bool:
     """Whether a restated notebook made the same calls as the notebook itself, with values of the same shapes.
 
-    Up to the first statement that draws random numbers the values are the same too.
+    They may be made in another order. Up to the first statement that draws random numbers the values are the same too.
     """
     if not after.ran or len(before.calls) != len(after.calls):
         return False
     draws = next((run.number for run in before.statements if run.drew), len(before.statements))
-    for one, two in zip(before.calls, after.calls, strict=True):
-        if (one.kind, one.name, one.inside, len(one.arguments)) != (two.kind, two.name, two.inside, len(two.arguments)):
+    left = Counter(_told(each, whole=each.statement < draws) for each in before.calls)
+    for call in after.calls:
+        told = next((each for whole in (True, False) if left[each := _told(call, whole=whole)]), None)
+        if told is None:
             return False
-        told = _told(one, whole=one.statement < draws), _told(two, whole=one.statement < draws)
-        if told[0] != told[1]:
-            return False
+        left[told] -= 1
     return True
 
 
 def _told(call: Call, *, whole: bool) -> tuple[tuple[object, ...], ...]:
-    """What a call was given and gave: shapes, or whole values."""
-    return tuple(
-        (each.kind, each.rows, each.width, each.columns, each.dtype, each.fingerprint if whole else "")
-        for each in (*call.arguments, *([] if call.result is None else [call.result]))
+    """What was called, what it was given and what it gave: whole values, or shapes where what was drawn may differ.
+
+    When is not told: an encoder for each column may be fitted before the first of them is used.
+    """
+    called = (call.kind, call.name, call.inside, len(call.arguments), whole)
+    if call.inside and call.kind == "metric" and not whole:
+        return (called,)  # the points of a curve are as many as there were different scores
+    return (
+        called,
+        *(
+            (each.kind, each.rows, each.width, each.columns, each.dtype, each.fingerprint if whole else "")
+            for each in (*call.arguments, *([] if call.result is None else [call.result]))
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from unshelve.notebook.bench import NO_INFO, Bench
 from unshelve.notebook.bodies import Body, Param, lines_of, names_for, returning
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import Edit, edited, reads, renamed, text_of
-from unshelve.notebook.freezing import freeze, unhidden, without_target_text
+from unshelve.notebook.freezing import freeze, unhidden, with_target, without_target_text
 from unshelve.notebook.naming import GENERIC
 from unshelve.notebook.request_rows import without_target
 
@@ -120,7 +120,11 @@ def state_step(bench: Bench, number: int, name: str) -> str:
     bench.inlining = inlining
     names = names_for(bench.seen, body)
     text = partial(without_target_text, bench) if hides else bench.as_written
-    lines = [*unhidden(bench, body, names), *lines_of(bench.seen, body, text, names)]
+    lines = [
+        *unhidden(bench, body, names),
+        *with_target(bench, body, names),
+        *lines_of(bench.seen, body, text, names),
+    ]
     step = bench.names.give(name if name not in GENERIC else f"{name}_fitted", f"{name}_learned")
     bench.add(
         step,

@@ -221,3 +221,61 @@ def test_rows_without_a_name_get_one_that_says_of_which_part_they_are(tmp_path: 
         "val_target = val.target",
         "m.score(val_rows, val_target)",
     ]
+
+
+PEOPLE = """
+from sklearn.preprocessing import LabelEncoder
+df = pd.DataFrame({"age": [1.0, None, 3.0, 4.0] * 5, "city": list("abba") * 5, "job": list("xyxz") * 5})
+train, test = df[::2].copy(), df[1::2].copy()
+le = LabelEncoder()
+"""
+
+
+def test_a_loop_over_columns_of_two_tables_is_a_loop_for_each(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        PEOPLE,
+        "for c in ['age']:\n    mean = train[c].mean()\n    train[c] = train[c].fillna(mean)\n"
+        "    test[c] = test[c].fillna(mean)",
+    )
+    assert found[-3:] == [
+        "mean_by_column = {c: train[c].mean() for c in ['age']}",
+        "for c in ['age']:\n    train[c] = train[c].fillna(mean_by_column[c])",
+        "for c in ['age']:\n    test[c] = test[c].fillna(mean_by_column[c])",
+    ]
+
+
+def test_an_encoder_that_is_fitted_for_each_column_is_one_for_each(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        PEOPLE,
+        "kept = {}\nfor c in df.columns:\n    if c != 'age':\n        le.fit(list(train[c]) + list(test[c]))\n"
+        "        train[c] = le.transform(train[c])\n        test[c] = le.transform(test[c])\n        kept[c] = le",
+        "print(le.classes_)",
+    )
+    assert found[-8:] == [
+        "columns = [c for c in df.columns if c != 'age']",
+        "le_by_column = {c: LabelEncoder() for c in columns}",
+        "for c in columns:\n    le_by_column[c].fit(list(train[c]) + list(test[c]))",
+        "for c in columns:\n    train[c] = le_by_column[c].transform(train[c])",
+        "for c in columns:\n    test[c] = le_by_column[c].transform(test[c])",
+        "for c in columns:\n    kept[c] = le_by_column[c]",
+        "le = le_by_column[c]",
+        "print(le.classes_)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "train[c] = train[c] + train['age'].sum()\n    test[c] = test[c] + 1",  # 'age' is another turn's
+        "train[c] = train.iloc[:, 0]\n    test[c] = test[c] + 1",
+        "train['more_' + c] = train[c]\n    test['more_' + c] = train['more_age']",
+        "train[c] = train[c] * 2\n    test[c] = test[c] * 2\n    sums.append(train[c].sum())",
+        "m = train[c].mean()\n    train[c] = train[c] - m\n    m = m + 1\n    test[c] = test[c] - m",
+    ],
+)
+def test_turns_that_may_hang_together_stay_in_one_loop(tmp_path: Path, turn: str) -> None:
+    loop = f"for c in ['age', 'size']:\n    {turn}"
+    found = said(tmp_path, PEOPLE, "sums = []\ntrain['size'], test['size'] = 2, 3", loop)
+    assert found[-1] == loop

@@ -328,3 +328,31 @@ def test_what_groups_have_is_learned_and_looked_up(folder: Path) -> None:
     )
     assert "    return people.groupby('city')['spent'].median()\n" in found
     assert "    people['usual'] = people['city'].map(median_spent_by_city)\n" in found
+
+
+def test_what_is_learned_of_the_target_after_the_division_is_given_the_target(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf['left'] = (df['left'] == 'Yes').astype(int)\ndf['rich'] = df['spent'] > 90",
+        "train, test = df[:200].copy(), df[200:].copy()",
+        "rate = train.groupby('city')['left'].mean()",
+        "for part in (train, test):\n    part['usual'] = part['city'].map(rate)",
+        "X_train, y_train = train[['spent', 'usual']], train['left']",
+        "X_test, y_test = test[['spent', 'usual']], test['left']",
+        END,
+    )
+    assert "def rate(prepared_train, left_train):" in found
+    assert "    prepared_train = prepared_train.assign(left=left_train)\n" in found
+    assert "    return prepared_train.groupby('city')['left'].mean()\n" in found
+
+
+def test_a_target_that_is_divided_with_its_table_is_that_of_the_kept_rows(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "df = pd.read_csv('people.csv')\ndf.dropna(subset=['age'], inplace=True)",
+        "train, test = df[:200], df[200:]",
+        "X_train, y_train = train[['spent', 'age']], train['left']",
+        "X_test, y_test = test[['spent', 'age']], test['left']",
+        END,
+    )
+    assert "def left(complete):" in found and "    return complete['left']\n" in found
