@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Collection
 from pathlib import Path
 
-from unshelve.notebook.mending import Failure, mended
+from unshelve.notebook.failing import Failure
+from unshelve.notebook.mending import mended
 from unshelve.notebook.module_repairs import statement_at, with_statement
 from unshelve.notebook.watch_order import RewrittenModule
 

@@ -22,6 +22,7 @@ import msgspec
 
 from unshelve.notebook import leaving_out, mending, recording, sandbox, stubs
 from unshelve.notebook.describing import describe
+from unshelve.notebook.failing import Failure
 from unshelve.notebook.fingerprints import IMMUTABLE, Fingerprints
 from unshelve.notebook.mending_modules import mended_module
 from unshelve.notebook.printing import MOST_SHOWN, Tail, shown_text
@@ -171,7 +172,7 @@ class Session:
             blamed = self._texts[number]
             if number != ordered.number and not blamed.source.startswith(("def ", "@")):
                 continue
-            failure = mending.Failure(
+            failure = Failure(
                 source=blamed.source, error=error, line=line - blamed.line + 1, names={**vars(self._main), **own}
             )
             found = mending.mended(failure)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from notebook_house import notebook_of
+from unshelve.notebook.failing import Failure
 from unshelve.notebook.leaving_out import may_be_left_out
-from unshelve.notebook.mending import Failure, mended
+from unshelve.notebook.mending import mended
 from unshelve.notebook.repairs import Repaired, repair
 from unshelve.notebook.watched import Watched
 from unshelve.notebook.watching import watch, watch_repaired
