@@ -330,6 +330,8 @@ class _Walk:
 
     def _object(self, value: Any, depth: int) -> None:
         content = getattr(value, "__dict__", None)
+        if content and any(isinstance(part, ctypes.c_void_p) for part in content.values()):
+            content = value.__getstate__()  # what a library in C holds, as XGBoost and LightGBM write it out
         if content is None or (not content and type(value).__module__.split(".")[0] not in ("__main__", "builtins")):
             self._state(value, depth)
             return

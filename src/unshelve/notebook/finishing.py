@@ -74,12 +74,12 @@ def bring_files(work: Work, folder: Path, written: Written) -> None:
     """
     beside = work.notebook.path.resolve().parent
     for module in own_modules(work.notebook, beside):
-        target = folder / module.relative_to(beside)
+        target = folder / module.name
         if target != folder / SOLUTION_FILE:
             target.parent.mkdir(parents=True, exist_ok=True)
-            today = work.notebook.modules.get(module.relative_to(beside).as_posix())
+            today = work.notebook.modules.get(module.name)
             if today is None:
-                shutil.copy2(module, target)
+                shutil.copy2(module.path, target)
             else:
                 target.write_text(today, encoding="utf-8")
     text = written.text

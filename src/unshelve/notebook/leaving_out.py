@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from unshelve.notebook.drift_table import drift_table
-from unshelve.notebook.editing import tail
+from unshelve.notebook.editing import reads, tail
 from unshelve.notebook.mending import Change
 
 _PLOTS: Final = frozenset(
@@ -110,8 +110,14 @@ def _takes_all(tree: ast.Module) -> bool:
     return any(alias.name == "*" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names)
 
 
-def _reads(tree: ast.Module) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+def _reads(node: ast.AST) -> frozenset[str]:
+    """Names whose earlier value a statement reads: not those that its own loops give another one first."""
+    if isinstance(node, ast.For):
+        inner = frozenset[str]().union(*map(_reads, [*node.body, *node.orelse]))
+        return reads(node.iter) | (inner - _bound(node.target))
+    if isinstance(node, ast.Module | ast.If | ast.With | ast.Try | ast.While):
+        return frozenset[str]().union(*map(_reads, ast.iter_child_nodes(node)))
+    return reads(node)
 
 
 def _does_model_work(tree: ast.Module, source: str, earlier: Sequence[str]) -> bool:

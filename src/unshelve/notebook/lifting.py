@@ -110,7 +110,7 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
         folder.mkdir(parents=True)
         written = write(draft, work.seen)
         modules = own_modules(work.notebook, work.notebook.path.resolve().parent)
-        texts = [written.text, *(each.read_text(encoding="utf-8", errors="replace") for each in modules)]
+        texts = [written.text, *(each.path.read_text(encoding="utf-8", errors="replace") for each in modules)]
         if any(map(work.secrets.are_in, texts)):
             work.reasons.append(f"{REQUESTS[draft.entry]}: {_NOT_CLEAN}")
             continue

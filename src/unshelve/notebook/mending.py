@@ -79,6 +79,7 @@ _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
     (r"(?P<name>[\w.]+)\(\) takes (from \d+ to )?(?P<most>\d+) positional arguments? but \d+", calls.positional),
     (r"multiple values for argument 'data'", calls.seaborn_twice),
     (r"fillna\(\) got an unexpected keyword argument 'method'", frames.filled_from_neighbours),
+    (r"GroupBy' object has no attribute 'fillna'", frames.filled_from_neighbours),
     (r"XGB\w+\.fit\(\) got an unexpected keyword argument '(?P<keyword>\w+)'", calls.boosting),
     (r"unexpected keyword argument '(?P<keyword>\w+)'", calls.keyword),
     (r"Invalid parameter '(?P<keyword>\w+)' for estimator", calls.keyword),

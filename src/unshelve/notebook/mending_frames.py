@@ -22,7 +22,7 @@ _REDUCTIONS: Final = frozenset(
 
 
 def filled_from_neighbours(failure: Failure, found: re.Match[str], notes: list[Note]) -> Iterator[Edit]:  # noqa: ARG001
-    """`fillna(method="ffill")` is `ffill()` today."""
+    """`fillna(method="ffill")` is `ffill()` today, of groups too."""
     source = failure.source
     for call in failure.calls():
         method = next((each.value for each in call.keywords if each.arg == "method"), None)

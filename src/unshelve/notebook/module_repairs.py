@@ -28,14 +28,14 @@ def modules_today(
     """
     texts: dict[str, str] = {}
     findings: list[NotebookFinding] = []
-    for path in own_modules(notebook, folder):
-        name = path.relative_to(folder).as_posix()
+    for module in own_modules(notebook, folder):
+        name = module.name
         try:
-            before = path.read_text(encoding="utf-8")
+            before = module.path.read_text(encoding="utf-8")
             after, notes = _rewritten(before, Rewriter(table=rewriter.table, files=rewriter.files, made=rewriter.made))
         except (SyntaxError, ValueError, OSError):
             continue  # the run says what is wrong with it
-        if after != before:
+        if after != before and module.beside:
             texts[name] = after
             findings += [finding_in(name, line, note.rule, note.message) for line, note in notes]
     return texts, tuple(findings)

@@ -53,17 +53,22 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
     return repaired
 
 
-def same_calls(before: Watched, after: Watched) -> bool:
+def same_calls(repaired: Repaired, before: Watched, plainer: Repaired, after: Watched) -> bool:
     """Whether a restated notebook made the same calls as the notebook itself, with values of the same shapes.
 
-    They may be made in another order. Up to the first statement that draws random numbers the values are the same too.
+    Those of one statement may be made in another order by those that stand for it: an encoder for each column may be
+    fitted before the first of them is used. Up to the first statement that draws random numbers the values are the
+    same too.
     """
     if not after.ran or len(before.calls) != len(after.calls):
         return False
     draws = next((run.number for run in before.statements if run.drew), len(before.statements))
-    left = Counter(_told(each, whole=each.statement < draws) for each in before.calls)
+    left = Counter(
+        (repaired.origins[call.statement], _told(call, whole=call.statement < draws)) for call in before.calls
+    )
     for call in after.calls:
-        told = next((each for whole in (True, False) if left[each := _told(call, whole=whole)]), None)
+        origin = plainer.origins[call.statement]
+        told = next((each for whole in (True, False) if left[each := (origin, _told(call, whole=whole))]), None)
         if told is None:
             return False
         left[told] -= 1
@@ -71,10 +76,7 @@ def same_calls(before: Watched, after: Watched) -> bool:
 
 
 def _told(call: Call, *, whole: bool) -> tuple[tuple[object, ...], ...]:
-    """What was called, what it was given and what it gave: whole values, or shapes where what was drawn may differ.
-
-    When is not told: an encoder for each column may be fitted before the first of them is used.
-    """
+    """What was called, what it was given and what it gave: whole values, or shapes where what was drawn may differ."""
     called = (call.kind, call.name, call.inside, len(call.arguments), whole)
     if call.inside and call.kind == "metric" and not whole:
         return (called,)  # the points of a curve are as many as there were different scores

@@ -26,8 +26,7 @@ LEFT_OUT: Final = frozenset(
 def lay_out(folder: Path, into: Path, *, text: str) -> Path:
     """Copy a notebook's folder beneath `into`; where the copy is. `text` is what the notebook says, for "../"."""
     folder = folder.resolve()
-    ups = max((len(found) // 3 for found in re.findall(r"(?:\.\.[/\\])+", text)), default=0)
-    ups = min(ups, len(folder.parents) - 1, 4)
+    ups = len(folders_above(folder, text))
     top = folder.parents[ups - 1] if ups else folder
     copy = into / "work" if top == folder else into / "work" / folder.relative_to(top)
     copy.mkdir(parents=True)
@@ -38,6 +37,22 @@ def lay_out(folder: Path, into: Path, *, text: str) -> Path:
         above, beside = above.parent, beside.parent
         budget.lay(above, beside, 3)
     return copy
+
+
+def folders_above(folder: Path, text: str) -> tuple[Path, ...]:
+    """The folders above a notebook's own that its text means by "..", the nearest first; none above the fourth."""
+    ups = max(map(_levels, text.splitlines()), default=0)
+    parents = folder.resolve().parents
+    return tuple(parents[: min(ups, len(parents) - 1, 4)])
+
+
+def _levels(line: str) -> int:
+    """How many folders a line goes up: by "../", by ".." among the parts of a path, or by names for what is above."""
+    steps = max((len(found) // 3 for found in re.findall(r"(?:\.\.[/\\])+", line)), default=0)
+    parts = len(re.findall(r"""(["'])\.\.\1""", line))
+    here = "cwd" in line or "abspath" in line or "resolve" in line
+    named = line.count(".parent") + line.count("dirname(") if here else 0
+    return max(steps, parts, named)
 
 
 class _Budget:

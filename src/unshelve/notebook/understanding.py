@@ -122,7 +122,7 @@ def _second_run(
         lasts = {origin: number for number, origin in enumerate(plainer.origins)}
         there = {lasts[repaired.origins[number]]: each for number, each in names.items()}
         again = run_again(plainer.notebook, watched, choice, kept, limits, names=there)
-        if same_calls(watched, again):
+        if same_calls(repaired, watched, plainer, again):
             return plainer, again
     return repaired, run_again(repaired.notebook, watched, choice, kept, limits, names=names)
 

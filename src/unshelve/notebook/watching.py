@@ -142,7 +142,7 @@ def _watch(
         for name, text in notebook.modules.items():
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             (scratch / name).write_text(text, encoding="utf-8")
-        modules = tuple(path.relative_to(folder).as_posix() for path in own_modules(notebook, folder)) if mends else ()
+        modules = tuple(each.name for each in own_modules(notebook, folder) if each.beside) if mends else ()
         order = _order(notebook, place, scratch, limits=limits, keep=keep, statements=statements, mends=mends)
         order = msgspec.structs.replace(order, partly=partly, modules=modules)
         (place / "order.json").write_bytes(msgspec.json.encode(order))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,3 +121,13 @@ def test_rows_numbered_from_0_are_known_without_a_table() -> None:
     prints = Fingerprints()
     assert of_row_numbers(3) == prints.of_index(pd.RangeIndex(3)) == prints.of_index(pd.Index([0, 1, 2]))
     assert of_row_numbers(3) != prints.of_index(pd.RangeIndex(4))
+
+
+def test_what_a_library_in_c_holds_is_told_by_what_it_writes_out() -> None:
+    rows, values = np.arange(100.0).reshape(50, 2), np.arange(50.0)
+    one, same, other = (
+        lightgbm.LGBMRegressor(n_estimators=3, learning_rate=rate, verbose=-1).fit(rows, values)
+        for rate in (0.1, 0.1, 0.2)
+    )
+    assert fingerprint(one) == fingerprint(same) != ""
+    assert fingerprint(one.booster_) != fingerprint(other.booster_)

@@ -116,3 +116,10 @@ def test_a_condition_that_leaves_for_want_of_something_ends_the_run(leaving: str
 def test_an_exit_that_is_not_reached_changes_nothing(tmp_path: Path) -> None:
     repaired, watched = watch_repaired(notebook_of("a = 0\nif a:\n    exit()", "b = 2", folder=tmp_path), tmp_path)
     assert watched.ran and repaired.findings == ()
+
+
+@pytest.mark.parametrize("later", ["for c in X:\n    X[c] = sc.fit_transform(X[c])", "m.fit([X[c] for c in cols])"])
+def test_a_picture_in_a_loop_is_not_needed_where_others_use_its_variable_anew(later: str) -> None:
+    picture = "for c in X:\n    plt.subplot(2, 2, 1)\n    sns.histplot(X[c])"
+    assert may_be_left_out(picture, [later], NameError("name 'sns' is not defined")) is not None
+    assert may_be_left_out(picture, ["m.fit(X[c])"], NameError("name 'sns' is not defined")) is None

@@ -150,6 +150,8 @@ def test_an_import_that_the_session_had_is_added(folder: Path) -> None:
         ("df[df.a > 1]['t'] = 'z'", "ChainedAssignmentError", None),
         ("df.loc[df.a > 1, 't'] = 3", "Invalid value '3' for dtype 'str'",
          "df['t'] = df['t'].astype(object).mask(df.a > 1, 3)"),
+        ("df.groupby('a').t.fillna(method='pad')", "'SeriesGroupBy' object has no attribute 'fillna'",
+         "df.groupby('a').t.ffill()"),
         ("df.nothing()", "'DataFrame' object has no attribute 'nothing'", None),
     ],
 )  # fmt: skip

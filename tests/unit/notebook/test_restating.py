@@ -28,7 +28,7 @@ def said(folder: Path, *cells: str) -> list[str]:
     assert before.ran, before.ended
     plainer = restated(repaired, before)
     if plainer is not repaired:
-        assert same_calls(before, watch(plainer.notebook, folder=folder))
+        assert same_calls(repaired, before, plainer, watch(plainer.notebook, folder=folder))
     assert [each.number for each in plainer.notebook.statements] == list(range(len(plainer.origins)))
     return [each.source for each in plainer.notebook.statements[6:]]
 
@@ -101,9 +101,10 @@ def test_a_file_that_is_read_as_an_array_becomes_a_table(tmp_path: Path) -> None
 def test_what_computes_other_values_is_not_the_same(tmp_path: Path) -> None:
     cells = ("X, y = load_iris(return_X_y=True)", "m = DecisionTreeClassifier(random_state=0).fit(X, y)")
     other = (cells[0], "m = DecisionTreeClassifier(random_state=0).fit(X * 2, y)")
-    one, two = (watch(notebook_of(IMPORTS, *each, folder=tmp_path), folder=tmp_path) for each in (cells, other))
-    assert same_calls(one, one)
-    assert not same_calls(one, two)
+    one, two = (repair(notebook_of(IMPORTS, *each, folder=tmp_path), tmp_path) for each in (cells, other))
+    first, second = (watch(each.notebook, folder=tmp_path) for each in (one, two))
+    assert same_calls(one, first, one, first)
+    assert not same_calls(one, first, two, second)
 
 
 def test_a_column_that_a_constant_names_is_named(tmp_path: Path) -> None:
