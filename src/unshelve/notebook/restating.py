@@ -58,15 +58,14 @@ def same_calls(repaired: Repaired, before: Watched, plainer: Repaired, after: Wa
 
     Those of one statement may be made in another order by those that stand for it: an encoder for each column may be
     fitted before the first of them is used. Up to the first statement that draws random numbers the values are the
-    same too.
+    same too. What calls do inside is their own: how many trees are grown may be left to chance.
     """
-    if not after.ran or len(before.calls) != len(after.calls):
+    first, second = ([each for each in run.calls if not each.inside] for run in (before, after))
+    if not after.ran or len(first) != len(second):
         return False
     draws = next((run.number for run in before.statements if run.drew), len(before.statements))
-    left = Counter(
-        (repaired.origins[call.statement], _told(call, whole=call.statement < draws)) for call in before.calls
-    )
-    for call in after.calls:
+    left = Counter((repaired.origins[call.statement], _told(call, whole=call.statement < draws)) for call in first)
+    for call in second:
         origin = plainer.origins[call.statement]
         told = next((each for whole in (True, False) if left[each := (origin, _told(call, whole=whole))]), None)
         if told is None:
@@ -77,11 +76,8 @@ def same_calls(repaired: Repaired, before: Watched, plainer: Repaired, after: Wa
 
 def _told(call: Call, *, whole: bool) -> tuple[tuple[object, ...], ...]:
     """What was called, what it was given and what it gave: whole values, or shapes where what was drawn may differ."""
-    called = (call.kind, call.name, call.inside, len(call.arguments), whole)
-    if call.inside and call.kind == "metric" and not whole:
-        return (called,)  # the points of a curve are as many as there were different scores
     return (
-        called,
+        (call.kind, call.name, len(call.arguments), whole),
         *(
             (each.kind, each.rows, each.width, each.columns, each.dtype, each.fingerprint if whole else "")
             for each in (*call.arguments, *([] if call.result is None else [call.result]))

@@ -31,7 +31,9 @@ def target_columns(bench: Bench) -> frozenset[str]:
             spoken = read_columns(ast.parse(by_name(ast.unparse(node), table, columns, frozenset())), table, columns)
             found.update(name for name in (*(spoken or ()), *named) if name in columns)
             makers = bench.seen.makers(place, table)
-            if not columns and len(makers) == 1 and (maker := min(makers)) not in met:
+            if isinstance(node, ast.Name) and len(columns) == 1:  # a table of the target alone
+                found.update(columns)
+            if (not columns or isinstance(node, ast.Name)) and len(makers) == 1 and (maker := min(makers)) not in met:
                 met.add(maker)
                 tree = bench.seen.trees[maker]
                 value = tree.value if isinstance(tree, ast.Assign) else None
@@ -197,6 +199,8 @@ def _binds(line: str, names: set[str]) -> bool:
 def _with_same_target(bench: Bench, number: int, name: str) -> str | None:
     """The table of which a statement makes another one with the same rows, in which the target stands as it was."""
     made = bench.seen.info(number, name)
+    if made is not None and bench.stands_in.issuperset(made.columns or ()):
+        return None  # a table of the target alone
     for table in sorted(bench.seen.tables(number)) if made is not None and bench.stands_in else ():
         given = bench.seen.before(number, table)
         if given is None or made is None or given.kind != "frame" or made.kind != "frame":

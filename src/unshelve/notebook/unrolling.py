@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from unshelve.notebook.choosing import TRIALS
-from unshelve.notebook.editing import calls, tail, text_of
+from unshelve.notebook.editing import Edit, calls, edited, reads, replaced, tail, text_of
 from unshelve.notebook.inlining import FITS, fitting_functions
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.watched import ValueInfo, Watched
 
-_STATEMENTS: Final = 150
+_STATEMENTS: Final = 400
 
 
 def unrolled(notebook: Notebook, watched: Watched) -> Mapping[int, tuple[str, ...]]:
@@ -24,19 +24,24 @@ def unrolled(notebook: Notebook, watched: Watched) -> Mapping[int, tuple[str, ..
     functions = fitting_functions(notebook)
     values: dict[str, ValueInfo] = {}
     literals: dict[str, ast.expr] = {}
+    unfitted: set[str] = set()
     found: dict[int, tuple[str, ...]] = {}
     for statement, run in zip(notebook.statements, watched.statements, strict=False):
         tree = ast.parse(statement.source).body[0]
         if isinstance(tree, ast.For) and _fits(tree, frozenset(functions)):
             texts = _turns(statement.source, tree, values, literals)
             if texts is not None:
-                found[statement.number] = tuple(texts)
+                models = {name: literals[name] for name in unfitted}
+                found[statement.number] = tuple(each for text in texts for each in _made_there(text, models))
         for name in run.bound:
             literals.pop(name, None)
+        unfitted -= {*run.bound, *run.changed}
         values.update(run.bound)
         values.update(run.changed)
         if isinstance(tree, ast.Assign) and len(tree.targets) == 1 and isinstance(tree.targets[0], ast.Name):
             literals[tree.targets[0].id] = tree.value
+            if isinstance(tree.value, ast.Dict):
+                unfitted.add(tree.targets[0].id)
     return found
 
 
@@ -58,7 +63,32 @@ def _turns(
     body = body_of(source, loop)
     if not heads or len(heads) > TRIALS or len(heads) * len(body) > _STATEMENTS:
         return None
-    return [text for head in heads for text in (*head, *body)]
+    counter = loop.target.id if isinstance(loop.target, ast.Name) else ""
+    return [
+        text
+        for place, head in enumerate(heads)
+        for text in (*head, *(_by_key(each, counter, place, literals) for each in body))
+    ]
+
+
+def _by_key(text: str, counter: str, place: int, literals: Mapping[str, ast.expr]) -> str:
+    """The text with `list(models.values())[i]` as `models["tree"]`, where the dict's keys are known."""
+
+    def said(node: ast.expr) -> str | None:
+        listed = node.value if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) else None
+        if not (isinstance(listed, ast.Call) and tail(listed.func) == "list" and len(listed.args) == 1):
+            return None
+        inner = listed.args[0].func if isinstance(listed.args[0], ast.Call) else None
+        if not (isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name)):
+            return None
+        keys = _keys(literals.get(inner.value.id))
+        shown = {"values": "{1}[{0}]", "keys": "{0}", "items": "({0}, {1}[{0}])"}.get(inner.attr)
+        counted = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and node.slice.id == counter
+        if not counted or keys is None or shown is None or place >= len(keys):
+            return None
+        return shown.format(keys[place], inner.value.id)
+
+    return replaced(text, said)
 
 
 def leaves_early(loop: ast.For) -> bool:
@@ -89,6 +119,39 @@ def _is_one(text: str) -> bool:
         return False
 
 
+def _made_there(text: str, models: Mapping[str, ast.expr]) -> tuple[str, ...]:
+    """`model = models["tree"]` as `model = Tree()` and `models["tree"] = model`: one turn needs no other then.
+
+    `models` are dicts that nobody has changed since they were written down.
+    """
+    tree = ast.parse(text).body[0]
+    if not (isinstance(tree, ast.Assign) and len(tree.targets) == 1):
+        return (text,)
+    target, value = tree.targets[0], tree.value
+    targets = target.elts if isinstance(target, ast.Tuple) else [target]
+    given = value.elts if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else [value]
+    edits, back = [], []
+    for name, node in zip(targets, given, strict=False):
+        made = _constructor(node, models)
+        if made is not None and isinstance(name, ast.Name):
+            edits.append(Edit(node, made))
+            back.append(f"{text_of(text, node)} = {name.id}")
+    return (edited(text, edits), *back)
+
+
+def _constructor(node: ast.expr, models: Mapping[str, ast.expr]) -> str | None:
+    """What made `models["tree"]`, where that is a call that reads nothing but what it calls."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in models):
+        return None
+    literal = models[node.value.id]
+    assert isinstance(literal, ast.Dict)
+    for key, value in zip(literal.keys, literal.values, strict=True):
+        if isinstance(key, ast.Constant) and ast.dump(key) == ast.dump(node.slice):
+            own = isinstance(value, ast.Call) and not any(map(reads, [*value.args, *(w.value for w in value.keywords)]))
+            return ast.unparse(value) if own else None
+    return None
+
+
 def _heads(
     source: str, loop: ast.For, values: Mapping[str, ValueInfo], literals: Mapping[str, ast.expr]
 ) -> Iterator[list[str]]:
@@ -112,8 +175,10 @@ def _items(
         return None
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and not node.args:
         return _of_dict(node.func.value.id, node.func.attr, values, literals)
-    if tail(node.func) == "range" and all(_is_int(each) for each in node.args):
-        return [str(each) for each in range(*(int(ast.literal_eval(each)) for each in node.args))]
+    if tail(node.func) == "range" and not node.keywords:
+        numbers = [_number(each, values) for each in node.args]
+        ends = [each for each in numbers if each is not None]
+        return [str(each) for each in range(*ends)] if len(ends) == len(numbers) in (1, 2, 3) else None
     if tail(node.func) in ("zip", "enumerate") and not node.keywords:
         parts = [_items(source, each, values, literals) for each in node.args]
         if any(part is None for part in parts):
@@ -163,8 +228,21 @@ def _keys(node: ast.expr | None) -> list[str] | None:
     return [ast.unparse(each) for each in node.keys if each is not None]
 
 
-def _is_int(node: ast.expr) -> bool:
+def _number(node: ast.expr, values: Mapping[str, ValueInfo]) -> int | None:
+    """A number that stands in the text, or the length of a list or a dict: `len(models)`, `len(list(models))`."""
+    if isinstance(node, ast.Call) and tail(node.func) == "len" and len(node.args) == 1:
+        counted = node.args[0]
+        while isinstance(counted, ast.Call):
+            if tail(counted.func) == "list" and len(counted.args) == 1:
+                counted = counted.args[0]
+            elif isinstance(counted.func, ast.Attribute) and tail(counted.func) in ("keys", "values", "items"):
+                counted = counted.func.value
+            else:
+                return None
+        info = values.get(counted.id) if isinstance(counted, ast.Name) else None
+        return info.rows if info is not None and info.kind in ("list", "dict") else None
     try:
-        return isinstance(ast.literal_eval(node), int)
+        found = ast.literal_eval(node)
     except ValueError:
-        return False
+        return None
+    return found if isinstance(found, int) else None

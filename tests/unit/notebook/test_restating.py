@@ -151,12 +151,35 @@ def test_a_loop_over_models_is_its_turns(tmp_path: Path) -> None:
         "for name, model in models.items():\n    model.fit(X, y)\n    print(name, model.score(X, y))",
     )
     assert found[2:] == [
-        "name, model = 'tree', models['tree']",
+        "name, model = 'tree', DecisionTreeClassifier(random_state=0)",
+        "models['tree'] = model",
         "model.fit(X, y)",
         "print(name, model.score(X, y))",
-        "name, model = 'line', models['line']",
+        "name, model = 'line', LogisticRegression(max_iter=500)",
+        "models['line'] = model",
         "model.fit(X, y)",
         "print(name, model.score(X, y))",
+    ]
+
+
+def test_a_loop_that_counts_models_takes_them_by_their_keys(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        "X, y = load_iris(return_X_y=True, as_frame=True)\nseed = 3",
+        "models = {'tree': DecisionTreeClassifier(max_depth=2), 'line': LogisticRegression(random_state=seed)}\nnames = []",
+        "for i in range(len(list(models))):\n    model = list(models.values())[i]\n    model.fit(X, y)\n"
+        "    names.append(list(models.keys())[i])",
+    )
+    assert found[4:] == [
+        "i = 0",
+        "model = DecisionTreeClassifier(max_depth=2)",
+        "models['tree'] = model",
+        "model.fit(X, y)",
+        "names.append('tree')",
+        "i = 1",
+        "model = models['line']",
+        "model.fit(X, y)",
+        "names.append('line')",
     ]
 
 
