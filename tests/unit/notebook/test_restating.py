@@ -165,12 +165,12 @@ def test_a_loop_over_models_is_its_turns(tmp_path: Path) -> None:
 def test_a_loop_that_counts_models_takes_them_by_their_keys(tmp_path: Path) -> None:
     found = said(
         tmp_path,
-        "X, y = load_iris(return_X_y=True, as_frame=True)\nseed = 3",
-        "models = {'tree': DecisionTreeClassifier(max_depth=2), 'line': LogisticRegression(random_state=seed)}\nnames = []",
+        "X, y = load_iris(return_X_y=True, as_frame=True)\nseed, names = 3, []",
+        "models = {'tree': DecisionTreeClassifier(max_depth=2), 'line': LogisticRegression(random_state=seed)}",
         "for i in range(len(list(models))):\n    model = list(models.values())[i]\n    model.fit(X, y)\n"
         "    names.append(list(models.keys())[i])",
     )
-    assert found[4:] == [
+    assert found[3:] == [
         "i = 0",
         "model = DecisionTreeClassifier(max_depth=2)",
         "models['tree'] = model",
