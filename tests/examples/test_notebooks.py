@@ -19,6 +19,8 @@ import pytest
 from matplotlib import pyplot
 from threadpoolctl import threadpool_limits
 
+from unshelve.notebook.lifting import lift
+
 NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 DATA_PATH = re.compile(r"""(['"])[^'"\n]*[/\\]([^'"/\\\n]+\.csv)\1""")
@@ -80,6 +82,16 @@ def test_a_notebook_is_out_of_order_with_gaps_as_real_ones_are(name: str) -> Non
     counts = [cell["execution_count"] for cell in _code_cells(name) if cell["execution_count"]]
     assert counts != sorted(counts)
     assert max(counts) > len(counts)
+
+
+@pytest.mark.parametrize(("name", "most"), [("churn", 50), ("houses", 60), ("flights", 50)])
+def test_a_notebook_is_lifted_for_raw_rows_with_half_its_statements(data: Path, name: str, most: int) -> None:
+    (data / name / f"{name}.ipynb").write_bytes((NOTEBOOKS / name / f"{name}.ipynb").read_bytes())
+    lifted = lift(data / name / f"{name}.ipynb", only_proven=True)
+    assert lifted.lift is not None, lifted.proof.reason
+    assert (lifted.lift.entry, lifted.proof.metrics.equal) == ("raw", lifted.proof.metrics.stable)
+    assert lifted.proof.statements.kept <= lifted.proof.statements.of * most / 100
+    assert lifted.proof.request is not None and lifted.proof.request.equal > 700
 
 
 def _code_cells(name: str) -> list[dict]:  # type: ignore[type-arg]  # JSON

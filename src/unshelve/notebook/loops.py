@@ -68,7 +68,7 @@ def loop_learned(source: str, tables: Collection[str], fresh: Fresh) -> LoopLear
 
 def _kept(learned: Learned, variable: str) -> str:
     """ "encoders" of `encoders[column].fit_transform(rows[column])`."""
-    function = learned.node.func if isinstance(learned.node, ast.Call) else None
+    function = learned.node.func if isinstance(learned.node, ast.Call) and "clone" in learned.needs else None
     owner = function.value if isinstance(function, ast.Attribute) else None
     if not (isinstance(owner, ast.Subscript) and isinstance(owner.value, ast.Name)):
         return ""

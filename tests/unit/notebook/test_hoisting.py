@@ -106,6 +106,14 @@ def test_a_loop_over_named_columns_keeps_its_head() -> None:
     found = loop_learned(source, TABLES, lambda learned, _text: learned.learn)
     assert found is not None
     assert found.apply("medians") == "for c in ['a', 'b']:\n    df[c] = df[c].fillna(medians[c])"
+    assert found.kept == ""
+
+
+def test_encoders_that_are_kept_by_column_are_what_is_learned() -> None:
+    source = "for c in ['a', 'b']:\n    df[c] = encoders[c].fit_transform(df[c])"
+    found = loop_learned(source, TABLES, lambda learned, _text: learned.learn)
+    assert found is not None and found.kept == "encoders"
+    assert found.apply("encoders") == "for c in ['a', 'b']:\n    df[c] = encoders[c].transform(df[c])"
 
 
 def test_a_loop_that_learns_twice_is_not_taken_apart() -> None:
