@@ -248,9 +248,17 @@ def _parsed(path: Path, cell: Cell) -> list[ast.stmt]:
             f"{path.name}, cell {cell.number}, line {line}: "
             + ("this is Python 2." if old else f"{getattr(error, 'msg', error)}."),
             code="notebook-python-2" if old else "notebook-syntax",
-            hint="Let `2to3` rewrite it, or write print with brackets." if old else "Mend the cell, or delete it.",
+            hint=_hint(str(error), old=old),
             details={"cell": cell.number, "line": line},
         ) from error
+
+
+def _hint(said: str, *, old: bool) -> str:
+    if old:
+        return "Let `2to3` rewrite it, or write print with brackets."
+    if "unicodeescape" in said:
+        return "Write an r in front of a path of Windows: r'C:\\Users\\…'."
+    return "Mend the cell, or delete it."
 
 
 def _source(python: str, lines: list[str], node: ast.stmt, first: int) -> str:
