@@ -36,6 +36,7 @@ from unshelve.notebook.watch_order import (
     WatchOrder,
 )
 from unshelve.notebook.watched import Call, StatementRun, Watched
+from unshelve.pipeline.worker_process import forget_shared
 
 _POLL_SECONDS: Final = 0.05
 _FRESH_RUNS: Final = 8
@@ -298,8 +299,7 @@ class _Process:
                 break
         child.wait()
         _bury(child.pid, self._since)
-        for kept in Path("/dev/shm").glob(f"sem.*-{child.pid}-*"):  # noqa: S108 - locks of joblib, which outlive it
-            kept.unlink(missing_ok=True)
+        forget_shared(child.pid)
 
     def _environment(self) -> dict[str, str]:
         settings = self._place / "settings"
