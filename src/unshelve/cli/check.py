@@ -22,7 +22,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Say what can be found before anything runs: number, place, what it is, how to mend it."""
-    if path.suffix == ".ipynb":
+    if path.suffix.lower() == ".ipynb":
         _check_notebook(path, json=json)
         return
     folder = solution_folder(path)
@@ -51,9 +51,11 @@ def _check_notebook(path: Path, *, json: bool) -> None:
     from unshelve.notebook.reading import read_notebook  # only for notebooks: they bring much with them
     from unshelve.notebook.remarks import remarks
     from unshelve.notebook.repairs import repair
+    from unshelve.notebook.secrets_in_text import Secrets, without_secrets
 
     notebook = read_notebook(path)
-    findings = [*remarks(notebook), *repair(notebook, path.resolve().parent).findings]
+    found = [*remarks(notebook), *repair(notebook, path.resolve().parent).findings]
+    findings = without_secrets(found, Secrets(cell.source for cell in notebook.cells))
     errors = sum(1 for each in findings if each.severity == "error")
     lines = notebook_lines(findings)
     lines.append(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from unshelve.cli.check import notebook_lines
-from unshelve.cli.output import JsonOption, result, say
+from unshelve.cli.output import JsonOption, Output, report, result, say
 from unshelve.cli.packages import NoInstallOption, installer
+from unshelve.errors import UnshelveError
 from unshelve.notebook.differing import told
 from unshelve.notebook.finishing import Lifted
 from unshelve.notebook.lifting_elsewhere import lift_anywhere
@@ -39,6 +43,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Lift a notebook into a solution, prove that it computes the same, and say what was dropped and what was found."""
+    signal.signal(signal.SIGTERM, _stopped_for(Output.JSON if json else Output.PEOPLE))
     limits = RunLimits(seconds=seconds, statement_seconds=seconds, memory_bytes=int(memory * 2**30))
     lifted = lift_anywhere(
         notebook,
@@ -54,6 +59,16 @@ def command(
     result(as_json(lifted), json=json, lines=_lines(lifted, notebook))
     if lifted.proof.outcome != "proven":
         raise typer.Exit(_EXIT_NOT_PROVEN)
+
+
+def _stopped_for(output: Output) -> Callable[[int, FrameType | None], None]:
+    """What ends the command where it is asked to end, so that its processes and temporary files go with it."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        report(UnshelveError("Stopped by a signal. Nothing was written.", code="stopped"), output)
+        raise SystemExit(1)
+
+    return stop
 
 
 def as_json(lifted: Lifted) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from unshelve.solution.origin import LIFT_FILE, PROOF_FILE, Lift, LiftProof
 
 def solution_of(path: Path, *, no_install: bool = False) -> Path:
     """The solution folder that a path means. Raises Refused for a notebook that is not proven to be lifted right."""
-    if path.suffix != ".ipynb":
+    if path.suffix.lower() != ".ipynb":
         return solution_folder(path)
     # Only for notebooks: they bring much with them.
     from unshelve.notebook.lifting import folder_for

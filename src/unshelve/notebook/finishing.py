@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import posixpath
 import shutil
 import time
@@ -14,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from unshelve.errors import Refused
 from unshelve.ids import digest
 from unshelve.notebook.differing import changes_since
 from unshelve.notebook.draft import Draft
@@ -23,7 +25,7 @@ from unshelve.notebook.own_modules import own_modules
 from unshelve.notebook.own_tests import TEST_FILE, tests_for
 from unshelve.notebook.proving import Proven
 from unshelve.notebook.record import lift_record
-from unshelve.notebook.secrets_in_text import Secrets
+from unshelve.notebook.secrets_in_text import Secrets, without_secrets
 from unshelve.notebook.understanding import Work
 from unshelve.notebook.writing import Written
 from unshelve.solution.files import SOLUTION_FILE, code_files
@@ -34,7 +36,6 @@ from unshelve.solution.origin import (
     Lift,
     LiftProof,
     Metrics,
-    NotebookFinding,
     ProvenValue,
     Verdict,
 )
@@ -180,11 +181,49 @@ def _proof(work: Work, form: Form, record: Lift) -> LiftProof:
 
 
 def put_in_place(folder: Path, wanted: Path) -> None:
-    """Moves a lifted folder to where it is wanted. What else lies there, such as the home of its server, stays."""
-    wanted.parent.mkdir(parents=True, exist_ok=True)
-    if not wanted.exists():
-        shutil.move(folder, wanted)
-        return
+    """Moves a lifted folder to where it is wanted. What else lies there, such as the home of its server, stays.
+
+    Raises Refused where nothing can be written; then nothing is.
+    """
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if wanted.exists():
+            _put_into(folder, wanted)
+        else:
+            _put_beside(folder, wanted)
+    except OSError as error:
+        raise _unwritable(wanted, error.strerror or str(error)) from error
+
+
+def refuse_unwritable(wanted: Path) -> None:
+    """Raises Refused where a folder cannot be made or written, as far as that can be told before."""
+    place = next(each for each in (wanted, *wanted.parents) if each.exists())
+    if not place.is_dir():
+        raise _unwritable(wanted, f"{place} is a file")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _unwritable(wanted, f"{place} is closed to this account")
+
+
+def _unwritable(wanted: Path, why: str) -> Refused:
+    return Refused(
+        f"The solution cannot be written to {wanted}: {why}.",
+        code="lift-folder-unwritable",
+        hint="Name another folder with -o.",
+    )
+
+
+def _put_beside(folder: Path, wanted: Path) -> None:
+    """Copied whole before it has its name: the folder for temporary files may be on another disk."""
+    new = wanted.with_name(f".{wanted.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        shutil.move(folder, new)
+        new.rename(wanted)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _put_into(folder: Path, wanted: Path) -> None:
     for path in sorted(each for each in folder.rglob("*") if not each.is_dir()):
         target = wanted / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -217,11 +256,3 @@ def _told(value: ProvenValue, secrets: Secrets) -> ProvenValue:
 
 def _pretty(value: Lift | LiftProof) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
-
-
-def without_secrets(findings: list[NotebookFinding], secrets: Secrets) -> tuple[NotebookFinding, ...]:
-    """The findings without the notebook's secrets, which errors of libraries may repeat."""
-    return tuple(
-        msgspec.structs.replace(each, message=secrets.blot(each.message), repair=secrets.blot(each.repair))
-        for each in findings
-    )

@@ -15,7 +15,7 @@ from typing import Final
 from unshelve.errors import Refused
 from unshelve.notebook.draft import Draft
 from unshelve.notebook.expecting import expected_of
-from unshelve.notebook.finishing import Form, Lifted, bring_files, finished, without_secrets
+from unshelve.notebook.finishing import Form, Lifted, bring_files, finished, refuse_unwritable
 from unshelve.notebook.forms import LEAKS, REQUESTS, forms
 from unshelve.notebook.lifting_again import TakenOver, before_in, held, take_over
 from unshelve.notebook.merging import Side
@@ -27,7 +27,7 @@ from unshelve.notebook.proving import Proven, prove
 from unshelve.notebook.reading import read_notebook
 from unshelve.notebook.remarks import remarks
 from unshelve.notebook.remarks_watched import watched_remarks
-from unshelve.notebook.secrets_in_text import Secrets
+from unshelve.notebook.secrets_in_text import Secrets, without_secrets
 from unshelve.notebook.understanding import Told, Work, understand
 from unshelve.notebook.unfolding import unfolded
 from unshelve.notebook.watched import Watched
@@ -65,10 +65,14 @@ def lift(
     notebook = unfolded(read_notebook(path))
     wanted = (folder or folder_for(path)).absolute()
     before = before_in(wanted, path, keep)
+    refuse_unwritable(wanted)
     findings = [*known, *remarks(notebook, path.resolve().parent)]
     deep = next((each for each in findings if each.number == "N112"), None)
     if deep is not None:
         return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
+    if path.resolve().parent / SOLUTION_FILE in own_modules(notebook, path.resolve().parent):
+        reason = f"It imports {SOLUTION_FILE} beside it, and the solution's own file has that name: call it otherwise."
+        return _refused(notebook, findings, reason, began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
         told("Running the notebook")
         repaired, watched = watch_repaired(notebook, path.resolve().parent, limits or RunLimits(), partly=partly)
@@ -108,6 +112,10 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
     for number, draft in enumerate(forms(work)):
         folder = room / f"form-{number}" / wanted.name
         folder.mkdir(parents=True)
+        reaching = _reaching(work, draft)
+        if reaching is not None:
+            work.reasons.append(f"{REQUESTS[draft.entry]}: {reaching}")
+            continue
         written = write(draft, work.seen)
         modules = own_modules(work.notebook, work.notebook.path.resolve().parent)
         texts = [written.text, *(each.path.read_text(encoding="utf-8", errors="replace") for each in modules)]
@@ -128,8 +136,24 @@ def _tried(work: Work, wanted: Path, room: Path) -> Lifted:
             best = form
     if best is None or work.code in LEAKS:
         leak = "The features cannot be made without what is to be predicted. " if work.code in LEAKS else ""
-        return _refused(work.notebook, work.findings, leak + "; ".join(work.reasons), work.began, work.watched)
+        return _refused(work.notebook, work.findings, leak + _in_words(work.reasons), work.began, work.watched)
     return _given(work, wanted, best)
+
+
+def _reaching(work: Work, draft: Draft) -> str | None:
+    """What stands against running a draft: its runs are not watched, and would do what the sandbox held back."""
+    for number in sorted(draft.statements):
+        run = work.watched.run_of(number)
+        if run is not None and run.outside:
+            place = work.notebook.statements[number].place
+            return f"{place} {run.outside[0]}, and each run of a solution would do that; take it out of what it needs"
+    return None
+
+
+def _in_words(reasons: Sequence[str]) -> str:
+    """The reasons why each form did not do; once, where it is the same for all."""
+    whys = {each.removeprefix(f"{form}: ") for each in reasons for form in REQUESTS.values() if each.startswith(form)}
+    return whys.pop() if len(reasons) > 1 and len(whys) == 1 else "; ".join(reasons)
 
 
 def _given(work: Work, wanted: Path, form: Form) -> Lifted:

@@ -92,7 +92,7 @@ def lift_anywhere(
             why_not = error.message
             break
         tried = wanted
-    if partly and _ended(lifted) is not None:
+    if partly and _ended(lifted) is not None and not _was_cut_off(lifted):
         told("Running what runs of it")
         order = msgspec.structs.replace(order, partly=True)
         part = lift_as(order, told) if environment is None else _lift_with(environment, order, told)
@@ -113,6 +113,11 @@ def _ended(lifted: Lifted) -> str | None:
     return next(
         (each.message for each in lifted.proof.findings if each.severity == "error" and each.number >= "N210"), None
     )
+
+
+def _was_cut_off(lifted: Lifted) -> bool:
+    """Whether its run was ended for its time or memory: running it again leads to the same end, as late."""
+    return any(each.number == "N216" for each in lifted.proof.findings)
 
 
 def _both(first: Wanted, then: Wanted) -> Wanted:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -47,8 +48,20 @@ class NearbyFiles:
         exact = [path for path in found if path.rpartition("/")[2] == name] or found
         if not exact:
             return None
-        ranked = sorted(exact, key=lambda path: (-_agreeing(path, text), path.count("/"), path))
-        return ranked[0]
+        ranked = sorted(exact, key=lambda path: (*_rank(path, text), path))
+        equals = [path for path in ranked if _rank(path, text) == _rank(ranked[0], text)]
+        return ranked[0] if len(equals) == 1 or self._are_copies(equals) else None
+
+    def alike(self, text: str) -> tuple[str, ...]:
+        """The files of that name, of which it may mean any."""
+        return tuple(sorted(self._by_name.get(base_name(text).lower(), [])))
+
+    def _are_copies(self, paths: Sequence[str]) -> bool:
+        first, *others = (self._folder / path for path in paths)
+        try:
+            return all(filecmp.cmp(first, other, shallow=False) for other in others)
+        except OSError:
+            return False
 
     def _places(self) -> Iterable[Path]:
         yield self._folder
@@ -86,6 +99,11 @@ def base_name(text: str) -> str:
     if re.match(r"(?i)(https?|ftp|s3|gs)://", text):
         text = unquote(urlsplit(text).path)
     return re.split(r"[/\\]", text.rstrip("/\\"))[-1].strip()
+
+
+def _rank(path: str, text: str) -> tuple[int, int]:
+    """How little a path agrees with what is meant, and how far away it is."""
+    return -_agreeing(path, text), path.count("/")
 
 
 def _agreeing(path: str, text: str) -> int:

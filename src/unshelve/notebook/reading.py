@@ -6,6 +6,8 @@ The formats are read here, without the packages of Jupyter: docs/decisions/0007-
 from __future__ import annotations
 
 import ast
+import codecs
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +22,23 @@ from unshelve.notebook.syntax import to_python
 MOST_BYTES: Final = 200 << 20
 _OUTPUT: Final = 2000
 """Characters of an output that are kept."""
-_TWO: Final = ("print ", "raise ", "exec ")
+_TWO: Final = re.compile(r"^\s*(print|raise|exec) |except\s+[\w.]+\s*,\s*\w+\s*:|\b\d+L\b|<>|\bur[\"']")
+"""What only Python 2 reads, in a line that Python 3 does not."""
+_OTHERS: Final = ("ir", "julia", "scala", "spylon", "xcpp", "cling", "sas", "stata", "octave", "matlab", "bash", "ruby",
+                  "java", "ijava", "javascript", "deno", "tslab", "gophernotes", "rust", "evcxr", "kotlin", "haskell",
+                  "ihaskell", "sql", "xsql")  # fmt: skip
+"""Names of kernels of other languages, without the version behind them: "julia-1.10". Others may be anybody's own."""
+_SOURCES: Final = ("source", "input", "code", "text")
+"""What the text of a cell is called: since format 4, in 2 and 3, in 1."""
+_STARTS: Final = (
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive or an Office file"),
+    (b"\x1f\x8b", "a file that is compressed by gzip"),
+)
+_AGAIN: Final = "Open it in Jupyter and save it again."
 
 
 class _Raw(msgspec.Struct):
@@ -39,7 +57,7 @@ def read_notebook(path: Path) -> Notebook:
     Raises NotFound where there is none; BadRequest for what is no notebook; Refused for one that is not of Python 3,
     has no code, or does not parse, with the cell and the line.
     """
-    raw = _decoded(path)
+    raw, cells = _decoded(path)
     language = _language(raw.metadata)
     if language != "python":
         raise Refused(
@@ -47,7 +65,6 @@ def read_notebook(path: Path) -> Notebook:
             code="notebook-not-python",
             hint="Only notebooks of Python can be lifted.",
         )
-    cells = tuple(_cells(raw))
     if not any(cell.kind == "code" and cell.source.strip() for cell in cells):
         raise Refused(f"{path.name} has no cell with code.", code="notebook-empty", hint="There is nothing to lift.")
     return Notebook(
@@ -59,7 +76,7 @@ def read_notebook(path: Path) -> Notebook:
     )
 
 
-def _decoded(path: Path) -> _Raw:
+def _decoded(path: Path) -> tuple[_Raw, tuple[Cell, ...]]:
     if not path.exists():
         near = sorted(each.name for each in path.parent.glob("*.ipynb"))[:3] if path.parent.is_dir() else []
         raise NotFound(f"There is no notebook {path}.", code="notebook-not-found", near=near)
@@ -71,21 +88,48 @@ def _decoded(path: Path) -> _Raw:
             code="notebook-too-large",
             hint="Clear its outputs and save it again.",
         )
-    data = path.read_bytes()
+    data = _without_mark(path.read_bytes())
     try:
         raw = msgspec.json.decode(data, type=_Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        kind = (
-            "It is not JSON, or not whole" if not isinstance(error, msgspec.ValidationError) else "It has another form"
-        )
+        cells = tuple(_cells(raw))  # what is in them is decoded only here
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what, hint = _instead(data, error)
         raise BadRequest(
-            f"{path.name} is no notebook that can be read. {kind}: {error}.",
-            code="not-a-notebook",
-            hint="Open it in Jupyter and save it again.",
+            f"{path.name} is no notebook that can be read. {what}.", code="not-a-notebook", hint=hint
         ) from error
     if not raw.nbformat and not raw.cells and not raw.worksheets:
-        raise BadRequest(f"{path.name} is JSON, and no notebook.", code="not-a-notebook")
-    return raw
+        raise BadRequest(f"{path.name} is JSON, and no notebook: it has no cells.", code="not-a-notebook", hint=_AGAIN)
+    return raw, cells
+
+
+def _without_mark(data: bytes) -> bytes:
+    """The text as UTF-8, where an editor of Windows put its mark in front of it."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _instead(data: bytes, error: Exception) -> tuple[str, str]:
+    """What a file is that cannot be read as a notebook, and what to do."""
+    start = data[:1000].lstrip()
+    kind = next((name for sign, name in _STARTS if start.startswith(sign)), None)
+    if isinstance(error, msgspec.ValidationError):
+        return f"It has another form: {error}", _AGAIN
+    if not data.strip():
+        return "It is empty", "Take a copy that was saved whole."
+    if kind is not None:
+        return f"It is {kind}", "Name the notebook's own file."
+    if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
+        return "It is a web page", "Download the notebook itself; on GitHub that is behind the button Raw."
+    if start.startswith(b"version https://git-lfs"):
+        return "It is only a pointer of git-lfs", "Fetch it with `git lfs pull`."
+    if isinstance(error, RecursionError):
+        return "It is nested too deep", _AGAIN
+    if isinstance(error, UnicodeDecodeError):
+        return "It is not written in UTF-8", _AGAIN
+    if not start.startswith(b"{"):
+        return "It is not JSON, as notebooks are", "Only notebooks (.ipynb) are read; `jupytext --to ipynb` makes them."
+    return f"It is not JSON, or not whole: {error}", _AGAIN
 
 
 def _language(metadata: Mapping[str, Any]) -> str:
@@ -96,9 +140,8 @@ def _language(metadata: Mapping[str, Any]) -> str:
         if isinstance(found, str) and found:
             return "python" if found.lower() in ("python", "ipython") else found
     name = str(kernel.get("name", "")) if isinstance(kernel, Mapping) else ""
-    if name and "py" not in name.lower() and "conda" not in name.lower() and name.lower() in ("ir", "julia", "scala"):
-        return {"ir": "R"}.get(name.lower(), name)
-    return "python"
+    own = name.lower().rstrip("0123456789.-_")
+    return {"ir": "R", "xcpp": "C++"}.get(own, own) if own in _OTHERS else "python"
 
 
 def _version(metadata: Mapping[str, Any]) -> str | None:
@@ -114,12 +157,13 @@ def _cells(raw: _Raw) -> Iterator[Cell]:
             given += msgspec.json.decode(sheet["cells"], type=list[dict[str, msgspec.Raw]])
     for number, cell in enumerate(given, 1):
         kind = str(_value(cell, "cell_type") or "raw")
-        source = _text(_value(cell, "source") if "source" in cell else _value(cell, "input"))
+        source = _text(next((_value(cell, key) for key in _SOURCES if key in cell), ""))
         python = to_python(source)[0] if kind == "code" else ""
         outputs = _outputs(cell) if kind == "code" else []
         count = _value(cell, "execution_count") if "execution_count" in cell else _value(cell, "prompt_number")
         if kind == "heading":  # of formats before 4
-            kind, source = "markdown", f"{'#' * int(cast(int, _value(cell, 'level') or 1))} {source}"
+            level = _value(cell, "level")
+            kind, source = "markdown", f"{'#' * (level if isinstance(level, int) else 1)} {source}"
         yield Cell(
             number=number,
             kind=cast(Literal["code", "markdown", "raw"], kind if kind in ("code", "markdown") else "raw"),
@@ -199,14 +243,22 @@ def _parsed(path: Path, cell: Cell) -> list[ast.stmt]:
             return ast.parse(cell.python).body
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
-        old = any(each.lstrip().startswith(_TWO) for each in cell.python.split("\n")[line - 1 : line])
+        old = any(map(_TWO.search, cell.python.split("\n")[line - 1 : line]))
         raise Refused(
             f"{path.name}, cell {cell.number}, line {line}: "
             + ("this is Python 2." if old else f"{getattr(error, 'msg', error)}."),
             code="notebook-python-2" if old else "notebook-syntax",
-            hint="Let `2to3` rewrite it, or write print with brackets." if old else "Mend the cell, or delete it.",
+            hint=_hint(str(error), old=old),
             details={"cell": cell.number, "line": line},
         ) from error
+
+
+def _hint(said: str, *, old: bool) -> str:
+    if old:
+        return "Let `2to3` rewrite it, or write print with brackets."
+    if "unicodeescape" in said:
+        return "Write an r in front of a path of Windows: r'C:\\Users\\…'."
+    return "Mend the cell, or delete it."
 
 
 def _source(python: str, lines: list[str], node: ast.stmt, first: int) -> str:

@@ -87,7 +87,12 @@ class FileRemarks:
 
     def _instead(self, text: str) -> str:
         near = self._near.meant(text)
-        return f"{near} is taken in its place." if near else "No file of that name is beside the notebook."
+        if near is not None:
+            return f"{near} is taken in its place."
+        several = self._near.alike(text)
+        if len(several) > 1:
+            return f"{len(several)} files have that name, and differ: {', '.join(several[:3])}."
+        return "No file of that name is beside the notebook."
 
 
 def _online(notebook: Notebook) -> Iterator[str]:

@@ -186,6 +186,9 @@ _ENDINGS: Final = (
         "N215",
         "Let it be lifted with older packages, or write what stands there today.",
     ),
-    (r"longer than|more than|killed by|exit", "N216", "Make the statement smaller, or leave it out."),
+    (r"longer than", "N216", "Make the statement smaller, leave it out, or give it more time with `--seconds`."),
+    (r"of memory$", "N216", "Make the statement smaller, leave it out, or give it more with `--memory`."),
+    (r"leaves the notebook: it calls exit", "N216", "Mend what it ends for, or leave it out."),
+    (r"more than|killed by|ended", "N216", "Make the statement smaller, or leave it out."),
     (r"", "N215", "Correct the statement so that the notebook runs from top to bottom in a fresh session."),
 )

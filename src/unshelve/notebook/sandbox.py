@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import inspect
 import os
 import resource
 import signal
 import struct
 import sys
-from collections.abc import Callable, Sequence
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final  # Any: what audit events carry
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _NO_NEW_PRIVILEGES: Final = 38
 _PARENT_DEATH_SIGNAL: Final = 1
+_SET_SUBREAPER, _GET_SUBREAPER = 36, 37
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # Landlock's system calls, on all architectures
 _WRITE_FILE, _MAKE_AND_REMOVE, _REFER, _TRUNCATE = 1 << 1, 0b1_1111_1111 << 4, 1 << 13, 1 << 14
+_SCOPE_SIGNAL: Final = 1 << 1
 _DEVICES: Final = ("/dev/null", "/dev/shm", "/dev/tty", "/dev/urandom")  # noqa: S108 - joblib shares arrays there
+
+
+_STANDARD: Final = sysconfig.get_path("stdlib") + os.sep
+"""Where the standard library lies. Packages lie beneath it too, in a folder of their own."""
+_PACKAGES: Final = tuple(_STANDARD + each for each in ("site-packages", "dist-packages"))
+_ASKING: Final = tuple(_STANDARD + each for each in ("platform.py", "uuid.py", f"ctypes{os.sep}util.py"))
+"""What asks other programs about the machine, and changes nothing."""
 
 
 class NetworkIsOff(ConnectionError):  # noqa: N818 - errors are named as a person says them
@@ -57,6 +68,21 @@ def end_with_parent() -> None:
             os._exit(1)
 
 
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Let what children start and leave behind become children of this process, so that it can be found and ended."""
+    before = ctypes.c_int(0)
+    library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+    if library is not None:
+        library.prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+        library.prctl(_SET_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if library is not None:
+            library.prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
+
+
 def allow_writing(folders: Sequence[Path]) -> bool:
     """From now on this process and its children write beneath these folders only; whether the kernel allowed it."""
     if sys.platform != "linux":
@@ -66,8 +92,9 @@ def allow_writing(folders: Sequence[Path]) -> bool:
     if version < 1:
         return False
     rights = _WRITE_FILE | _MAKE_AND_REMOVE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    attributes = ctypes.create_string_buffer(struct.pack("=Q", rights), 8)
-    ruleset = call(_CREATE_RULESET, attributes, 8, 0)
+    # From version 6 on it also sends no signals to processes outside.
+    said = struct.pack("=QQQ", rights, 0, _SCOPE_SIGNAL) if version >= 6 else struct.pack("=Q", rights)
+    ruleset = call(_CREATE_RULESET, ctypes.create_string_buffer(said, len(said)), len(said), 0)
     if ruleset < 0:
         return False
     for place in (*folders, *map(Path, _DEVICES)):
@@ -110,6 +137,8 @@ class Guard:
         self.watching = False
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
+        self.outside: dict[str, None] = {}
+        """What the notebook's own code did that reaches beyond its folder, or that nobody can watch."""
         self._answers: dict[str, Callable[[Any], None]] = {
             "open": self._opened, "os.fork": self._forked, "os.forkpty": self._forked,
             "socket.connect": self._connected, "socket.getaddrinfo": self._looked_up, "socket.sendto": self._connected,
@@ -119,15 +148,18 @@ class Guard:
                 self._altered,
             ),
             **dict.fromkeys(("os.rename", "os.link", "os.symlink"), self._moved),
+            **dict.fromkeys(("os.kill", "os.killpg"), self._signalled),
+            **dict.fromkeys(("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn"), self._started),
+            "os.spawn": lambda details: self._started(details[1:]),
         }  # fmt: skip
 
     def install(self) -> None:
         sys.addaudithook(self._heard)
 
-    def take(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The files read and written since it was last asked, as they were named."""
-        found = tuple(self.read), tuple(self.written)
-        self.read, self.written = {}, {}
+    def take(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """The files read and written since it was last asked, as they were named; and what reached outside."""
+        found = tuple(self.read), tuple(self.written), tuple(self.outside)
+        self.read, self.written, self.outside = {}, {}, {}
         return found
 
     def _heard(self, event: str, details: tuple[Any, ...]) -> None:
@@ -165,7 +197,40 @@ class Guard:
     def _may_write(self, path: str) -> None:
         full = os.path.realpath(path)
         if not any(full == folder or full.startswith(folder + os.sep) for folder in self._writable):
+            self._note_outside(f"writes to {path!r}, which is outside its own folder")
             raise OutsideScratch(f"the notebook writes to {path!r}, which is outside its own folder")
+
+    def _note_outside(self, what: str) -> None:
+        """A refusal may be swallowed; a library that looks for a place for its cache means no harm."""
+        if len(self.outside) < 10 and self._is_own_code():
+            self.outside[what] = None
+
+    def _is_own_code(self) -> bool:
+        """Whether it is the notebook, or a module beside it, that calls, be it through the standard library."""
+        frame = inspect.currentframe()
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(_ASKING):
+                return False
+            standard = file.startswith(_STANDARD) and not file.startswith(_PACKAGES)
+            if file != __file__ and not standard and not file.startswith("<frozen"):
+                return file.startswith("<") or os.path.realpath(file).startswith(self._scratch + os.sep)
+            frame = frame.f_back
+        return False
+
+    def _started(self, details: tuple[Any, ...]) -> None:
+        named = details[0] or (details[1] if len(details) > 1 else "")
+        first = named if isinstance(named, (str, bytes, os.PathLike)) else next(iter(named), "")
+        self._note_outside(f"starts a program ({(os.fsdecode(first).split() or [''])[0][:80]})")
+
+    def _signalled(self, details: tuple[Any, ...]) -> None:
+        number, kind = details[:2]
+        own = number == 0
+        with contextlib.suppress(OSError):
+            own = own or (number > 0 and os.getsid(number) == os.getsid(0))
+        if kind and not own:
+            self._note_outside(f"sends a signal to process {number}, which is not its own")
+            raise OutsideScratch(f"the notebook sends a signal to process {number}, which is not its own")
 
     def _altered(self, details: tuple[Any, ...]) -> None:
         if isinstance(details[0], (str, bytes, os.PathLike)):

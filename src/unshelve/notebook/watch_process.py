@@ -276,11 +276,11 @@ class Session:
         printed = text.getvalue()[-max(0, self._room) :] if self._room > 0 else ""
         self._room -= len(printed)
         bound, changed, deleted = self._compare(ordered.source)
-        read, written = self._guard.take()
+        read, written, outside = self._guard.take()
         run = StatementRun(
             number=ordered.number,
             seconds=seconds,
-            error=None if error is None else _error_text(error),
+            error=None if error is None else _error_text(error).replace(f"{self._order.scratch}/", ""),
             bound=bound,
             changed=changed,
             deleted=deleted,
@@ -289,6 +289,7 @@ class Session:
             printed=printed,
             read=read,
             written=written,
+            outside=outside,
         )
         return run, error, left
 

@@ -68,6 +68,8 @@ class StatementRun(msgspec.Struct, frozen=True, kw_only=True):
     read: tuple[str, ...] = ()
     """Files that it read, as it named them."""
     written: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    """What the notebook's own code did in it that a run of the solution would do unwatched: "starts a program (rm)"."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

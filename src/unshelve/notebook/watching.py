@@ -22,6 +22,7 @@ import msgspec
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.own_modules import own_modules
 from unshelve.notebook.repairs import Repaired, apply_rewrites, repair
+from unshelve.notebook.sandbox import adopting
 from unshelve.notebook.scratch import lay_out
 from unshelve.notebook.watch_order import (
     Begun,
@@ -35,6 +36,7 @@ from unshelve.notebook.watch_order import (
     WatchOrder,
 )
 from unshelve.notebook.watched import Call, StatementRun, Watched
+from unshelve.pipeline.worker_process import forget_shared
 
 _POLL_SECONDS: Final = 0.05
 _FRESH_RUNS: Final = 8
@@ -214,7 +216,7 @@ class _Process:
         self._mark = f"{_MARK}={place.name}"
         self._read = 0
         self._begun: tuple[int, float] | None = None
-        self._partial = b""
+        self._partial = self._last = b""
         self._since = 0
 
     def run(self) -> str | None:
@@ -231,13 +233,19 @@ class _Process:
                 start_new_session=True,
             )
             self._since = _started(child.pid)
-            try:
-                ended = self._wait(child)
-            finally:
-                self._kill(child)
-        if ended is None and child.returncode != 0:
+            with adopting():
+                try:
+                    ended = self._wait(child)
+                finally:
+                    self._kill(child)
+        if ended is None and (child.returncode != 0 or not self._closed()):
             return f"{self._where()}: the process ended by itself ({_exit_text(child.returncode)})"
         return ended
+
+    def _closed(self) -> bool:
+        """Whether it came to its own end."""
+        self._follow(0.0)
+        return self._last.startswith(b'{"type":"Closed"')
 
     def _wait(self, child: subprocess.Popen[bytes]) -> str | None:
         started = time.monotonic()
@@ -269,7 +277,7 @@ class _Process:
             added = file.read()
         self._read += len(added)
         for line in (self._partial + added).split(b"\n"):
-            self._partial = line
+            self._partial, self._last = line, line or self._last
             if line.startswith(b'{"type":"Begun"') and line.endswith(b"}"):
                 self._begun = (msgspec.json.decode(line, type=Begun).number, now)
             elif line.startswith(b'{"type":"Ran"') and self._begun:
@@ -290,6 +298,8 @@ class _Process:
             if not left:
                 break
         child.wait()
+        _bury(child.pid, self._since)
+        forget_shared(child.pid)
 
     def _environment(self) -> dict[str, str]:
         settings = self._place / "settings"
@@ -329,8 +339,6 @@ def _gather(
             calls.extend(record.calls)
         elif isinstance(record, Closed):
             closed = record
-    if ended is None and not closed.python:
-        ended = "the process ended before the notebook did"
     last = max(runs, default=-1)
     watched = Watched(
         statements=tuple(runs.get(n, StatementRun(number=n, seconds=0.0)) for n in range(last + 1)),
@@ -357,7 +365,7 @@ def _stat_of(entry: Path) -> list[str]:
 
 
 def _family(leader: int, mark: str, since: int) -> list[int]:
-    """The processes that carry the mark or belong to the leader's session, without the leader.
+    """The processes that carry the mark, belong to the leader's session or were left to this one, without the leader.
 
     Those that are older than the leader are none of its children: what they carry is not read.
     """
@@ -370,9 +378,24 @@ def _family(leader: int, mark: str, since: int) -> list[int]:
             state = _stat_of(entry)
             if int(state[19]) < since:
                 continue
-            if state[0] != "Z" and (int(state[3]) == leader or mark.encode() in (entry / "environ").read_bytes()):
+            ours = int(state[3]) == leader or _is_left(state)
+            if state[0] != "Z" and (ours or mark.encode() in (entry / "environ").read_bytes()):
                 found.append(number)
     return found
+
+
+def _is_left(state: Sequence[str]) -> bool:
+    """Whether a process was left to this one by its parent's end: what it started itself is of its own session."""
+    return int(state[1]) == os.getpid() and int(state[3]) != os.getsid(0)
+
+
+def _bury(leader: int, since: int) -> None:
+    """Take note of the end of those that were left to this process, so that nothing is kept of them."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            state = _stat_of(entry)
+            if int(entry.name) != leader and state[0] == "Z" and int(state[19]) >= since and _is_left(state):
+                os.waitpid(int(entry.name), os.WNOHANG)
 
 
 def _memory_of(number: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import textwrap
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
-from unshelve.notebook.draft import Draft, DraftStep
+from unshelve.notebook.draft import Draft, DraftStep, Kind
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.seen import Seen
 from unshelve.solution.origin import LiftedStep
@@ -27,13 +27,14 @@ class Written:
 def write(draft: Draft, seen: Seen, *, imports: tuple[str, ...] = ()) -> Written:
     """The text of a draft. The same draft gives the same bytes."""
     steps = _ordered(draft)
+    shadowed = _bound_by(draft, seen)
     head = [*_docstring(seen.notebook), "", *_imports(draft, seen, steps, imports), *_constants(draft, seen)]
     lines = [*head]
     placed = []
     for step in steps:
         lines += ["", ""]
         first = len(lines) + 1
-        lines += _function(step)
+        lines += _function(step, "unshelve_" if step.kind in shadowed else "")
         placed.append(
             LiftedStep(
                 name=step.name,
@@ -104,10 +105,18 @@ def _imports(draft: Draft, seen: Seen, steps: list[DraftStep], more: tuple[str, 
     if "clone" in used:
         chosen.append("from sklearn.base import clone")
     kinds = sorted({step.kind for step in steps} | {name for name in _FROZEN if name in used} | _gates(steps))
-    ours = f"from unshelve import {', '.join(kinds)}"
-    plain = sorted({each for each in chosen if each.startswith("import ")})
+    shadowed = _bound_by(draft, seen)
     named = _gathered({each for each in chosen if each.startswith("from ")})
-    return [*plain, *named, "", *(_wrapped(ours))]
+    ours = ", ".join(f"{each} as unshelve_{each}" if each in shadowed else each for each in kinds)
+    plain = sorted({each for each in chosen if each.startswith("import ")})
+    return [*plain, *named, "", *_wrapped(f"from unshelve import {ours}")]
+
+
+def _bound_by(draft: Draft, seen: Seen) -> frozenset[str]:
+    """Names of the author's at the top of the file, which would hide a decorator of that name."""
+    imports = {number for number, tree in enumerate(seen.trees) if isinstance(tree, ast.Import | ast.ImportFrom)}
+    touches = (seen.flow.touches[number] for number in {*draft.top, *imports})
+    return frozenset(name for touch in touches for name in touch.binds) & frozenset(get_args(Kind))
 
 
 def _gates(steps: list[DraftStep]) -> set[str]:
@@ -164,11 +173,15 @@ def _constants(draft: Draft, seen: Seen) -> list[str]:
     return lines
 
 
-def _function(step: DraftStep) -> list[str]:
+def _function(step: DraftStep, prefix: str) -> list[str]:
     options = f"({step.options})" if step.options else ""
     head = f"def {step.name}({', '.join(step.parameters)}):"
     if len(head) > WIDTH:
         head = f"def {step.name}(\n    {', '.join(step.parameters)},\n):"
     title = step.title.replace("\\", "/").replace('"""', "'''").rstrip(".")
     body = [f'"""{title}."""', *(step.lines or ["pass"])]
-    return [f"@{step.kind}{options}", *head.split("\n"), *(f"    {line}" if line.strip() else "" for line in body)]
+    return [
+        f"@{prefix}{step.kind}{options}",
+        *head.split("\n"),
+        *(f"    {line}" if line.strip() else "" for line in body),
+    ]

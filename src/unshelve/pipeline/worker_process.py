@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from unshelve.pipeline.channel import Inbox, Message, Setup, send
 _MOST_LOG_BYTES: Final = 1_000_000
 _GOING_SECONDS: Final = 2.0
 """How long a worker whose socket has closed may take to end."""
+
+_SHARED: Final = Path("/dev/shm")  # noqa: S108 - only named here, and only what is of one process is removed
 
 _SETTINGS: Final[Mapping[str, str]] = {
     "PYTHONHASHSEED": "0",  # sets of texts come in one order, so that equal values give equal bytes
@@ -118,8 +121,18 @@ class WorkerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         code = self._process.wait()
+        forget_shared(self._process.pid)
         if not self._log.closed:
             self.socket.close()
             os.close(self.ended)
             self._log.close()
         return code
+
+
+def forget_shared(number: int) -> None:
+    """Remove what joblib keeps in shared memory for a process, which a process that is killed leaves behind."""
+    for kept in (*_SHARED.glob(f"sem.loky-{number}-*"), *_SHARED.glob(f"joblib_memmapping_folder_{number}_*")):
+        if kept.is_dir():
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            kept.unlink(missing_ok=True)

@@ -98,7 +98,10 @@ class Reading:
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "unshelve.solution.declaring", str(folder)],
+        [sys.executable, "-P", "-m", "unshelve.solution.declaring", str(folder.absolute())],
+        cwd=folder
+        if folder.is_dir()
+        else None,  # as its steps are run: a path of the solution means the same, wherever the command is given
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unshelve.errors import NotFound
+from unshelve.errors import NotFound, Refused
 from unshelve.ids import digest, digest_json
 
 SOLUTION_FILE = "solution.py"
@@ -29,6 +29,12 @@ def owned_schemas(folder: Path) -> dict[str, str]:
 def solution_folder(path: Path) -> Path:
     """The folder of a solution that a person named: itself, or the folder of the solution.py that was named."""
     folder = path.parent if path.name == "solution.py" else path
+    if folder.is_file():
+        raise Refused(
+            f"{folder} is a file, and neither a notebook (.ipynb) nor a solution's {SOLUTION_FILE}.",
+            code="not-a-solution",
+            hint="Name a notebook, or the folder of a solution.",
+        )
     if not folder.is_dir():
         raise NotFound(
             f"There is no folder {folder}.", code="solution-folder-not-found", hint="`unshelve new NAME` makes one."

@@ -104,7 +104,7 @@ def notebook_of(folder: Path, lift: Lift) -> FoundNotebook | None:
     The one that was edited, where one was. None also where both were, each in another way: to lift one would lose
     the other.
     """
-    if Path(lift.notebook).name != lift.notebook or not lift.notebook.endswith(".ipynb"):
+    if Path(lift.notebook).name != lift.notebook or not lift.notebook.lower().endswith(".ipynb"):
         return None
     found = [(place, _digest_of(place, lift.notebook)) for place in (folder.parent, folder)]
     there = [(place / lift.notebook, known) for place, known in found if known is not None]

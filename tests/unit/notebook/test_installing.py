@@ -92,6 +92,14 @@ def test_where_nothing_may_be_installed_the_reason_says_so(tmp_path: Path) -> No
     )
 
 
+def test_a_run_that_was_ended_is_not_begun_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = notebook_file("import os\nos._exit(0)", tmp_path / "boxes.ipynb")
+    lifted = lift_anywhere(path, partly=True, told=said.append, installing=None)
+    assert said == ["Running the notebook"]
+    assert [each.number for each in lifted.proof.findings if each.severity == "error"] == ["N111", "N216"]
+
+
 def test_an_environment_that_does_not_help_is_not_made_again(tmp_path: Path) -> None:
     wanted: list[Wanted] = []
 

@@ -75,6 +75,9 @@ def test_what_is_not_python_becomes_python_of_as_many_lines(source: str, python:
         ('{"cells": [', BadRequest, "not-a-notebook"),
         ("[1, 2]", BadRequest, "not-a-notebook"),
         ('{"a": 1}', BadRequest, "not-a-notebook"),
+        ('{"nbformat": 3, "worksheets": [{"cells": 3}]}', BadRequest, "not-a-notebook"),
+        ('{"nbformat": 4, "cells": [{"source": "\\q"}]}', BadRequest, "not-a-notebook"),
+        ('{"nbformat": 4, "cells": [{"source": ' + "[" * 9000 + "]" * 9000 + "}]}", BadRequest, "not-a-notebook"),
         ('{"nbformat": 4, "cells": [], "metadata": {}}', Refused, "notebook-empty"),
         (
             '{"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "R"}}}',
@@ -83,6 +86,11 @@ def test_what_is_not_python_becomes_python_of_as_many_lines(source: str, python:
         ),
         (
             '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"name": "julia-1.9", "language": "julia"}}}',
+            Refused,
+            "notebook-not-python",
+        ),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"name": "julia-1.10"}}}',
             Refused,
             "notebook-not-python",
         ),
@@ -98,6 +106,40 @@ def test_what_is_no_notebook_of_python_is_refused(
     assert error.value.subject_code == code
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b" \n", "It is empty"),
+        (b"\x89PNG\r\n\x1a\n", "It is a picture"),
+        (b"\n<!DOCTYPE html><html>", "It is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of git-lfs"),
+        (b"print(1)", "It is not JSON"),
+        (
+            '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "\xe9"}]}'.encode("latin-1"),
+            "not written in UTF-8",
+        ),
+    ],
+)
+def test_what_is_no_notebook_is_called_what_it_is(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(data)
+    with pytest.raises(BadRequest, match=said):
+        read_notebook(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_that_windows_puts_in_front_is_passed_over(tmp_path: Path, encoding: str) -> None:
+    path = four(tmp_path / "a.ipynb", "x = 1")
+    path.write_bytes(path.read_text().encode(encoding))
+    assert [each.source for each in read_notebook(path).statements] == ["x = 1"]
+
+
+def test_a_heading_of_an_odd_level_is_a_heading(tmp_path: Path) -> None:
+    cells = [{"cell_type": "heading", "level": "x", "source": "Data"}, {"cell_type": "code", "input": "x = 1"}]
+    path = written(tmp_path / "a.ipynb", worksheets=[{"cells": cells}], metadata={}, nbformat=3, nbformat_minor=0)
+    assert read_notebook(path).cells[0].source == "# Data"
+
+
 def test_a_notebook_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     four(tmp_path / "churn.ipynb", "x = 1")
     with pytest.raises(NotFound, match=r"churn\.ipynb"):
@@ -105,7 +147,14 @@ def test_a_notebook_that_is_not_there_names_those_that_are(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("source", "code"), [("x = 1\nprint 'a'", "notebook-python-2"), ("x = 1\ny = (", "notebook-syntax")]
+    ("source", "code"),
+    [
+        ("x = 1\nprint 'a'", "notebook-python-2"),
+        ("try: f()\nexcept IOError, e: g()", "notebook-python-2"),
+        ("x = 1\ny = 10L", "notebook-python-2"),
+        ("x = 1\ny = (", "notebook-syntax"),
+        ("x = 1\ny = 10M", "notebook-syntax"),
+    ],
 )
 def test_a_cell_that_does_not_parse_is_named_with_its_line(tmp_path: Path, source: str, code: str) -> None:
     with pytest.raises(Refused, match=r"cell 2, line 2") as error:

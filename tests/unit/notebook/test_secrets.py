@@ -18,10 +18,25 @@ CELLS = ("password = 'hunter2-very'\nurl = 'https://me:geheim77@db/x'", "key = '
         "secret = os.environ['S']",
         "author = 'somebody'",
         "authors = 'Tolkien, Le Guin'",
+        "'https://example.org/?key=XXXXXXXXXX'",
+        "url + '?token=' + token",
+        "'Bearer of bad news'",
     ],
 )
 def test_what_only_looks_like_one_is_none(text: str) -> None:
     assert list(secrets_in(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "read_csv('https://example.org/a.csv?raw=1&access_token=9f2c61d07a')",
+        "read_csv('https://example.org/a.csv?sig=9f2c61d07a')",
+        "headers = {'Authorization': 'Bearer 9f2c61d07a-9f2c61d07a'}",
+    ],
+)
+def test_one_in_an_address_or_a_header_is_found(text: str) -> None:
+    assert [secret.split("-")[0] for _, secret in secrets_in(text)] == ["9f2c61d07a"]
 
 
 def test_errors_that_repeat_a_secret_are_told_without_it() -> None:
@@ -34,6 +49,9 @@ def test_errors_that_repeat_a_secret_are_told_without_it() -> None:
     [
         ("connect('hunter2-very')", True),
         ("api_key = 'another-one-9'", True),
+        ("password = 'sesame'", True),
+        ("password = 'your-password'", False),
+        ("stop_token = 'finished'", False),
         ("def features(rows):\n    return rows", False),
     ],
 )

@@ -72,6 +72,22 @@ def shaped(folder: Path, *cells: str) -> str:
             return text[text.index("\n\n\n@") :].strip() + "\n"
 
 
+def test_names_of_the_author_hide_no_decorator(folder: Path) -> None:
+    text = shaped(
+        folder,
+        "def transform(t):\n    return t.assign(twice=t['spent'] * 2)\ndef model():\n    return LogisticRegression()",
+        "df = transform(pd.read_csv('people.csv'))\ny = df['left']\nX = df[['spent', 'twice']]",
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)",
+        "clf = model().fit(X_train, y_train)\nprint(accuracy_score(y_test, clf.predict(X_test)))",
+    )
+    assert [line for line in text.splitlines() if "unshelve_" in line or line.startswith("@s")] == [
+        "@source",
+        "@unshelve_transform",
+        "@split",
+        '@unshelve_model(split="parts")',
+    ]
+
+
 def test_a_notebook_of_the_usual_kind(folder: Path) -> None:
     found = shaped(
         folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,8 @@ def test_only_the_statements_of_a_slice_are_run(folder: Path) -> None:
         ("1 / 0", "cell 1, line 1: ZeroDivisionError: division by zero"),
         ("a = 1\nexit()", "cell 1, line 2 leaves the notebook: it calls exit"),
         ("import os\nos._exit(4)", "cell 1, line 2: the process ended by itself (exit code 4)"),
+        ("import os\nos._exit(0)", "cell 1, line 2: the process ended by itself (exit code 0)"),
+        ("import os\nos.kill(os.getppid(), 15)", "sends a signal to process"),
         ("while True: pass", "cell 1, line 1: runs longer than 2 seconds"),
         ("x = []\nwhile True: x.append(bytearray(10_000_000))", "cell 1, line 2: uses more than 200 MB of memory"),
         ("import urllib.request as u\nu.urlopen('http://a.example/b')", "asks for http://a.example/b, and it is run"),
@@ -146,6 +149,40 @@ def test_programs_that_a_notebook_starts_write_nowhere_else(folder: Path, tmp_pa
     code = f"import os\nos.system('echo hello > {tmp_path}/made')"
     watch(notebook_of(code, folder=folder), folder=folder)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there all are found")
+def test_programs_that_hide_are_ended_with_the_notebook(folder: Path) -> None:
+    code = "import subprocess\nx = subprocess.Popen(['env', '-i', 'setsid', 'sh', '-c', 'sleep 31 & sleep 32']).pid"
+    seen = watch(notebook_of(code, folder=folder), folder=folder)
+    assert seen.ended is None
+    left = [each for each in Path("/proc").glob("[0-9]*/cmdline") if _said(each) in ("sleep 31", "sleep 32")]
+    assert left == []
+
+
+def _said(file: Path) -> str:
+    try:
+        return file.read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("code", "outside"),
+    [
+        ("import os\ndef load():\n    os.system('true /x')\nload()", ("starts a program (true)",)),
+        ("import subprocess\nsubprocess.run(['true', '/x'])", ("starts a program (true)",)),
+        (
+            "import os\ntry:\n    os.remove('/etc/hostname')\nexcept OSError:\n    pass",
+            ("writes to '/etc/hostname', which is outside its own folder",),
+        ),
+        ("import os\nopen('a.txt', 'w').close()\nos.remove('a.txt')", ()),
+        ("import platform\nplatform.processor()", ()),
+    ],
+)
+def test_what_the_notebooks_own_code_does_outside_is_known(code: str, outside: tuple[str, ...], folder: Path) -> None:
+    seen = watch(notebook_of(code, folder=folder), folder=folder)
+    assert seen.statements[-1].outside == outside
 
 
 def test_classes_of_the_notebook_can_be_kept_after_they_were_recorded(folder: Path) -> None:
