@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,10 @@ MOST_ROWS = 1_000
 
 REPEATS = 5
 """How many times each column is shuffled."""
+
+
+class ImpossibleRows(ValueError):  # noqa: N818 - it is no error but what shuffling one column alone may come to
+    """Rows that the author's code cannot take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,9 @@ def permutation_importance(
     predict: answers for a frame of the same columns and dtypes (a new frame with a RangeIndex each time). table: (n,
     n_columns) raw rows with truth of the same n rows; `columns` limits the work to some. Missing values are shuffled
     with the others. Columns that carry the same information share their importance out: each alone seems unimportant.
-    Seeded: the same input gives the same result. Cost: 1 + 5 x n_columns calls of `predict` on at most 1,000 rows.
+    A column is left out whose values make rows that cannot be when they are shuffled alone (the 31st of November), so
+    that `predict` raises ImpossibleRows. Seeded: the same input gives the same result. Cost: 1 + 5 x n_columns calls of
+    `predict` on at most 1,000 rows.
 
     Raises Refused when the metric is undefined on these rows, or lengths differ.
     Source: L. Breiman, Random Forests (2001), section 10.
@@ -66,11 +73,13 @@ def permutation_importance(
     found = []
     for column in tuple(table.columns) if columns is None else columns:
         losses = []
-        for _ in range(REPEATS):
-            shuffled = rows.copy()
-            shuffled[column] = rows[column].take(luck.permutation(len(rows))).array
-            losses.append(sign * (whole - value_of(metric, truth, predict(shuffled))))
-        found.append(_importance(str(column), metric, losses))
+        orders = [luck.permutation(len(rows)) for _ in range(REPEATS)]
+        with suppress(ImpossibleRows):
+            for order in orders:
+                shuffled = rows.copy()
+                shuffled[column] = rows[column].take(order).array
+                losses.append(sign * (whole - value_of(metric, truth, predict(shuffled))))
+            found.append(_importance(str(column), metric, losses))
     return tuple(sorted(found, key=lambda importance: -importance.mean))
 
 

@@ -17,7 +17,7 @@ from unshelve.evaluation.baseline import Baseline, baselines
 from unshelve.evaluation.choice import choose
 from unshelve.evaluation.evidence import Champion, Evidence
 from unshelve.evaluation.gates import MaxLatency, Proven
-from unshelve.evaluation.importance import permutation_importance
+from unshelve.evaluation.importance import ImpossibleRows, permutation_importance
 from unshelve.evaluation.judge import judge_all
 from unshelve.evaluation.measures import MEASURES, Kind, Metric, Task
 from unshelve.evaluation.metrics import measure, value_of
@@ -216,8 +216,11 @@ def importance(inputs: Inputs, parameters: Parameters, context: Context, held: H
         return []  # shuffling is done on pandas tables; a polars path is judged without importance
 
     def said(rows: pd.DataFrame) -> Predicted:
-        raw = predict(estimator, held.signature, run_path(path, rows, context.functions, frozen))
-        answered = apply_answer(raw.for_answer, inputs, parameters, context)
+        try:
+            raw = predict(estimator, held.signature, run_path(path, rows, context.functions, frozen))
+            answered = apply_answer(raw.for_answer, inputs, parameters, context)
+        except Exception as error:  # whatever user code raises
+            raise ImpossibleRows(str(error)) from error
         labels = raw.labels if answered is None else np.asarray(answered)
         return _predicted(held.task, held.signature, labels, raw.scores)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from unshelve.errors import NotFound, Refused
-from unshelve.evaluation.importance import MOST_ROWS, permutation_importance
+from unshelve.evaluation.importance import MOST_ROWS, ImpossibleRows, permutation_importance
 from unshelve.evaluation.measures import Kind, Task
 from unshelve.evaluation.truth import Predicted, Truth
 
@@ -68,3 +68,18 @@ def test_rows_that_differ_and_metrics_without_a_value_are_refused() -> None:
         permutation_importance(predict, rows, Truth(AMOUNT, np.zeros(10)), metric="r2")
     with pytest.raises(NotFound, match="cannot be measured"):
         permutation_importance(predict, rows, Truth(AMOUNT, np.zeros(10)), metric="accuracy")
+
+
+def test_a_column_that_cannot_be_shuffled_alone_is_left_out_and_the_others_stay() -> None:
+    rows = table(400).sort_values("small", ignore_index=True)
+    truth = Truth(AMOUNT, predict(rows).labels)
+
+    def careful(given: pd.DataFrame) -> Predicted:
+        if not given["small"].is_monotonic_increasing:
+            raise ImpossibleRows("the 31st of November")
+        return predict(given)
+
+    found = permutation_importance(careful, rows, truth, metric="r2")
+    assert [importance.column for importance in found] == ["large", "unused"]
+    usual = permutation_importance(predict, rows, truth, metric="r2")
+    assert found[0] == usual[0]
