@@ -70,7 +70,7 @@ def lift(
     deep = next((each for each in findings if each.number == "N112"), None)
     if deep is not None:
         return _refused(notebook, findings, f"{deep.message} {deep.repair}", began, None)
-    if path.resolve().parent / SOLUTION_FILE in own_modules(notebook, path.resolve().parent):
+    if any(each.name == SOLUTION_FILE for each in own_modules(notebook, path.resolve().parent)):
         reason = f"It imports {SOLUTION_FILE} beside it, and the solution's own file has that name: call it otherwise."
         return _refused(notebook, findings, reason, began, None)
     with tempfile.TemporaryDirectory(prefix="unshelve-lift-") as room:
