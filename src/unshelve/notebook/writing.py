@@ -89,7 +89,7 @@ def _docstring(notebook: Notebook) -> list[str]:
                 break
     title = heading.replace('"', "'").replace("\\", "/")[:100] or notebook.name.replace("_", " ")
     said = f"Lifted from {notebook.path.name}; `lift.json` maps each line to its cell."
-    return [f'"""{title.rstrip(".")}.', "", said, '"""']
+    return [f'"""{_ended(title)}', "", said, '"""']
 
 
 def _imports(draft: Draft, seen: Seen, steps: list[DraftStep], more: tuple[str, ...]) -> list[str]:
@@ -178,10 +178,15 @@ def _function(step: DraftStep, prefix: str) -> list[str]:
     head = f"def {step.name}({', '.join(step.parameters)}):"
     if len(head) > WIDTH:
         head = f"def {step.name}(\n    {', '.join(step.parameters)},\n):"
-    title = step.title.replace("\\", "/").replace('"""', "'''").rstrip(".")
-    body = [f'"""{title}."""', *(step.lines or ["pass"])]
+    title = _ended(step.title.replace("\\", "/").replace('"""', "'''"))
+    body = [f'"""{title}"""', *(step.lines or ["pass"])]
     return [
         f"@{prefix}{step.kind}{options}",
         *head.split("\n"),
         *(f"    {line}" if line.strip() else "" for line in body),
     ]
+
+
+def _ended(title: str) -> str:
+    """A title as a sentence: with a full stop, where it has no mark of its own."""
+    return title if title.endswith(("?", "!")) else f"{title.rstrip('.')}."
