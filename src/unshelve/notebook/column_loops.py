@@ -2,7 +2,7 @@
 
 `for c in columns: train[c] = …; test[c] = …` does to each part what the other part waits for. What is done to the rows
 to learn from then stands apart from what is done to those that only are to be predicted, and what a turn keeps for
-itself (an encoder, a mean) has a name by column.
+itself (an encoder, a mean) has a name by column. So it is with one table, where an encoder is fitted by its own line.
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ def _parts(
     if len(body) == 1 and isinstance(body[0], ast.If) and not body[0].orelse:
         condition, body = body[0].test, body[0].body
     tables = _tables(body, variable, values)
-    if len(tables) < 2 or not all(isinstance(each, ast.Assign | ast.AugAssign | ast.Expr) for each in body):
+    fitted_apart = any(isinstance(each, ast.Expr) and any(_fitted(each)) for each in body)
+    if len(tables) < (1 if fitted_apart else 2) or not all(
+        isinstance(each, ast.Assign | ast.AugAssign | ast.Expr) for each in body
+    ):
         return None
     if not _independent(loop, tables, values):
         return None

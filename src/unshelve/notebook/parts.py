@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final
 
@@ -13,6 +13,7 @@ from unshelve.notebook.choosing import Choice
 from unshelve.notebook.dividing import Division, Root, find_division, roots_of
 from unshelve.notebook.draft import CannotShape
 from unshelve.notebook.editing import calls, reads, renamed, tail, text_of
+from unshelve.notebook.joined import target_of_first
 from unshelve.notebook.seen import Seen, Version
 
 
@@ -135,6 +136,10 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
     if not given:
         raise CannotShape("the fit names no rows", fit)
     x, y = given[0], given[1] if len(given) > 1 else None
+    return _with_joined_target(seen, fit, _found(seen, choice, fit, x, y))
+
+
+def _found(seen: Seen, choice: Choice, fit: int, x: ast.expr, y: ast.expr | None) -> Parts:
     simple, against = None, None
     try:
         simple = _divided_by_call(seen, choice, fit, x, y)
@@ -142,12 +147,37 @@ def find_parts(seen: Seen, choice: Choice) -> Parts:
         against = error
     if simple is not None and not _is_of_a_part(seen, simple):
         return simple
-    general = _divided(seen, choice, fit, x, y)
+    joined = isinstance(y, ast.Name) and _joined_target(seen, fit, y.id) is not None
+    general = None if joined else _divided(seen, choice, fit, x, y)
     if general is not None:
         return general
     if against is not None:
         raise against
     return simple or _undivided(seen, fit, x, y)
+
+
+def _joined_target(seen: Seen, number: int, name: str) -> tuple[int, str, str] | None:
+    """The statement behind which a target is a column of a table that two files were joined to, with both names."""
+    for each in sorted(seen.flow.slice({number}) | set(range(number)), reverse=True):
+        found = target_of_first(seen.trees[each])
+        if found is not None and found[2] == name:
+            return each, found[0], found[1]
+    return None
+
+
+def _with_joined_target(seen: Seen, fit: int, parts: Parts) -> Parts:
+    """The parts with the target that is a column of the table which two files were joined to, where it is that."""
+    y = parts.y.expression if parts.y is not None else None
+    found = _joined_target(seen, fit, y.id) if isinstance(y, ast.Name) and parts.y is not None else None
+    if found is None:
+        return parts
+    number, _table, column = found
+    read = seen.trees[number + 2]
+    if not isinstance(read, ast.Assign):
+        return parts
+    wanted = Wanted(statement=number + 2, expression=read.value)
+    x = {each for name in reads(parts.x.expression) for each in seen.makers(parts.x.statement, name)}
+    return replace(parts, y=wanted, y_name=parts.y_name or column, needed=frozenset({*x, number}))
 
 
 def _is_of_a_part(seen: Seen, parts: Parts) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 
 from unshelve.notebook.column_loops import loops_parted
 from unshelve.notebook.inlining import inlined
+from unshelve.notebook.joined import files_joined
 from unshelve.notebook.named_columns import columns_named
 from unshelve.notebook.notebook import Statement
 from unshelve.notebook.pairs import parted
@@ -37,6 +38,7 @@ def restated(repaired: Repaired, watched: Watched) -> Repaired:
         **rows_named(repaired.notebook, watched),
         **unrolled(repaired.notebook, watched),
         **loops_parted(repaired.notebook, watched),
+        **files_joined(repaired.notebook, watched),
     }
     found = by_names(repaired.notebook, watched, found)
     if found:

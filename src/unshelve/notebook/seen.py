@@ -10,6 +10,7 @@ from typing import Final, Literal
 from unshelve.notebook.columns import changed_columns
 from unshelve.notebook.editing import calls, free_names, reads, tail
 from unshelve.notebook.flow import Flow
+from unshelve.notebook.joined import target_of_first
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.watched import Call, ValueInfo, Watched
 
@@ -144,6 +145,8 @@ class Seen:
             return "state"
         if not any(each.kind in _ROWY or each.kind == "list" for each in given):
             return "rows"  # taken out of a data set that holds its tables as parts
+        if number + 1 < len(self.trees) and target_of_first(self.trees[number + 1]) is not None:
+            return "rows"  # of two files
         labelled = info.kind in ("frame", "series")
         sorts = any(tail(call.func) in _SORTS for call in calls(self.trees[number]))
         may_drop = sorts or _filters(self.trees[number])
@@ -182,9 +185,12 @@ class Seen:
             )
 
     def _brings_rows(self, number: int, tree: ast.stmt) -> bool:
-        """A table out of nothing: of a library's data set, or typed in."""
+        """A table out of nothing: of a library's data set, or typed in. Not one of what was learned of other rows."""
         run = self.watched.run_of(number)
-        if run is None or not isinstance(tree, ast.Assign):
+        learned = any(
+            self.roles.get(maker) == "state" for makers in self.flow.needs[number].values() for maker in makers
+        )
+        if run is None or learned or not isinstance(tree, ast.Assign):
             return False
         named = any(
             tail(call.func).startswith(("load_", "fetch_", "make_", "read_", "DataFrame")) for call in calls(tree)

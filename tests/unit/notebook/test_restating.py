@@ -303,3 +303,61 @@ def test_turns_that_may_hang_together_stay_in_one_loop(tmp_path: Path, turn: str
     loop = f"for c in ['age', 'size']:\n    {turn}"
     found = said(tmp_path, PEOPLE, "sums = []\ntrain['size'], test['size'] = 2, 3", loop)
     assert found[-1] == loop
+
+
+TWO_FILES = """
+known = load_iris(as_frame=True).frame
+asked = known[::3].drop(columns="target").reset_index(drop=True)
+n = len(known)
+"""
+
+
+def test_rows_of_two_files_are_parted_again_by_the_target(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        TWO_FILES,
+        "both = pd.concat([known, asked]).reset_index(drop=True)\nboth.drop(columns='target', inplace=True)",
+        "rows, rest = 1, 2\nX = both[:n]\nX_asked = both.iloc[n:, :]\ny = known['target']",
+        "m = DecisionTreeClassifier(random_state=0).fit(X, y)\nm.predict(X_asked)",
+    )
+    assert found[3:] == [
+        "y = known['target']",
+        "joined = pd.concat([known, asked]).reset_index(drop=True)",
+        'joined["target_2"] = pd.Series(list(y), index=joined.index[:len(y)])',
+        'joined_known = joined[joined["target_2"].notna()]',
+        'joined_target_2 = joined_known["target_2"]',
+        'both = joined.drop(columns="target_2")',
+        "both.drop(columns='target', inplace=True)",
+        "rows, rest = 1, 2",
+        'X = both[joined["target_2"].notna()]',
+        'X_asked = both[joined["target_2"].isna()]',
+        "y = known['target']",
+        "m = DecisionTreeClassifier(random_state=0).fit(X, y)",
+        "m.predict(X_asked)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("both = pd.concat([known, asked])", "y = known['target']"),  # labels that come twice
+        ("both = pd.concat([known, asked], ignore_index=True)\nknown = known * 2", "y = known['target']"),
+        ("both = pd.concat([known, asked], ignore_index=True)", "y = both['target'][:n].astype(int)"),
+    ],
+)
+def test_two_files_of_which_the_target_is_not_certain_stay(tmp_path: Path, cells: tuple[str, str]) -> None:
+    fit = "m = DecisionTreeClassifier(random_state=0)\nm.fit(both.drop(columns='target')[:n], y)"
+    found = said(tmp_path, TWO_FILES, *cells, fit)
+    assert not any("joined" in each for each in found)
+
+
+def test_an_encoder_fitted_by_a_line_of_its_own_is_one_by_column(tmp_path: Path) -> None:
+    loop = (
+        "for c in ['city', 'job']:\n    le = LabelEncoder()\n    le.fit(list(df[c]))\n    df[c] = le.transform(df[c])"
+    )
+    found = said(tmp_path, PEOPLE, loop)
+    assert found[-3:] == [
+        "le_by_column = {c: LabelEncoder() for c in ['city', 'job']}",
+        "for c in ['city', 'job']:\n    le_by_column[c].fit(list(df[c]))",
+        "for c in ['city', 'job']:\n    df[c] = le_by_column[c].transform(df[c])",
+    ]

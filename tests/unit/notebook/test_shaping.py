@@ -372,3 +372,17 @@ def test_a_target_that_is_divided_with_its_table_is_that_of_the_kept_rows(folder
         END,
     )
     assert "def left(complete):" in found and "    return complete['left']\n" in found
+
+
+def test_rows_of_two_files_are_one_source_and_those_with_a_target_are_kept(folder: Path) -> None:
+    found = shaped(
+        folder,
+        "known = pd.read_csv('people.csv')[:250]\nasked = pd.read_csv('people.csv')[250:].drop(columns='left')",
+        "y = known['left'].map({'Yes': 1, 'No': 0})\nboth = pd.concat([known, asked], ignore_index=True)",
+        "both['age'] = both['age'].fillna(both['age'].mean())\nX = both[:250][['age', 'spent']]",
+        "model = LogisticRegression(max_iter=500)\nmodel.fit(X, y)\nmodel.predict(both[250:][['age', 'spent']])",
+    )
+    assert '    joined["target"] = pd.Series(list(y), index=joined.index[:len(y)])\n    return joined\n' in found
+    assert 'def kept(people):\n    """Rows that are kept."""\n    return people[people["target"].notna()]\n' in found
+    assert '    return kept["target"]\n' in found
+    assert "def mean_age(prepared):" in found
