@@ -11,7 +11,7 @@ from unshelve.notebook.outcome import GOOD
 from unshelve.notebook.script_form import at_end
 from unshelve.notebook.typed_rows import typed_rows
 from unshelve.notebook.understanding import Work
-from unshelve.notebook.watched import Watched
+from unshelve.notebook.watched import Call, Watched
 
 
 def expected_of(work: Work, draft: Draft) -> Expected:
@@ -29,7 +29,7 @@ def expected_of(work: Work, draft: Draft) -> Expected:
                 key=each.key,
                 name=each.name,
                 statement=each.statement,
-                value=_value(work.again, each.call, each.value),
+                value=_value(work.again, work, each.call, each.value),
                 stable=_stable(work, each.call),
             )
             for each in draft.metrics
@@ -65,22 +65,33 @@ def _judging(work: Work, draft: Draft) -> int | None:
     return predict if fitted and asked and fitted[0].fingerprint == asked[0].fingerprint else None
 
 
-def _value(watched: Watched, call: int, otherwise: float) -> float:
-    value = watched.calls[call].value if call < len(watched.calls) else None
-    return otherwise if value is None else value
+def _value(run: Watched, work: Work, call: int, otherwise: float) -> float:
+    found = _call_in(run, work, call)
+    return otherwise if found is None or found.value is None else found.value
 
 
 def _stable(work: Work, call: int) -> bool:
     """Whether both runs gave the same number."""
-    return compare_plain(_value(work.watched, call, math.nan), _value(work.again, call, math.inf)) in GOOD
+    one, two = _value(work.watched, work, call, math.nan), _value(work.again, work, call, math.inf)
+    return compare_plain(one, two) in GOOD
 
 
 def _same(work: Work, call: int, *, receiver: bool) -> bool:
-    if call >= len(work.again.calls):
+    first, second = (_call_in(run, work, call) for run in (work.watched, work.again))
+    if first is None or second is None:
         return False
-    first, second = work.watched.calls[call], work.again.calls[call]
     one, two = (first.receiver, second.receiver) if receiver else (first.result, second.result)
     return one is not None and two is not None and one.fingerprint == two.fingerprint != ""
+
+
+def _call_in(run: Watched, work: Work, call: int) -> Call | None:
+    """The same call in another run, which may have made more or fewer calls inside others before it."""
+    calls = work.seen.watched.calls
+    if calls[call].inside:
+        return run.calls[call] if call < len(run.calls) else None
+    before = sum(not each.inside for each in calls[:call])
+    outer = [each for each in run.calls if not each.inside]
+    return outer[before] if before < len(outer) else None
 
 
 def _random(work: Work, draft: Draft) -> dict[str, tuple[Drawing, ...]]:

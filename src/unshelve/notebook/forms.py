@@ -13,7 +13,7 @@ from unshelve.notebook.gating import with_gates
 from unshelve.notebook.measuring import metric_steps
 from unshelve.notebook.numbered import remark
 from unshelve.notebook.picturing import chart_steps
-from unshelve.notebook.script_form import script_draft
+from unshelve.notebook.script_form import at_end, script_draft
 from unshelve.notebook.seen import Seen
 from unshelve.notebook.shaping import Shaper
 from unshelve.notebook.table_form import table_draft
@@ -37,7 +37,7 @@ def forms(work: Work) -> Iterator[Draft]:
     if work.code in LEAKS:
         return
     try:
-        draft = script_draft(work.seen, work.choice)
+        draft = script_draft(work.seen, work.choice, at_end(work.watched))
     except CannotShape as error:
         work.reasons.append(f"not sliced: {_placed(work, error)}")
         return

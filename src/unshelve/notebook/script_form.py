@@ -7,7 +7,7 @@ metrics were kept in.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from unshelve.notebook.choosing import Choice, Measured
@@ -23,9 +23,10 @@ _MEASURES: Final = ("number", "list", "array", "dict", "series", "frame")
 """Kinds of values in which a notebook keeps what it measured."""
 
 
-def script_draft(seen: Seen, choice: Choice) -> Draft:
+def script_draft(seen: Seen, choice: Choice, own: Collection[str] | None = None) -> Draft:
     """One step with all statements, and a metric step for each number that one of them computes.
 
+    `own` are the names that the notebook itself ends with, where `seen` has those of plainer statements besides.
     Raises CannotShape where the notebook ends with no value that could be held against it.
     """
     names = Names({*seen.modules, *(name for touch in seen.flow.touches for name in touch.binds)})
@@ -33,7 +34,7 @@ def script_draft(seen: Seen, choice: Choice) -> Draft:
     left = {each for each, tree in enumerate(seen.trees) if isinstance(tree, ast.Pass)}
     top = [number for number in range(len(seen.trees)) if seen.roles[number] == "top" and _stays(seen, number)]
     body = [number for number in range(len(seen.trees)) if number not in {*top, *left}]
-    results = results_of(seen)
+    results = tuple(name for name in results_of(seen) if own is None or name in own)
     if not results:
         raise CannotShape("no name holds a fitted model or a metric at its end")
     texts = {number: seen.source(number) for number in body}
