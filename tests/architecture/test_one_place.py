@@ -92,7 +92,7 @@ RULES = {
         {
             "serving.code": "runs the source that is part of a version, after its signature was checked",
             "notebook.watch_process": "runs a notebook's statements within limits: that is what this process is for",
-            "notebook.mending": "looks up, in that process, a value that the failed statement had just computed",
+            "notebook.mending_frames": "looks up, in that process, a value that the failed statement had just computed",
         },
     ),
     "starting a shell": Rule(

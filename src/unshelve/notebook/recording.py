@@ -109,8 +109,9 @@ class Recorder:
             inside=inside,
         )
         self.calls[place] = call
-        if self.heard is not None:
-            self.heard(place, Heard(call, name, receiver, positional, named, result))
+        if self.heard is not None and not inside:
+            before = sum(each is not None and not each.inside for each in self.calls[:place])
+            self.heard(before, Heard(call, name, receiver, positional, named, result))
         return result
 
     def _wanted(self) -> bool:

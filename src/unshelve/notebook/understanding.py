@@ -136,7 +136,10 @@ def run_again(
     names: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
 ) -> Watched:
     """A run which keeps what a proof compares. `watched` is a run before it, of the same calls."""
-    calls = (*_calls_of(choice), *calls_about_few(watched, choice))
+    calls = {
+        sum(not each.inside for each in watched.calls[:call]): call
+        for call in (*_calls_of(choice), *calls_about_few(watched, choice))
+    }
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     return watch(

@@ -24,7 +24,7 @@ class OrderedStatement(msgspec.Struct, frozen=True, kw_only=True):
 class KeepOrder(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     names: Mapping[int, tuple[str, ...]] = {}
-    calls: tuple[int, ...] = ()
+    calls: Mapping[int, int] = {}
     random: bool = False
 
 

@@ -371,8 +371,9 @@ class Keeper:
             if name in names:
                 self._keep(self._folder / f"{number}-{name}.pkl", names[name])
 
-    def heard(self, number: int, heard: recording.Heard) -> None:
-        if number in self._order.calls:
+    def heard(self, before: int, heard: recording.Heard) -> None:
+        number = self._order.calls.get(before)
+        if number is not None:
             content = {
                 "arguments": heard.arguments,
                 "keywords": dict(heard.keywords),

@@ -59,14 +59,15 @@ class RunLimits:
 class Keep:
     """What a run leaves behind in `folder`, for a process that can read pickles of the notebook's classes.
 
-    `names`: after statement n the values of these, as n-NAME.pkl. `calls`: places in `Watched.calls`, as call-i.pkl, a
-    dict of "arguments", "keywords", "receiver" and "result". `random`: the states of the random generators before each
-    statement that drew, as random-n.pkl. What cannot be pickled is a file of the same name that ends in .failed.
+    `names`: after statement n the values of these, as n-NAME.pkl. `calls`: the i of call-i.pkl, by how many calls come
+    before that one, those inside others not counted; a dict of "arguments", "keywords", "receiver" and "result".
+    `random`: the states of the random generators before each statement that drew, as random-n.pkl. What cannot be
+    pickled is a file of the same name that ends in .failed.
     """
 
     folder: Path
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    calls: tuple[int, ...] = ()
+    calls: Mapping[int, int] = field(default_factory=dict)
     random: bool = False
 
 
@@ -181,7 +182,7 @@ def _order(
         keep.folder.mkdir(parents=True, exist_ok=True)
         writable.append(keep.folder.resolve())
         names = {number: tuple(each) for number, each in keep.names.items()}
-        kept = KeepOrder(folder=str(keep.folder.resolve()), names=names, calls=keep.calls, random=keep.random)
+        kept = KeepOrder(folder=str(keep.folder.resolve()), names=names, calls=dict(keep.calls), random=keep.random)
     return WatchOrder(
         statements=tuple(
             OrderedStatement(

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seen(folder: Path) -> Watched:
-    keep = Keep(folder=folder / "kept", names={3: ("df",)}, calls=(2,), random=True)
+    keep = Keep(folder=folder / "kept", names={3: ("df",)}, calls={2: 2}, random=True)
     return watch(notebook_of(*MODEL, folder=folder), folder=folder, keep=keep)
 
 
