@@ -265,6 +265,18 @@ def _rounded(column: Array) -> Array:
     return np.round(column / (usual or 1.0), 6) + 0.0
 
 
+def _grown(model: Any) -> dict[str, Any]:
+    """What CatBoost learned; a pickle of it holds the time at which it was fitted besides."""
+    if not model.is_fitted():
+        return {"parameters": model.get_params()}
+    return {
+        "parameters": model.get_all_params(),
+        "leaf_counts": model.get_tree_leaf_counts(),
+        "leaf_values": model.get_leaf_values(),
+        "borders": model.get_borders(),
+    }
+
+
 # -- estimators --------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +372,9 @@ class _Walk:
         self._alive += [one, other]
         if _class_name(type(one)) != _class_name(type(other)):
             self.told(Verdict.DIFFERENT, type(one).__qualname__, type(other).__qualname__, f"{place}.class")
+            return
+        if type(one).__module__.startswith("catboost.") and hasattr(one, "get_leaf_values"):
+            self.compare(_grown(one), _grown(other), place)
             return
         try:
             left, right = one.__reduce_ex__(4), other.__reduce_ex__(4)

@@ -35,7 +35,7 @@ def expected_of(work: Work, draft: Draft) -> Expected:
             for each in draft.metrics
         ),
         random=_random(work, draft),
-        model_stable=_same(work, fit, receiver=True),
+        model_stable=_same(work, fit, receiver=True) or (_untold(work, fit) and _predicted_alike(work, predict)),
         predictions_stable=predict is None or _same(work, predict, receiver=False),
         answered=None if draft.answered is None else f"{draft.answered[0]}-{draft.answered[1]}.pkl",
         entry=draft.entry,
@@ -82,6 +82,16 @@ def _same(work: Work, call: int, *, receiver: bool) -> bool:
         return False
     one, two = (first.receiver, second.receiver) if receiver else (first.result, second.result)
     return one is not None and two is not None and one.fingerprint == two.fingerprint != ""
+
+
+def _untold(work: Work, fit: int) -> bool:
+    """Whether neither run can tell what the fitted model holds: a library in C keeps it for itself."""
+    calls = [_call_in(run, work, fit) for run in (work.watched, work.again)]
+    return all(each is not None and each.receiver is not None and not each.receiver.fingerprint for each in calls)
+
+
+def _predicted_alike(work: Work, predict: int | None) -> bool:
+    return predict is not None and _same(work, predict, receiver=False)
 
 
 def _call_in(run: Watched, work: Work, call: int) -> Call | None:

@@ -382,11 +382,13 @@ def appraise_values(values: Any, unit: str | None) -> dict[str, Any]:
 
 def is_classifier(estimator: Any) -> bool | None:
     """Whether an estimator says that it classifies; None when it does not say."""
+    kind = getattr(estimator, "_estimator_type", None)
+    if kind in ("classifier", "regressor"):
+        return bool(kind == "classifier")
     if hasattr(estimator, "predict_proba") or hasattr(estimator, "classes_"):
         return True
-    kind = getattr(estimator, "_estimator_type", None)
     if kind is not None:
-        return bool(kind == "classifier")
+        return False
     from sklearn.base import is_classifier as says
     from sklearn.base import is_regressor
 

@@ -152,3 +152,36 @@ def test_generators_of_random_numbers_are_skipped_and_counted() -> None:
     found = compare_estimators(first, other)
     assert found.verdict is Verdict.PROVEN
     assert "1 skipped (.generator_)" in found.detail
+
+
+class Grown:
+    """As CatBoost's models are: what they are pickled as holds a time."""
+
+    __module__ = "catboost.core"
+
+    def __init__(self, leaves: list[float], fitted_at: float) -> None:
+        self.leaves, self.fitted_at = leaves, fitted_at
+
+    def is_fitted(self) -> bool:
+        return True
+
+    def get_all_params(self) -> dict[str, int]:
+        return {"depth": 1}
+
+    def get_params(self, deep: bool = True) -> dict[str, int]:
+        return {"depth": 1}
+
+    def get_tree_leaf_counts(self) -> object:
+        return np.array([len(self.leaves)])
+
+    def get_leaf_values(self) -> object:
+        return np.array(self.leaves)
+
+    def get_borders(self) -> dict[int, list[float]]:
+        return {0: [0.5]}
+
+
+def test_models_that_keep_the_time_of_their_fit_are_compared_by_what_they_learned() -> None:
+    one = Grown([1.0, 2.0], 1.0)
+    assert compare_estimators(one, Grown([1.0, 2.0], 2.0)).verdict is Verdict.PROVEN
+    assert compare_estimators(one, Grown([1.0, 3.0], 1.0)).verdict is Verdict.DIFFERENT
