@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from unshelve.notebook.divided import root
 from unshelve.notebook.editing import Edit, edited, free_names, reads, text_of
+from unshelve.notebook.naming import unused
 from unshelve.notebook.notebook import Notebook
 from unshelve.notebook.unrolling import leaves_early
 from unshelve.notebook.watched import ValueInfo, Watched
@@ -91,7 +93,7 @@ def _parts(
         return None
     if not _independent(loop, tables, values):
         return None
-    parted = _Parted(source, variable, _fresh("columns", used))
+    parted = _Parted(source, variable, unused("columns", used))
     _over(parted, loop, condition, values)
     for part in body:
         if not _take(parted, part, tables, made, used):
@@ -133,8 +135,8 @@ def _take(
             return False  # it reads a table that a statement above it has changed
         _keep(parted, target.id, parted.text(part.value), used)
         return True
-    written = _root(target) if target is not None else _called(part)
-    if written is None:
+    written = root(target) if target is not None else _called(part)
+    if not written:
         return False
     key = written if target is not None or written in parted.by_column else f"{written}()"
     if key not in tables and key not in parted.by_column and key not in _SHOWS and reads(part) & tables:
@@ -145,7 +147,7 @@ def _take(
 
 def _keep(parted: _Parted, name: str, value: str, used: set[str]) -> None:
     """What a turn keeps for itself, kept for every column."""
-    other = _fresh(f"{name}_by_column", used)
+    other = unused(f"{name}_by_column", used)
     parted.by_column[name] = other
     parted.before.append(f"{other} = {{{parted.variable}: {value} for {parted.variable} in {parted.columns}}}")
 
@@ -156,11 +158,11 @@ def _tables(body: list[ast.stmt], variable: str, values: Mapping[str, ValueInfo]
     for part in body:
         targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
         for each in targets:
-            root = _root(each)
-            if isinstance(each, ast.Subscript) and root is not None and _is_frame(root, values):
+            table = root(each) if isinstance(each, ast.Subscript) else ""
+            if isinstance(each, ast.Subscript) and _is_frame(table, values):
                 if variable not in reads(each.slice):
                     return frozenset()
-                found.add(root)
+                found.add(table)
     return frozenset(found)
 
 
@@ -240,13 +242,6 @@ def _is_frame(name: str, values: Mapping[str, ValueInfo]) -> bool:
     return name in values and values[name].kind == "frame"
 
 
-def _root(node: ast.AST | None) -> str | None:
-    """`rows` of `rows[c]` and `rows.loc[:, c]`."""
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
-
-
 def _fitted(part: ast.stmt) -> Iterator[str]:
     """Names of estimators that a statement fits."""
     for each in ast.walk(part):
@@ -255,16 +250,6 @@ def _fitted(part: ast.stmt) -> Iterator[str]:
             yield function.value.id
 
 
-def _called(part: ast.stmt) -> str | None:
-    """What a statement is called on that stands for itself: "le" of `le.fit(rows[c])`, "print" of `print(c)`."""
-    if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Call)):
-        return None
-    function = part.value.func
-    return function.id if isinstance(function, ast.Name) else _root(function)
-
-
-def _fresh(name: str, used: set[str]) -> str:
-    number, found = 2, name
-    while found in used:
-        number, found = number + 1, f"{name}_{number}"
-    return found
+def _called(part: ast.stmt) -> str:
+    """What a bare call is made on: "le" of `le.fit(rows[c])`, "print" of `print(c)`; "" for other statements."""
+    return root(part.value.func) if isinstance(part, ast.Expr) and isinstance(part.value, ast.Call) else ""

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from unshelve.notebook.divided import root
 from unshelve.notebook.editing import Edit, calls, edited, reads, renamed, tail
 from unshelve.notebook.fingerprints import of_row_numbers
+from unshelve.notebook.naming import unused
 from unshelve.notebook.notebook import Notebook, Statement
 from unshelve.notebook.watched import ValueInfo, Watched
 
@@ -91,7 +93,7 @@ def _find(notebook: Notebook, watched: Watched) -> _Joined | None:
                 return _Joined(
                     statement=statement.number, table=target.id, first=tables[0], rows=rows,
                     pandas=ast.unparse(call.func).rpartition(".")[0] or "pd",
-                    name=_fresh("joined", used), column=_fresh(_TARGET, {*(made.columns or ())}),
+                    name=unused("joined", used), column=unused(_TARGET, {*(made.columns or ())}),
                 )  # fmt: skip
         values.update(run.bound)
         values.update(run.changed)
@@ -103,7 +105,7 @@ def _two(call: ast.Call, values: Mapping[str, ValueInfo]) -> tuple[str, str] | N
     given = call.args[0] if call.args and tail(call.func) == "concat" else None
     if not isinstance(given, ast.List | ast.Tuple) or len(given.elts) != 2:
         return None
-    one, two = (_root(each) for each in given.elts)
+    one, two = (root(each) for each in given.elts)
     frames = all(each in values and values[each].kind == "frame" for each in (one, two))
     return (one, two) if frames and one != two else None
 
@@ -174,16 +176,3 @@ def _side(
         yield owner.id, "notna"
     elif taken.upper is None and taken.lower is not None and rows[1] in made:
         yield owner.id, "isna"
-
-
-def _root(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _fresh(name: str, used: set[str]) -> str:
-    number, found = 2, name
-    while found in used:
-        number, found = number + 1, f"{name}_{number}"
-    return found

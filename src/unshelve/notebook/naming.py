@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,3 +67,11 @@ class Names:
             and name not in self.taken
             and not ends
         )
+
+
+def unused(wish: str, used: Collection[str]) -> str:
+    """A name that nothing has yet: the wish, or the wish with a number."""
+    number, found = 2, wish
+    while found in used:
+        number, found = number + 1, f"{wish}_{number}"
+    return found
