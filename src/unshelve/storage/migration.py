@@ -15,8 +15,11 @@ from unshelve.errors import Refused
 from unshelve.storage.database import Database
 from unshelve.storage.tables import SCHEMA_REVISION
 
-NEWEST: Final = 2
-"""The number of the last file in `migrations/`."""
+MIGRATIONS: Final = (1, 2)
+"""The numbers of the files in `migrations/`, in the order in which they run."""
+
+NEWEST: Final = MIGRATIONS[-1]
+"""What a database has been through that is up to date."""
 
 
 def migrate(database: Database) -> None:
@@ -58,7 +61,7 @@ def _upgrade(database: Database) -> None:
         # Asked again: another process may have been through it while this one waited for its turn.
         revision = stored_revision(connection)
         op = Operations(MigrationContext.configure(connection))
-        for number in range(revision + 1, NEWEST + 1):
+        for number in (each for each in MIGRATIONS if each > revision):
             import_module(f"unshelve.storage.migrations.m{number:04}").upgrade(op)
         if revision == 0:
             connection.execute(SCHEMA_REVISION.insert().values(number=NEWEST))

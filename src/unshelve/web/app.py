@@ -20,7 +20,7 @@ from unshelve.security.permissions import MINIMUM, Action
 from unshelve.web import mishap
 from unshelve.web.door import endpoint
 from unshelve.web.route import Route
-from unshelve.web.routes import PUBLIC, ROUTES
+from unshelve.web.routes.table import PUBLIC, ROUTES
 from unshelve.web.site import Site
 
 HEADERS: Final = {

@@ -14,7 +14,7 @@ from unshelve.security.permissions import MINIMUM, Action, allowed
 from unshelve.web.app import HEADERS, build, check
 from unshelve.web.asked import Asked
 from unshelve.web.route import Route
-from unshelve.web.routes import PUBLIC, ROUTES
+from unshelve.web.routes.table import PUBLIC, ROUTES
 from unshelve.web.site import WebSettings
 from web_house import MODEL, House, a_house
 

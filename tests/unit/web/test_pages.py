@@ -316,7 +316,7 @@ def _paths(document: dict[str, Any]) -> set[str]:
 
 def test_the_api_is_described_as_it_is(house: House) -> None:
     document = house.browser().json("/api/openapi.json")
-    from unshelve.web.routes import ROUTES
+    from unshelve.web.routes.table import ROUTES
 
     described = {f"{route.method} {route.path}" for route in ROUTES if route.summary}
     assert _paths(document) == described | {f"POST /api/models/{MODEL}/predict", f"POST /api/models/{ENDPOINT}/predict"}
