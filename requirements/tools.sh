@@ -1,9 +1,20 @@
 #!/bin/sh
-# Installs what only tests need from Debian: Chromium for the pages. Says so clearly when it may not.
-command -v chromium >/dev/null 2>&1 && exit 0
+# Installs what only tests need from Debian: Chromium for the pages, PostgreSQL. Says so clearly when it may not.
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="chromium"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+[ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "The tests of the pages need Chromium. Install it (on Debian: apt-get install chromium) and run again." >&2
-    exit 1
+    case "$missing" in
+        *chromium*) echo "The tests of the pages need Chromium. Install it (on Debian: apt-get install chromium) and run again." >&2; exit 1 ;;
+    esac
+    echo "PostgreSQL is not installed (on Debian: apt-get install postgresql); the tests use the one in the package pgserver." >&2
+    exit 0
 fi
-echo "Installing Chromium for the tests of the pages …"
-apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+echo "Installing for the tests:$(echo " $missing" | tr -s ' ') …"
+# The server is for tests alone, which start their own: none is to be running beside them.
+mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
+apt-get update -qq
+# shellcheck disable=SC2086 - a list of packages
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $missing >/dev/null

@@ -6,24 +6,24 @@ import asyncio
 import sys
 from pathlib import Path
 
+from databases import database_of
 from unshelve.predictions.log import LogSettings
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.sealing import Sealer
 from unshelve.security.actors import LOCAL
 from unshelve.serving.process import AnswerProcesses, AnswerSettings
-from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 
 
 async def control(root: Path, port: int) -> None:
     home = Home.open(root)
     with home.lock():
-        database = Database.open(home.database_file)
+        database = database_of(home)
         files = ParquetProcess(home.predictions)
         sealer = Sealer(database, home.predictions, files, actor=LOCAL)
         settings = AnswerSettings(
             home=home.root,
-            database=str(home.database_file),
+            database=database.address,
             control=home.root / "run" / "control.sock",
             releases="serving_tiny:releases",
             port=port,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from databases import open_database
 from unshelve.clock import Clock, FakeClock
 from unshelve.pipeline.executor import Executor
 from unshelve.pipeline.graph import Graph
@@ -71,7 +72,7 @@ class Shop:
 
 def open_shop(folder: Path) -> Shop:
     """A shop in a folder, with an empty database or the one that is there."""
-    database = Database.open(folder / "unshelve.db")
+    database = open_database(folder / "unshelve.db")
     migrate(database)
     return Shop(folder, database, FolderBlobs(folder / "blobs"))
 

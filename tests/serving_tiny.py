@@ -16,6 +16,7 @@ from typing import Any, Literal
 import uvloop
 from sqlalchemy import select
 
+from databases import database_of, settle
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import NotFound, UserCodeFailed
 from unshelve.predictions.log import LogSettings, LogWriter
@@ -143,8 +144,8 @@ def make_key(database: Database, role: Role = Role.USER, expires: datetime | Non
 
 
 def new_home(folder: Path) -> tuple[Home, Database]:
-    home = Home.create_or_open(folder / "home")
-    database = Database.open(home.database_file)
+    home = Home.create_or_open(settle(folder / "home"))
+    database = database_of(home)
     migrate(database)
     return home, database
 

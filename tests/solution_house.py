@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from databases import settle
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import RunStep, steps_of
 from unshelve.registry.versions import Version, get_version
@@ -111,6 +112,6 @@ class House:
 @contextmanager
 def open_house(root: Path) -> Iterator[House]:
     """A new home below `root`, with an answer process that serves as long as the block lasts."""
-    with Control.open(root / "home") as control, control.answering() as address:
+    with Control.open(settle(root / "home")) as control, control.answering() as address:
         control.address = address
         yield House(control, root)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import httpx
 from starlette.applications import Starlette
 
+from databases import database_of, settle
 from predictions_log_files import closed
 from unshelve.clock import FakeClock, milliseconds
 from unshelve.errors import SchemaMismatch
@@ -49,7 +50,6 @@ from unshelve.solution.files import code_files
 from unshelve.solution.lifted import origin_in
 from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
-from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
 from unshelve.web.app import build
@@ -204,8 +204,8 @@ class Browser:
 
 def a_house(root: Path, *, furnished: bool = True) -> House:
     """A home with the solution `trains`, or an empty one."""
-    home = Home.create_or_open(root / "home")
-    database = Database.open(home.database_file)
+    home = Home.create_or_open(settle(root / "home"))
+    database = database_of(home)
     migrate(database)
     clock = FakeClock(NOW)
     signer = Signer.load_or_create(home.keys)

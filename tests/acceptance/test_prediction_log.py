@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from databases import database_of
 from serving_tiny import ask, make_key, new_home, promote, wait_for
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.query import PredictionLog
@@ -167,7 +168,7 @@ def test_a_hundred_kills_lose_no_answer_and_double_none(machine: Machine) -> Non
         callers.stop()
         machine.end()
 
-    database = Database.open(machine.home.database_file)
+    database = database_of(machine.home)
     log = PredictionLog(database, machine.home.predictions, ParquetFiles(machine.home.predictions))
     unsealed = {each.id for each in log.recent(limit=10**9)}
     Sealer(database, machine.home.predictions, ParquetFiles(machine.home.predictions), actor=LOCAL).seal()

@@ -7,8 +7,8 @@ segments are read first and the table afterwards, and what the table knows by th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -58,10 +58,11 @@ class PredictionLog:
             found: list[Record] = []
             for tail in tails:
                 _merge(found, tail.recent(model=model, before=before, limit=limit), limit)
-            for path, last_id in _files_before(connection, model, before):
-                if len(found) >= limit and last_id < found[-1].id:
-                    break
-                _merge(found, self._files.recent(path, model=model, before=before, limit=limit), limit)
+            with closing(_files_before(connection, model, before)) as files:
+                for path, last_id in files:
+                    if len(found) >= limit and last_id < found[-1].id:
+                        break
+                    _merge(found, self._files.recent(path, model=model, before=before, limit=limit), limit)
             return found
 
     def find(self, record_id: str) -> Record:
@@ -122,7 +123,9 @@ def _merge(found: list[Record], more: Iterable[Record], limit: int) -> None:
     del found[limit:]
 
 
-def _files_before(connection: Connection, model: str | None, before: str | None) -> Iterator[tuple[str, str]]:
+def _files_before(
+    connection: Connection, model: str | None, before: str | None
+) -> Generator[tuple[str, str], None, None]:
     """(path, newest id) of the sealed files with answers below `before`, those with the newest answers first.
 
     A file holds answers of one day, so none that ends more than a day after `before` begins below it: the index
@@ -136,10 +139,11 @@ def _files_before(connection: Connection, model: str | None, before: str | None)
         latest = _first_id((_milliseconds(before) or 0) + _DAY)
         statement = statement.where(table.c.first_id < before, table.c.last_id < latest)
     seen = set()
-    for segment, day, last_id in connection.execution_options(yield_per=16).execute(statement):
-        if (segment, day) not in seen:
-            seen.add((segment, day))
-            yield _path(connection, segment, day), last_id
+    with connection.execute(statement, execution_options={"yield_per": 16}) as rows:
+        for segment, day, last_id in rows:
+            if (segment, day) not in seen:
+                seen.add((segment, day))
+                yield _path(connection, segment, day), last_id
 
 
 def _path(connection: Connection, segment: str, day: str) -> str:

@@ -5,7 +5,7 @@ Times are ISO 8601 text in UTC (sortable, equal on SQLite and PostgreSQL). JSON 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from unshelve.storage.tables import METADATA
 
@@ -64,7 +64,7 @@ run_step = Table(
     Column("outputs", Text),  # JSON: output name -> artifact
     Column("started_at", Text),
     Column("seconds", Float),
-    Column("peak_bytes", Integer),
+    Column("peak_bytes", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("log", Text),  # digest of the captured output, or null where there was none
     Column("error", Text),  # JSON: message, step, traceback, input shapes

@@ -8,7 +8,8 @@ control process signs the newest entry every few seconds and keeps that *head* o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,8 +105,16 @@ def newest(connection: Connection) -> Head | None:
 
 def verify(connection: Connection, *, head: Head | None = None) -> None:
     """Returns when the chain is whole and contains the signed head; raises Damaged naming the first bad entry."""
+    with closing(_rows(connection)) as rows:
+        head_seen = _follow(rows, head)
+    if not head_seen and head is not None:
+        raise _damaged(head.number, "was signed and is missing: the end of the chain was cut off")
+
+
+def _follow(rows: Iterable[dict[str, object]], head: Head | None) -> bool:
+    """Goes along the chain from its first entry, and tells whether it came by the signed head."""
     expected, previous, head_seen = 1, FIRST_PREVIOUS, head is None
-    for row in _rows(connection):
+    for row in rows:
         number = row["number"]
         if number != expected:
             raise _damaged(expected, "is missing")
@@ -119,8 +128,7 @@ def verify(connection: Connection, *, head: Head | None = None) -> None:
                 raise _damaged(expected, "is not the one that was signed")
             head_seen = True
         expected, previous = expected + 1, str(claimed)
-    if not head_seen and head is not None:
-        raise _damaged(head.number, "was signed and is missing: the end of the chain was cut off")
+    return head_seen
 
 
 def renew_head(connection: Connection, keys: Path, signer: Signer) -> Head | None:
@@ -161,9 +169,11 @@ def _head_text(head: Head) -> str:
     return f"{_HEAD_TITLE}\n{head.number}\n{head.digest}"
 
 
-def _rows(connection: Connection) -> Iterator[dict[str, object]]:
-    for row in connection.execution_options(yield_per=1000).execute(select(AUDIT).order_by(AUDIT.c.number)):
-        yield dict(row._mapping)
+def _rows(connection: Connection) -> Generator[dict[str, object], None, None]:
+    chain = select(AUDIT).order_by(AUDIT.c.number)
+    with connection.execute(chain, execution_options={"yield_per": 1000}) as rows:
+        for row in rows:
+            yield dict(row._mapping)
 
 
 def _entry(row: Mapping[str, object]) -> Entry:

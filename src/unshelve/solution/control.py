@@ -123,7 +123,7 @@ def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", pro
     """How the answer processes of a home are run."""
     return AnswerSettings(
         home=control.home.root,
-        database=str(control.database.path),
+        database=control.database.address,
         control=control_socket(control.home.root),
         releases="unshelve.serving.releases:live_releases",
         host=host,

@@ -31,7 +31,7 @@ def migrate(database: Database) -> None:
         revision = stored_revision(connection)
     if revision > NEWEST:
         raise Refused(
-            f"The database {database.path} was last used by a newer unshelve"
+            f"The database {database.name} was last used by a newer unshelve"
             f" (revision {revision}; this one knows {NEWEST}).",
             code="database-too-new",
             hint="Install that version or a newer one. Nothing was changed.",
@@ -63,6 +63,7 @@ def _upgrade(database: Database) -> None:
         op = Operations(MigrationContext.configure(connection))
         for number in (each for each in MIGRATIONS if each > revision):
             import_module(f"unshelve.storage.migrations.m{number:04}").upgrade(op)
+        database.migrated(connection)
         if revision == 0:
             connection.execute(SCHEMA_REVISION.insert().values(number=NEWEST))
         else:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from databases import settle
 from unshelve.cli.connect import connect
 from unshelve.cli.main import main
 from unshelve.errors import HomeInUse, NotFound, UnshelveError
@@ -20,7 +21,7 @@ from unshelve.solution.control import Control
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty home."""
     place = tmp_path_factory.mktemp("house") / "home"
-    Control.open(place).close()
+    Control.open(settle(place)).close()
     return place
 
 
@@ -138,7 +139,7 @@ def test_a_model_that_is_not_there_is_not_found(verb: str, verbs: Verbs) -> None
 
 def test_a_home_that_a_silent_process_holds_is_not_waited_for(home: Path) -> None:
     with (
-        Control.open(home),
+        Control.open(settle(home)),
         pytest.raises(HomeInUse, match="which does not answer: it runs a solution, or starts, or stops"),
         connect(home) as api,
     ):

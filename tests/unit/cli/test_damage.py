@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from databases import settle
 from predictions_log_files import NOON, closed, record
 from unshelve.cli.damage import examine
 from unshelve.ids import canonical_json, digest_json
@@ -73,7 +74,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with Control.open(tmp_path / "home") as control:
+    with Control.open(settle(tmp_path / "home")) as control:
         yield furnished(control)
 
 
@@ -157,7 +158,7 @@ def test_a_file_of_a_version_that_is_gone_is_named_and_who_answers_is_told_to_ro
 
 
 def test_a_version_that_another_key_signed_is_found(house: House, tmp_path: Path) -> None:
-    with Control.open(tmp_path / "other") as other:
+    with Control.open(settle(tmp_path / "other")) as other:
         foreign = other.signer.sign(house.control.blobs.get(house.manifest))
     house.execute(f"UPDATE version SET signature = '{foreign}'")
     found = house.found()

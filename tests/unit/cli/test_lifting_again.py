@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from databases import settle
 from unshelve.cli.lifting_again import LiftsAgain
 from unshelve.errors import Conflict
 from unshelve.registry.runs import runs_of
@@ -24,7 +25,7 @@ LONGEST = 30.0
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[Control]:
-    with Control.open(tmp_path / "home") as opened:
+    with Control.open(settle(tmp_path / "home")) as opened:
         with opened.database.write() as connection:
             put_solution(
                 connection,

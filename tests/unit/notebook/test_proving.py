@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from databases import settle
 from unshelve.notebook.compare_process import carry_out
 from unshelve.notebook.expected import Drawing, Expected, ExpectedMetric
 from unshelve.notebook.lift_run import LiftRun, lift_run
@@ -151,7 +152,7 @@ def control(root: Path) -> Iterator[Control]:
     """A home whose worker and answer processes serve all proofs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNSHELVE_WORKERS", "1")  # each has to load the libraries first
-        opened = Control.open(root / "home")
+        opened = Control.open(settle(root / "home"))
     with opened, opened.answering() as address:
         opened.address = address
         yield opened

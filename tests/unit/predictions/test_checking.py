@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from databases import open_database
 from predictions_log_files import HOUR, NOON, closed, record
 from unshelve.predictions.checking import damages
 from unshelve.predictions.parquet import ParquetFiles
@@ -20,7 +21,7 @@ from unshelve.storage.migration import migrate
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "unshelve.db")
+    opened = open_database(tmp_path / "unshelve.db")
     migrate(opened)
     closed(tmp_path / "predictions", [record(NOON), record(NOON + 13 * HOUR)], name="s1")
     folder = tmp_path / "predictions"

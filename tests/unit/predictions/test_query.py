@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import open_database
 from predictions_log_files import HOUR, NOON, closed, record, segment
 from unshelve.errors import BadRequest, NotFound
 from unshelve.predictions.parquet import ParquetFiles
@@ -17,7 +18,6 @@ from unshelve.predictions.record import Record
 from unshelve.predictions.sealing import Sealer
 from unshelve.predictions.segment import SegmentFile, frame
 from unshelve.security.actors import LOCAL
-from unshelve.storage.database import Database
 from unshelve.storage.migration import migrate
 
 DAY = 24 * HOUR
@@ -44,7 +44,7 @@ class Kept:
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "predictions"
-        self.database = Database.open(root / "unshelve.db")
+        self.database = open_database(root / "unshelve.db")
         migrate(self.database)
         self.files = Counted(self.folder)
         self.log = PredictionLog(self.database, self.folder, self.files)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from databases import open_database
 from predictions_log_files import HOUR, NOON, closed, record, segment
 from unshelve.errors import Damaged
 from unshelve.predictions.parquet import ParquetFiles
@@ -23,7 +24,7 @@ from unshelve.storage.migration import migrate
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "unshelve.db")
+    opened = open_database(tmp_path / "unshelve.db")
     migrate(opened)
     yield opened
     opened.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from databases import open_database
 from unshelve.errors import Conflict, NotFound
 from unshelve.registry.releases import champion_of, history, releases, roll_back, set_champion, withdraw
 from unshelve.registry.versions import add_version, set_state
@@ -61,7 +62,7 @@ class Shelf:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = Database.open(tmp_path / "unshelve.db")
+    opened = open_database(tmp_path / "unshelve.db")
     migrate(opened)
     yield Shelf(opened)
     opened.close()

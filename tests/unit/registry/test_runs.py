@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import open_database
 from unshelve.errors import NotFound
 from unshelve.registry import runs
 from unshelve.registry.metrics import RunMetric, metric_history, metrics_of, record_metrics
@@ -41,7 +42,7 @@ STEP = RunStep(
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "unshelve.db")
+    opened = open_database(tmp_path / "unshelve.db")
     migrate(opened)
     yield opened
     opened.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import open_database
 from unshelve.errors import NotFound
 from unshelve.registry.versions import (
     Attestation,
@@ -29,7 +30,7 @@ NOON = "2026-11-23T12:00:00+00:00"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "unshelve.db")
+    opened = open_database(tmp_path / "unshelve.db")
     migrate(opened)
     yield opened
     opened.close()

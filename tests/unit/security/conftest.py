@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from databases import open_database
 from unshelve.clock import FakeClock
 from unshelve.security import tables
 from unshelve.security.actors import LOCAL, Role
@@ -19,7 +20,7 @@ from unshelve.storage.tables import METADATA
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "security.db")
+    opened = open_database(tmp_path / "security.db")
     own = [tables.USERS, tables.SIGN_IN_LINKS, tables.SESSIONS, tables.API_KEYS, tables.AUDIT, tables.TRUSTED]
     with opened.write() as connection:
         METADATA.create_all(connection, tables=own)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from databases import await_change
 from unshelve.clock import FakeClock
 from unshelve.errors import NotAllowed, NotFound, Refused, SignInNeeded
 from unshelve.security import keys, users
@@ -146,12 +147,14 @@ def test_with_a_key_and_a_session_the_key_counts(connection: Connection, clock: 
 def test_a_doorkeeper_of_another_process_forgets_at_once(database: Database, clock: FakeClock) -> None:
     with database.write() as connection:
         made = keys.create_key(connection, "k", Role.USER, actor=LOCAL, now=clock.now())
-    reader = Database.open(database.path, read_only=True)
+    reader = Database.open(database.address, read_only=True)
     doorkeeper = Doorkeeper(reader)
     for _ in range(3):
         assert doorkeeper.actor(bearer=made.text, session=None, now=clock.now()).id == made.id
+    before = reader.change_token()
     with database.write() as connection:
         keys.revoke_key(connection, made.id, actor=LOCAL, now=clock.now())
+    await_change(reader, before)
     with pytest.raises(SignInNeeded, match="revoked"):
         doorkeeper.actor(bearer=made.text, session=None, now=clock.now())
     reader.close()

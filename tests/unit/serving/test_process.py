@@ -35,7 +35,7 @@ class Place:
         self.key = make_key(self.database)
         self.settings = AnswerSettings(
             home=self.home.root,
-            database=str(self.home.database_file),
+            database=self.database.address,
             control=self.home.root / "run" / "control.sock",
             releases="serving_tiny:releases",
             port=0,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import open_database
 from serving_package import CODE, pack
 from unshelve.errors import Damaged, NotFound, Untrusted, UserCodeFailed
 from unshelve.models.package import Manifest
@@ -18,7 +19,6 @@ from unshelve.security.actors import LOCAL
 from unshelve.security.signing import Signer
 from unshelve.serving.releases import MOST_UNRELEASED, LiveReleases
 from unshelve.storage.blobs import FolderBlobs
-from unshelve.storage.database import Database
 from unshelve.storage.migration import migrate
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ class Shelf:
     """Signed packages in a database, and the releases that a process makes of them."""
 
     def __init__(self, folder: Path) -> None:
-        self.database = Database.open(folder / "unshelve.db")
+        self.database = open_database(folder / "unshelve.db")
         migrate(self.database)
         (folder / "keys").mkdir()
         self.signer = Signer.load_or_create(folder / "keys")

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from cli_solution import unshelve_here
+from databases import settle
 from lifted_trains import CODE, LIFT, PROOF, a_declaration, a_folder
 from unshelve.clock import SystemClock
 from unshelve.ids import canonical_json, digest
@@ -139,7 +140,7 @@ def test_a_difference_is_never_called_proven() -> None:
 def test_reading_a_solution_keeps_its_origin_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     declaration = a_declaration(folder)
-    with Control.open(tmp_path / "home", clock=SystemClock()) as control:
+    with Control.open(settle(tmp_path / "home"), clock=SystemClock()) as control:
         keep_solution(control, folder, declaration)
         with control.database.read() as connection:
             known = origin_of(connection, "trains", declaration.code)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from databases import open_database
 from unshelve.errors import Conflict, NotFound
 from unshelve.storage import jobs
-from unshelve.storage.database import Database
 from unshelve.storage.jobs import MOST_ATTEMPTS, Job, JobState, Order
 from unshelve.storage.tables import METADATA
 
@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    database = Database.open(tmp_path / "jobs.db")
+    database = open_database(tmp_path / "jobs.db")
     with database.write() as connection:
         METADATA.tables["jobs"].create(connection)
         yield connection

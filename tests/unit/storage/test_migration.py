@@ -98,7 +98,7 @@ def test_alembic_is_not_imported_when_there_is_nothing_to_do(database: Database)
         "print([name for name in sys.modules if name.split('.')[0] in ('alembic', 'mako', 'numpy', 'pandas')])"
     )
     said = subprocess.run(
-        [sys.executable, "-c", script, str(database.path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, database.address], capture_output=True, text=True, check=True
     ).stdout
     assert said == "[]\n"
 
@@ -120,10 +120,10 @@ def test_a_newer_database_is_refused_and_not_touched(database: Database) -> None
     migrate(database)
     with database.write() as connection:
         connection.exec_driver_sql("update schema_revision set number = ?", (NEWEST + 1,))
-    before = database.path.read_bytes(), database.change_token()
+    before = Path(database.address).read_bytes(), database.change_token()
     with pytest.raises(Refused, match=f"revision {NEWEST + 1}; this one knows {NEWEST}"):
         migrate(database)
-    assert (database.path.read_bytes(), database.change_token()) == before
+    assert (Path(database.address).read_bytes(), database.change_token()) == before
 
 
 def test_somebody_elses_database_is_refused_and_not_touched(database: Database) -> None:

@@ -227,7 +227,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("outputs", sa.Text(), nullable=True),
         sa.Column("started_at", sa.Text(), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
-        sa.Column("peak_bytes", sa.Integer(), nullable=True),
+        sa.Column("peak_bytes", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("log", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
