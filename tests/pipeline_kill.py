@@ -78,7 +78,7 @@ def run(folder: Path, revision: str, how: str) -> None:
         executor = InProcess(load(folder), FolderBlobs(shop.blobs.root), folder=folder)
     now = shop.clock.now()
     with shop.database.write() as connection:
-        runs.interrupt_open_runs(connection, now=now)
+        runs.interrupt_open_runs(connection, waiting=[], now=now)
         since = runs.resume_point(connection, "flights", now=now)
 
     def say(event: RunEvent) -> None:

@@ -6,7 +6,7 @@ A run whose process ended without a word stays `running` until the next start ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -101,7 +101,10 @@ def start(
     graph: Sequence[Mapping[str, object]],
     now: datetime,
 ) -> None:
-    """Says that a queued run has begun, in which environment, and which tasks it is made of. Raises NotFound."""
+    """Says that a run goes on from now, in which environment, and which tasks it is made of. Raises NotFound.
+
+    One that was broken off and is taken up again keeps the time at which it first began.
+    """
     changed = connection.execute(
         update(run)
         .where(run.c.id == run_id)
@@ -109,7 +112,9 @@ def start(
             state=RunState.RUNNING.value,
             environment=canonical_json(environment).decode(),
             graph=canonical_json(graph).decode(),
-            started_at=time_text(now),
+            started_at=func.coalesce(run.c.started_at, time_text(now)),
+            ended_at=None,
+            error=None,
         )
     )
     if changed.rowcount == 0:
@@ -147,14 +152,40 @@ def end(connection: Connection, run_id: str, state: RunState, *, now: datetime, 
     )
 
 
-def interrupt_open_runs(connection: Connection, *, now: datetime) -> list[str]:
-    """Marks runs that are still called running and can no longer be: to be called at start, by the only writer."""
+def interrupt(connection: Connection, run_id: str, *, now: datetime) -> None:
+    """Marks a run whose process is gone, if it was going on; it can be taken up again."""
+    connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == RunState.RUNNING.value)
+        .values(
+            state=RunState.INTERRUPTED.value,
+            ended_at=time_text(now),
+            error="The process ended while the run was going on.",
+        )
+    )
+
+
+def interrupt_stopped(connection: Connection, run_id: str) -> None:
+    """Marks a run that was stopped for its server's sake alone: another server takes it up."""
+    connection.execute(
+        update(run)
+        .where(run.c.id == run_id)
+        .values(state=RunState.INTERRUPTED.value, error="Its server was stopped; another one goes on with it.")
+    )
+
+
+def interrupt_open_runs(connection: Connection, *, waiting: Collection[str], now: datetime) -> list[str]:
+    """Marks runs that are still called running and can no longer be: to be called at start, by the only writer.
+
+    Of those that are queued, the ones in `waiting` go on waiting, and the others are stopped.
+    """
     open_runs = list(connection.execute(select(run.c.id).where(run.c.state == RunState.RUNNING.value)).scalars())
     for run_id in open_runs:
-        end(connection, run_id, RunState.INTERRUPTED, now=now, error="The process ended while the run was going on.")
-    queued = list(connection.execute(select(run.c.id).where(run.c.state == RunState.QUEUED.value)).scalars())
+        interrupt(connection, run_id, now=now)
+    queued = connection.execute(select(run.c.id).where(run.c.state == RunState.QUEUED.value)).scalars().all()
     for run_id in queued:
-        end(connection, run_id, RunState.STOPPED, now=now, error="The process ended before the run began.")
+        if run_id not in waiting:
+            end(connection, run_id, RunState.STOPPED, now=now, error="The process ended before the run began.")
     return open_runs
 
 

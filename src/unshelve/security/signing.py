@@ -46,6 +46,11 @@ class Verifier:
             raise NotFound(f"There is no public key in {folder}.", code="public-key-not-found")
         return cls(found)
 
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The keys whose signatures it can check."""
+        return frozenset(self._keys)
+
     def verify(self, data: bytes, signature: str) -> None:
         """Returns when one of the keys has signed exactly these bytes; raises Untrusted otherwise."""
         scheme, _, rest = signature.partition(":")

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from unshelve.clock import Clock, SystemClock
+from sqlalchemy import Connection
+
+from unshelve.clock import Clock, SystemClock, milliseconds
+from unshelve.ids import new_id
 from unshelve.pipeline.pool import PoolLimits, WorkerPool
 from unshelve.predictions.log import Flush, LogSettings
 from unshelve.registry.runs import interrupt_open_runs
@@ -29,6 +34,8 @@ from unshelve.settings import Settings, read_settings
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home, HomeLock
+from unshelve.storage.house import House, enter_house
+from unshelve.storage.jobs import free_leases, open_jobs
 from unshelve.storage.migration import migrate
 
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -48,6 +55,9 @@ class Control:
     signer: Signer
     clock: Clock
     settings: Settings
+    house: House
+    worker: str
+    """The name by which this process holds jobs; no other process has it."""
     address: str | None = None
     """Where this home's answer processes listen, once they do: "http://127.0.0.1:8000"."""
     pool: WorkerPool
@@ -66,8 +76,13 @@ class Control:
             database = Database.open(settings.database or home.database_file)
             migrate(database)
             told = clock or SystemClock()
+            signer = Signer.load_or_create(home.keys)
             with database.write() as connection:
-                interrupt_open_runs(connection, now=told.now())
+                house = enter_house(
+                    connection, signer.key_id, verifies=Verifier.load(home.keys).key_ids, now=told.now()
+                )
+                if database.is_file:
+                    _begin_again(connection, now=told.now())
             limits = PoolLimits(
                 workers=settings.workers or os.cpu_count() or 1, idle_seconds=settings.worker_idle_seconds
             )
@@ -77,7 +92,9 @@ class Control:
                 home=home,
                 database=database,
                 blobs=FolderBlobs(blobs, durable=settings.durable_blobs),
-                signer=Signer.load_or_create(home.keys),
+                signer=signer,
+                house=house,
+                worker=f"{socket.gethostname()}:{os.getpid()}:{new_id(milliseconds(told.now()))[-6:]}",
                 clock=told,
                 settings=settings,
                 pool=WorkerPool(
@@ -117,6 +134,13 @@ class Control:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _begin_again(connection: Connection, *, now: datetime) -> None:
+    """What an earlier process of the only writer left: its jobs are free, its runs are broken off."""
+    free_leases(connection, kinds=["run"], now=now)
+    waiting = [str(job.payload["run"]) for job in open_jobs(connection, "run") if isinstance(job.payload, dict)]
+    interrupt_open_runs(connection, waiting=waiting, now=now)
 
 
 def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", processes: int = 1) -> AnswerSettings:

@@ -1,36 +1,44 @@
-"""The runner: queued runs of a home, carried out one after the other by a thread of control."""
+"""The runner: queued runs of the database, carried out one after the other by a thread of control.
+
+Runs wait as jobs in the database, so that they outlive the process, and any control on it can carry them out. One
+that is broken off is taken up again: at once when its home is served again, or by another control once the lease of
+the one that had it is over.
+"""
 
 from __future__ import annotations
 
 import logging
-import queue as queues
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from unshelve.errors import Conflict, NotFound, UnshelveError
 from unshelve.pipeline.outcome import Listener
-from unshelve.registry.runs import Run, RunState, end, get_run
+from unshelve.registry.runs import Run, RunState, end, get_run, interrupt_stopped
 from unshelve.registry.solutions import get_solution
 from unshelve.security.actors import Actor
-from unshelve.security.audit import append
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
-from unshelve.solution.running import RunResult, check_arguments, queue_run, run_solution
+from unshelve.solution.queueing import (
+    QueuedRun,
+    RunOrder,
+    close_given_up,
+    holding,
+    order_of,
+    queue_run,
+    stop_run,
+    take_up,
+)
+from unshelve.solution.running import RunResult, check_arguments, run_solution
+from unshelve.storage.jobs import Job, hand_back
 
 _LOGGER = logging.getLogger("unshelve.runs")
+_LOOK_SECONDS: Final = 1.0
+_LOOK_ANYWAY: Final = 10
+"""How many looks without a change of the database pass until it is asked all the same: leases run out by themselves."""
 
 Finished = Callable[[Run, RunResult | None, UnshelveError | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    run: Run
-    folder: Path
-    cause: Cause
-    arguments: Mapping[str, Mapping[str, object]]
-    known: Declaration | None = None
 
 
 class Runner:
@@ -47,13 +55,16 @@ class Runner:
         self._listener = listener
         self._finished = finished
         self._progress = progress
-        self._orders: queues.Queue[_Order | None] = queues.Queue()
+        self._known: dict[str, Declaration] = {}
+        self._awaited: set[str] = set()
+        """Runs that were queued here and have not been told of yet: another control may carry them out."""
         self._stops: dict[str, threading.Event] = {}
+        self._wake = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="runs", daemon=True)
-        self._closing = False
 
     def begin(self) -> None:
-        """Begin to carry out runs."""
+        """Begin to carry out runs, first those that an earlier process left."""
         self._thread.start()
 
     def start(self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str) -> str:
@@ -74,74 +85,123 @@ class Runner:
         known: Declaration | None = None,
     ) -> Run:
         """Queue a run of a solution folder; `known` is what was read from it a moment ago."""
-        run = queue_run(self._control, solution, cause, arguments)
-        self._stops[run.id] = threading.Event()
-        self._orders.put(_Order(run, folder, cause, arguments or {}, known))
-        return run
+        with self._control.database.write() as connection:
+            queued = queue_run(connection, self._control, folder, solution, cause, arguments)
+            if known is not None:
+                self._known[queued.run.id] = known
+            self._awaited.add(queued.run.id)
+        self.wake()
+        return queued.run
+
+    def wake(self) -> None:
+        """Look for runs now: some were queued."""
+        self._wake.set()
 
     def stop(self, run_id: str, *, actor: Actor) -> None:
-        """Stop a run that is queued or going on. Raises Conflict for one that has ended."""
-        with self._control.database.read() as connection:
-            run = get_run(connection, run_id)
-        stop = self._stops.get(run_id)
-        if stop is None or run.state not in (RunState.QUEUED, RunState.RUNNING):
-            raise Conflict(f"Run {run.number} of {run.solution} has ended: {run.state}.", code="run-ended")
+        """Stop a run that is queued or going on, here or elsewhere. Raises Conflict for one that has ended."""
         with self._control.database.write() as connection:
-            now = self._control.clock.now()
-            append(connection, actor, "stop run", f"{run.solution}#{run.number}", {}, now=now)
-        stop.set()
+            stop_run(connection, self._control, get_run(connection, run_id), actor=actor)
+        going_on = self._stops.get(run_id)
+        if going_on is not None:
+            going_on.set()
+        self.wake()
 
     def close(self) -> None:
-        """Stop what is going on and end the thread."""
-        self._closing = True
+        """Stop what is going on and end the thread. Where others keep the same database, they go on with it."""
+        self._closing.set()
         for stop in list(self._stops.values()):
             stop.set()
-        self._orders.put(None)
+        self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout=20)
 
     def _work(self) -> None:
-        while True:
-            order = self._orders.get()
-            if order is None:
-                return
-            if self._closing:
-                self._end(order.run, "The server was stopped before it began.", RunState.STOPPED)
-                continue
-            result, error = None, None
+        looks, token = 0, None
+        while not self._closing.is_set():
             try:
-                result = self._carry_out(order)
-            except UnshelveError as problem:
-                error = problem
-            except Exception as problem:  # the edge of the worker thread: said and logged, the next run goes on
-                _LOGGER.exception("run %s failed", order.run.id)
-                error = UnshelveError(f"The run failed inside unshelve: {type(problem).__name__}.")
-                self._end(order.run, str(error))
-            finally:
-                self._stops.pop(order.run.id, None)
-            if self._finished is not None:
-                self._finished(order.run, result, error)
+                # What is queued here wakes this thread; what others queue is noticed by the change of the database.
+                now = self._control.database.change_token()
+                job = None
+                if self._wake.is_set() or now != token or looks >= _LOOK_ANYWAY:
+                    self._wake.clear()
+                    looks, token = 0, now
+                    job = self._look()
+                if job is not None:
+                    self._carry_out(job)
+                    self._wake.set()
+                else:
+                    looks += 1
+                    self._wake.wait(_LOOK_SECONDS)
+            except UnshelveError as error:
+                _LOGGER.error("runs cannot be looked for: %s", error)
+                self._closing.wait(_LOOK_SECONDS)
 
-    def _carry_out(self, order: _Order) -> RunResult | None:
-        stop = self._stops[order.run.id]
-        if stop.is_set():
-            self._end(order.run, "stopped before it began", RunState.STOPPED)
-            return None
+    def _look(self) -> Job | None:
+        """The next job, after word was given of what ended elsewhere."""
+        job = take_up(self._control)
+        if job is None:
+            close_given_up(self._control)
+        for run_id in list(self._awaited):
+            with self._control.database.read() as connection:
+                run = get_run(connection, run_id)
+            if run.state not in _OPEN:
+                self._tell(run, None, None)
+        return job
+
+    def _carry_out(self, job: Job) -> None:
+        order = order_of(job.payload)
+        with self._control.database.read() as connection:
+            run = get_run(connection, order.run)
+        stop = self._stops[run.id] = threading.Event()
+        if self._closing.is_set():
+            stop.set()
+        result: RunResult | None = None
+        error: UnshelveError | None = None
+        try:
+            with holding(self._control, job.id, stop) as held:
+                if run.state in _OPEN:
+                    result = self._run(held, order, QueuedRun(run, job.id), stop)
+                    self._hand_over(held, job.id, result)
+        except Conflict as problem:
+            if problem.subject_code != "lease-lost":
+                error = problem
+        except UnshelveError as problem:
+            error = problem
+        except Exception as problem:  # the edge of the worker thread: said and logged, the next run goes on
+            _LOGGER.exception("run %s failed", run.id)
+            error = UnshelveError(f"The run failed inside unshelve: {type(problem).__name__}.")
+            with self._control.database.write() as connection:
+                end(connection, run.id, RunState.FAILED, now=self._control.clock.now(), error=str(error))
+        finally:
+            self._stops.pop(run.id, None)
+        self._tell(run, result, error)
+
+    def _run(self, control: Control, order: RunOrder, queued: QueuedRun, stop: threading.Event) -> RunResult:
         return run_solution(
-            self._control,
-            order.folder,
+            control,
+            Path(order.folder),
             order.cause,
-            queued=order.run,
-            known=order.known,
+            queued=queued,
+            known=self._known.pop(order.run, None),
             arguments=order.arguments,
             listener=self._listener,
             progress=self._progress,
             stop=stop,
         )
 
-    def _end(self, run: Run, why: str, state: RunState = RunState.FAILED) -> None:
-        with self._control.database.write() as connection:
-            end(connection, run.id, state, now=self._control.clock.now(), error=why)
+    def _hand_over(self, held: Control, job: str, result: RunResult) -> None:
+        """Let another server go on with a run that was stopped only because this one is being stopped."""
+        if not self._closing.is_set() or held.database.is_file or result.run.state is not RunState.STOPPED:
+            return
+        with held.database.write() as connection:
+            now = held.clock.now()
+            interrupt_stopped(connection, result.run.id)
+            hand_back(connection, job, held.worker, now=now)
+
+    def _tell(self, run: Run, result: RunResult | None, error: UnshelveError | None) -> None:
+        self._awaited.discard(run.id)
+        if self._finished is not None:
+            self._finished(run, result, error)
 
 
 def by_step(parameters: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -153,3 +213,6 @@ def by_step(parameters: Mapping[str, object]) -> dict[str, dict[str, object]]:
             raise NotFound(f"{full!r} names no parameter.", hint="Write step.name.", code="parameter-not-found")
         found.setdefault(step, {})[name] = value
     return found
+
+
+_OPEN: Final = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,25 +19,27 @@ from unshelve.pipeline.step import Kind
 from unshelve.pipeline.worker_process import Program
 from unshelve.registry.origins import KnownOrigin, drop_origin, put_origin
 from unshelve.registry.releases import champion_of
-from unshelve.registry.runs import Run, RunState, StepState, end, get_run, queue, resume_point
+from unshelve.registry.runs import Run, RunState, StepState, end, get_run, resume_point
 from unshelve.registry.solutions import get_solution, put_solution
 from unshelve.registry.versions import (
     get_version,
 )
-from unshelve.security.audit import append
 from unshelve.solution.check import check
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
+from unshelve.solution.holding import LEASE
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
 from unshelve.solution.purpose import Purpose
+from unshelve.solution.queueing import QueuedRun, holding, queue_run
 from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
 from unshelve.solution.scheduling import keep_schedules
 from unshelve.solution.training import Training, training
 from unshelve.storage.blobs import BlobStore
+from unshelve.storage.jobs import take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,30 +112,12 @@ def keep_origin(connection: Connection, blobs: BlobStore, declaration: Declarati
     put_origin(connection, known)
 
 
-def queue_run(
-    control: Control, solution: str, cause: Cause, arguments: Mapping[str, Mapping[str, object]] | None = None
-) -> Run:
-    """A new run, written down with its audit entry, that `run_solution` will carry out."""
-    now = control.clock.now()
-    with control.database.write() as connection:
-        queued = queue(
-            connection,
-            solution=solution,
-            cause=cause.sentence,
-            actor=cause.actor.name,
-            parameters=dict(arguments or {}),
-            now=now,
-        )
-        append(connection, cause.actor, "run", f"{solution}#{queued.number}", {"cause": cause.sentence}, now=now)
-    return queued
-
-
 def run_solution(
     control: Control,
     folder: Path,
     cause: Cause,
     *,
-    queued: Run | None = None,
+    queued: QueuedRun | None = None,
     known: Declaration | None = None,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     only: str | None = None,
@@ -143,11 +128,13 @@ def run_solution(
 ) -> RunResult:
     """Carry out a run from the folder to the release. Runs of one home take turns.
 
-    `known` is what was read from the folder a moment ago, if it was. Raises SolutionInvalid when the solution
-    cannot run; a step's failure is in the result instead.
+    `known` is what was read from the folder a moment ago, if it was; `queued` a run whose job `control` holds.
+    Raises SolutionInvalid when the solution cannot run; a step's failure is in the result instead.
     """
     folder = folder.resolve()  # workers go into it and look for it from there
-    with control.running:
+    stop = stop or threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(control.running)
         started = control.clock.monotonic()
         try:
             declaration, findings = read_solution(control, folder, known)
@@ -158,9 +145,12 @@ def run_solution(
         except UnshelveError as error:
             if queued is not None:
                 with control.database.write() as connection:
-                    end(connection, queued.id, RunState.FAILED, now=control.clock.now(), error=str(error)[:500])
+                    end(connection, queued.run.id, RunState.FAILED, now=control.clock.now(), error=str(error)[:500])
             raise
-        run = queued or queue_run(control, declaration.name, cause, arguments)
+        if queued is None:
+            queued = begin_run(control, folder, declaration.name, cause, arguments)
+            control = stack.enter_context(holding(control, queued.job, stop))
+        run = queued.run
         wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
         executor = Processes(control.pool, program_of(declaration.code, folder), clock=control.clock)
         try:
@@ -192,6 +182,20 @@ def run_solution(
             steps={state.value: outcome.count(state) for state in StepState},
             seconds=control.clock.monotonic() - started,
         )
+
+
+def begin_run(
+    control: Control,
+    folder: Path,
+    solution: str,
+    cause: Cause,
+    arguments: Mapping[str, Mapping[str, object]] | None,
+) -> QueuedRun:
+    """A new run whose job this process takes at once."""
+    with control.database.write() as connection:
+        queued = queue_run(connection, control, folder, solution, cause, arguments)
+        take(connection, queued.job, control.worker, now=control.clock.now(), lasts=LEASE)
+    return queued
 
 
 def request_for(control: Control, declaration: Declaration, run_id: str, only: frozenset[str] | None) -> RunRequest:

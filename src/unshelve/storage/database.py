@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ _SERVERS: Final = {
 }
 """What is imported when an address asks for it."""
 
+Guard = Callable[[Connection], None]
+
 _POSTGRESQL: Final = "unshelve.storage.postgresql"
 """Imported when an address asks for it."""
 
@@ -33,8 +36,8 @@ class Database:
         self._backend = backend
         self._reader = backend.reader()
         self._writer = None if read_only else backend.writer()
-        self._write_lock = threading.Lock()
-        self._writing_thread: int | None = None
+        self._turn = _Turn()
+        self._guard: Guard | None = None
 
     @classmethod
     def open(cls, where: str | Path, *, read_only: bool = False) -> Database:
@@ -80,15 +83,19 @@ class Database:
         """
         if self._writer is None:
             raise RuntimeError(f"the database {self.name} was opened to be read only")
-        if self._writing_thread == threading.get_ident():
-            raise RuntimeError("Database.write() was entered inside another write() of the same thread")
-        with self._write_lock:
-            self._writing_thread = threading.get_ident()
-            try:
-                with _translated(self._backend), self._writer.begin() as connection:
-                    yield connection
-            finally:
-                self._writing_thread = None
+        with self._turn.taken(), _translated(self._backend), self._writer.begin() as connection:
+            if self._guard is not None:
+                self._guard(connection)
+            yield connection
+
+    def guarded(self, guard: Guard) -> Database:
+        """The same database, of which each transaction that writes begins by asking `guard`: what it raises ends it.
+
+        So that who has lost a lease without knowing it can write nothing more.
+        """
+        other = copy(self)
+        other._guard = guard
+        return other
 
     def migrated(self, connection: Connection) -> None:
         """Is told by the migrations, inside their transaction, that they are through."""
@@ -109,6 +116,25 @@ class Database:
         self._reader.dispose()
         if self._writer is not None:
             self._writer.dispose()
+
+
+class _Turn:
+    """Whose turn it is to write, among the threads of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        if self._thread == threading.get_ident():
+            raise RuntimeError("Database.write() was entered inside another write() of the same thread")
+        with self._lock:
+            self._thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread = None
 
 
 def _backend_of(where: str | Path) -> Backend:

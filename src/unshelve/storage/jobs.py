@@ -6,7 +6,7 @@ run out, and another one takes the job up again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,6 +22,8 @@ from unshelve.storage.tables import JOBS
 
 MOST_ATTEMPTS: Final = 3
 """How often a job is taken up before it is given up: one that kills its worker must not go round for ever."""
+
+_MOST_LOOKED_AT: Final = 100
 
 
 class JobState(StrEnum):
@@ -50,6 +52,8 @@ class Job:
     finished: datetime | None
     result: object
     error: str | None
+    stop_asked: bool = False
+    """Whether somebody wants its worker to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +92,18 @@ def enqueue(connection: Connection, order: Order, *, now: datetime) -> str:
 
 
 def lease(
-    connection: Connection, worker: str, *, kinds: Collection[str], now: datetime, lasts: timedelta
+    connection: Connection,
+    worker: str,
+    *,
+    kinds: Collection[str],
+    now: datetime,
+    lasts: timedelta,
+    suits: Callable[[object], bool] | None = None,
 ) -> Job | None:
     """The oldest job of these kinds that is due, for this worker alone until the lease runs out; None when none is.
 
-    Jobs whose lease has run out are due again; those that were taken up too often are given up first.
+    Jobs whose lease has run out are due again; those that were taken up too often are given up first. `suits` is
+    asked with a payload whether this worker can do it at all; of the others, the oldest 100 are looked at.
     """
     moment = milliseconds(now)
     _give_up_lost(connection, moment)
@@ -100,14 +111,26 @@ def lease(
         and_(JOBS.c.state == JobState.QUEUED.value, JOBS.c.not_before <= moment),
         and_(JOBS.c.state == JobState.LEASED.value, JOBS.c.leased_until <= moment),
     )
-    job_id = connection.execute(
-        select(JOBS.c.id).where(due, JOBS.c.kind.in_(list(kinds))).order_by(JOBS.c.not_before, JOBS.c.id).limit(1)
-    ).scalar()
-    if job_id is None:
-        return None
-    connection.execute(
+    oldest = (
+        select(JOBS.c.id, JOBS.c.payload)
+        .where(due, JOBS.c.kind.in_(list(kinds)))
+        .order_by(JOBS.c.not_before, JOBS.c.id)
+        .limit(1 if suits is None else _MOST_LOOKED_AT)
+    )
+    found = (
+        row.id for row in connection.execute(oldest).all() if suits is None or suits(msgspec.json.decode(row.payload))
+    )
+    job_id = next(found, None)
+    return None if job_id is None else take(connection, str(job_id), worker, now=now, lasts=lasts)
+
+
+def take(connection: Connection, job_id: str, worker: str, *, now: datetime, lasts: timedelta) -> Job:
+    """A job that nobody has, leased to this worker. Raises NotFound, or Conflict when it is over or another's."""
+    moment = milliseconds(now)
+    free = or_(JOBS.c.state == JobState.QUEUED.value, JOBS.c.leased_until <= moment)
+    changed = connection.execute(
         JOBS.update()
-        .where(JOBS.c.id == job_id)
+        .where(JOBS.c.id == job_id, JOBS.c.state.in_(_OPEN), free)
         .values(
             state=JobState.LEASED.value,
             worker=worker,
@@ -115,7 +138,37 @@ def lease(
             attempts=JOBS.c.attempts + 1,
         )
     )
-    return get_job(connection, str(job_id))
+    job = get_job(connection, job_id)
+    if changed.rowcount == 0:
+        raise Conflict(f"The job {job_id} is {job.state.value} and cannot be taken up.", code="job-not-free")
+    return job
+
+
+def check_lease(connection: Connection, job_id: str, worker: str) -> None:
+    """Returns while a worker has the job: what it writes in this transaction is its to write. Raises Conflict."""
+    held = select(JOBS.c.id).where(JOBS.c.id == job_id, JOBS.c.worker == worker, JOBS.c.state == JobState.LEASED.value)
+    if connection.execute(held).first() is None:
+        raise _lost(connection, job_id, worker)
+
+
+def ask_to_stop(connection: Connection, job_id: str, *, now: datetime) -> None:
+    """Asks the worker of a job to end it; nothing happens to one that nobody has."""
+    connection.execute(JOBS.update().where(JOBS.c.id == job_id).values(stop_asked=milliseconds(now)))
+
+
+def free_leases(connection: Connection, *, kinds: Collection[str], now: datetime) -> None:
+    """Lets leased jobs be due at once: for the only process that can have leased them, when it starts again."""
+    connection.execute(
+        JOBS.update()
+        .where(JOBS.c.state == JobState.LEASED.value, JOBS.c.kind.in_(list(kinds)))
+        .values(leased_until=milliseconds(now))
+    )
+
+
+def open_job(connection: Connection, unique: str) -> Job | None:
+    """The job with this `unique` text that waits or is being done, if there is one."""
+    row = connection.execute(select(JOBS).where(JOBS.c.unique_key == unique, JOBS.c.state.in_(_OPEN))).first()
+    return None if row is None else _job(row)
 
 
 def renew(connection: Connection, job_id: str, worker: str, *, now: datetime, lasts: timedelta) -> None:
@@ -150,6 +203,21 @@ def fail(
     _change_leased(connection, job_id, worker, values)
 
 
+def hand_back(connection: Connection, job_id: str, worker: str, *, now: datetime) -> None:
+    """Lets another worker have a job that this one is not to finish; it does not count as an attempt."""
+    _change_leased(
+        connection,
+        job_id,
+        worker,
+        {
+            "state": JobState.QUEUED.value,
+            "not_before": milliseconds(now),
+            "attempts": JOBS.c.attempts - 1,
+            "leased_until": None,
+        },
+    )
+
+
 def cancel(connection: Connection, job_id: str, *, reason: str, now: datetime) -> None:
     """Takes back a job that nobody has taken up yet. Raises NotFound, or Conflict when it is too late."""
     changed = connection.execute(
@@ -168,6 +236,21 @@ def get_job(connection: Connection, job_id: str) -> Job:
     if row is None:
         raise NotFound(f"There is no job {job_id[:40]}.", code="job-not-found")
     return _job(row)
+
+
+def open_jobs(connection: Connection, kind: str) -> list[Job]:
+    """The jobs of a kind that wait or are being done, oldest first."""
+    rows = connection.execute(select(JOBS).where(JOBS.c.kind == kind, JOBS.c.state.in_(_OPEN)).order_by(JOBS.c.id))
+    return [_job(row) for row in rows]
+
+
+def drop(connection: Connection, job_id: str, *, reason: str, now: datetime) -> None:
+    """Gives up a job that waits, or whose worker is known to be gone."""
+    connection.execute(
+        JOBS.update()
+        .where(JOBS.c.id == job_id, JOBS.c.state.in_(_OPEN))
+        .values(state=JobState.FAILED.value, finished=milliseconds(now), error=reason, leased_until=None)
+    )
 
 
 def jobs(
@@ -211,12 +294,16 @@ def _change_leased(connection: Connection, job_id: str, worker: str, values: dic
         .values(values)
     )
     if changed.rowcount == 0:
-        job = get_job(connection, job_id)
-        raise Conflict(
-            f"The job {job_id} is no longer {worker}'s: it is {job.state.value}"
-            + (f", with {job.worker}." if job.worker and job.state is JobState.LEASED else "."),
-            code="lease-lost",
-        )
+        raise _lost(connection, job_id, worker)
+
+
+def _lost(connection: Connection, job_id: str, worker: str) -> Conflict:
+    job = get_job(connection, job_id)
+    return Conflict(
+        f"The job {job_id} is no longer {worker}'s: it is {job.state.value}"
+        + (f", with {job.worker}." if job.worker and job.state is JobState.LEASED else "."),
+        code="lease-lost",
+    )
 
 
 def _job(row: Row[tuple[object, ...]]) -> Job:
@@ -234,6 +321,7 @@ def _job(row: Row[tuple[object, ...]]) -> Job:
         finished=None if row.finished is None else _moment(row.finished),
         result=None if row.result is None else msgspec.json.decode(row.result),
         error=row.error,
+        stop_asked=row.stop_asked is not None,
     )
 
 

@@ -34,9 +34,19 @@ JOBS: Final = Table(
     Column("result", LargeBinary),
     Column("error", Text),
     Column("unique_key", Text),
+    Column("stop_asked", BigInteger),  # when somebody asked the worker to stop
     Index("ix_jobs_state_not_before", "state", "not_before", "id"),
     Index("ix_jobs_unique_key", "unique_key"),
 )
+
+HOUSE: Final = Table(
+    "house",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False),  # which signing key vouches for what is kept here
+    Column("made_at", BigInteger, nullable=False),
+)
+"""One row: whose database this is, however many servers keep it."""
 
 SCHEMA_REVISION: Final = Table(
     "schema_revision",

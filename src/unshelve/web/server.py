@@ -39,7 +39,7 @@ from unshelve.serving.relay import control_socket
 from unshelve.serving.settling import settle
 from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
-from unshelve.solution.scheduling import due_runs
+from unshelve.solution.scheduling import queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
@@ -274,12 +274,8 @@ async def _repeat(seconds: float, what: Callable[[], None]) -> None:
 
 
 def _fire(control: Control, runner: Runner) -> None:
-    from unshelve.registry.solutions import get_solution
-
-    for solution, cause in due_runs(control).items():
-        with control.database.read() as connection:
-            folder = Path(get_solution(connection, solution).folder)
-        runner.enqueue(folder, solution, cause)
+    if queue_due_runs(control):
+        runner.wake()
 
 
 def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:

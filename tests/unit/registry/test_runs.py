@@ -119,7 +119,7 @@ def test_runs_are_listed_from_the_newest_page_by_page(database: Database) -> Non
 def test_runs_that_nobody_carries_on_are_interrupted(database: Database) -> None:
     going, waiting = queued(database, start=True), queued(database)
     with database.write() as connection:
-        assert runs.interrupt_open_runs(connection, now=NOON) == [going.id]
+        assert runs.interrupt_open_runs(connection, waiting=[], now=NOON) == [going.id]
     with database.read() as connection:
         assert runs.get_run(connection, going.id).state is RunState.INTERRUPTED
         assert runs.get_run(connection, waiting.id).state is RunState.STOPPED
