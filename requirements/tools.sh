@@ -1,5 +1,16 @@
 #!/bin/sh
 # Installs what only tests need from Debian: Chromium for the pages, PostgreSQL. Says so clearly when it may not.
+# Azurite, which speaks Azure's protocol, comes by npm.
+here=$(dirname "$0")/node
+if [ ! -e "$here/node_modules/.package-lock.json" ] || [ "$here/package-lock.json" -nt "$here/node_modules/.package-lock.json" ]; then
+    if command -v npm >/dev/null 2>&1; then
+        echo "Installing for the tests: Azurite …"
+        (cd "$here" && npm ci --silent --no-audit --no-fund) && touch "$here/node_modules/.package-lock.json"
+    else
+        echo "The tests of Azure's blobs need node and npm. Install them (on Debian: apt-get install npm) and run again." >&2
+        exit 1
+    fi
+fi
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

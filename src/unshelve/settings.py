@@ -56,8 +56,15 @@ def _set(default: object, text: str, *, least: float | None = None, choices: tup
 class Settings:
     """Everything that can be set, with its value. Each field is a row of the table."""
 
-    database: str = _set("", "Where the database is: a path or `sqlite:///PATH`. Empty: `unshelve.db` in the home.")
-    blobs: str = _set("", "Where blobs are kept: a folder. Empty: `blobs/` in the home.")
+    database: str = _set(
+        "", "Where the database is: a path or `postgresql://USER:PASSWORD@HOST/NAME`. Empty: `unshelve.db` in the home."
+    )
+    blobs: str = _set(
+        "", "Where blobs are kept: a folder, `s3://BUCKET/PREFIX`, `az://…` or `gs://…`. Empty: `blobs/` in the home."
+    )
+    blob_cache_bytes: int = _set(
+        10 * 2**30, "How much of blobs that are kept elsewhere may lie in `cache/` in the home.", least=2**20
+    )
     durable_blobs: bool = _set(
         False, "Whether each blob waits for the disk, so that no loss of power can take it back."
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -41,7 +40,7 @@ class Part:
 class _Found:
     """What the examination knows so far: blobs that are damaged or needed."""
 
-    bad: dict[str, Path] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     """Digest -> the version and file that need it."""
 
@@ -86,12 +85,11 @@ def _database(connection: Connection) -> tuple[int, list[Damaged]]:
 def _blobs(stored: Stored, found: _Found) -> Part:
     strange = []
     for each in stored.blobs.verify():
-        digest = each.path.parent.name + each.path.name
-        if each.problem.startswith("a file"):
-            hint = f"Nothing uses it: delete {each.path}, or move it away."
-            strange.append(Damaged(f"{each.path} is {each.problem}.", code="strange-file", hint=hint))
+        if each.digest is None:
+            hint = f"Nothing uses it: delete {each.place}, or move it away."
+            strange.append(Damaged(f"{each.place} is {each.problem}.", code="strange-file", hint=hint))
         else:
-            found.bad[digest] = each.path
+            found.bad[each.digest] = each.place
     return Part("blobs", sum(1 for _ in stored.blobs.digests()), tuple(strange))
 
 
@@ -105,7 +103,7 @@ def _explained(found: _Found) -> Iterator[Damaged]:
         else:
             message = f"The bytes {digest[:12]}… are not what was written; they are {use}."
             hint = f"{BACKUP} Without one, delete {path} and run the solution again."
-        yield Damaged(message, code="blob-damaged", hint=hint, details={"digest": digest, "path": str(path)})
+        yield Damaged(message, code="blob-damaged", hint=hint, details={"digest": digest, "path": path})
 
 
 def _versions(stored: Stored, connection: Connection, found: _Found) -> Part:

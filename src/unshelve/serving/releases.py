@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
 from unshelve.models.package import Manifest, manifest_from
@@ -14,8 +12,7 @@ from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
-from unshelve.settings import read_settings
-from unshelve.storage.blobs import BlobStore, FolderBlobs
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 
@@ -155,8 +152,6 @@ class LiveReleases:
         return found
 
 
-def live_releases(home: Home, database: Database) -> LiveReleases:
+def live_releases(home: Home, database: Database, blobs: BlobStore) -> LiveReleases:
     """The releases of a home, as an answer process is told to make them."""
-    settings = read_settings(home.settings_file, os.environ)
-    blobs = Path(settings.blobs) if settings.blobs else home.blobs
-    return LiveReleases(database, FolderBlobs(blobs), Verifier.load(home.keys))
+    return LiveReleases(database, blobs, Verifier.load(home.keys))

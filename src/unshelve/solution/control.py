@@ -31,12 +31,13 @@ from unshelve.serving.limits import Limits
 from unshelve.serving.process import AnswerProcesses, AnswerSettings
 from unshelve.serving.relay import control_socket
 from unshelve.settings import Settings, read_settings
-from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home, HomeLock
 from unshelve.storage.house import House, enter_house
 from unshelve.storage.jobs import free_leases, open_jobs
 from unshelve.storage.migration import migrate
+from unshelve.storage.opening import BlobPlace, blob_place, claim, open_blobs
 
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads of numeric libraries that wait give their core to the next worker: spinning costs 40 s of a 1 s fit here."""
@@ -51,7 +52,9 @@ class Control:
 
     home: Home
     database: Database
-    blobs: FolderBlobs
+    blobs: BlobStore
+    blob_place: BlobPlace
+    """Where they are, for other processes."""
     signer: Signer
     clock: Clock
     settings: Settings
@@ -86,19 +89,22 @@ class Control:
             limits = PoolLimits(
                 workers=settings.workers or os.cpu_count() or 1, idle_seconds=settings.worker_idle_seconds
             )
-            blobs = Path(settings.blobs) if settings.blobs else home.blobs
+            place = blob_place(home, settings)
+            blobs = open_blobs(place)
+            claim(blobs, house.id)
             remember_all(home.secrets)
             return cls(
                 home=home,
                 database=database,
-                blobs=FolderBlobs(blobs, durable=settings.durable_blobs),
+                blobs=blobs,
+                blob_place=place,
                 signer=signer,
                 house=house,
                 worker=f"{socket.gethostname()}:{os.getpid()}:{new_id(milliseconds(told.now()))[-6:]}",
                 clock=told,
                 settings=settings,
                 pool=WorkerPool(
-                    str(blobs),
+                    place.text,
                     limits=limits,
                     clock=told,
                     environment={**WORKER_ENVIRONMENT, "UNSHELVE_HOME": str(home.root)},
@@ -148,6 +154,7 @@ def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", pro
     return AnswerSettings(
         home=control.home.root,
         database=control.database.address,
+        blobs=control.blob_place.text,
         control=control_socket(control.home.root),
         releases="unshelve.serving.releases:live_releases",
         host=host,

@@ -6,18 +6,20 @@ import hashlib
 import itertools
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import IO, Final, NoReturn, Protocol
 
 from unshelve.clock import SystemClock
 from unshelve.errors import Damaged, NotFound, Refused, StorageFull
 from unshelve.storage.space import is_full
 
 _CHUNK_BYTES: Final = 1 << 20
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+"""The name of a blob."""
 _TEMPORARY_PREFIX: Final = ".new-"
 
 
@@ -37,6 +39,9 @@ class BlobStore(Protocol):
     def get(self, digest: str) -> bytes:
         """The bytes of a digest, checked. Raises NotFound, or Damaged when they are not what was stored."""
 
+    def copy_to(self, digest: str, path: Path) -> None:
+        """Writes the bytes to a file, whole or not at all, in little memory. Raises NotFound or Damaged as `get`."""
+
     def path(self, digest: str) -> Path | None:
         """The local file that holds the bytes, for mapping or sending; None where there is no such file."""
 
@@ -55,12 +60,18 @@ class BlobStore(Protocol):
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
 
+    def verify(self) -> Iterator[BlobProblem]:
+        """Reads every blob and gives those that are not what their name says, and files that do not belong."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlobProblem:
     """A blob that is not what its name says, or a file that is no blob."""
 
-    path: Path
+    digest: str | None
+    """None for a file that is no blob."""
+    place: str
+    """Where it lies, for people."""
     problem: str
 
 
@@ -132,15 +143,22 @@ class FolderBlobs:
         try:
             data = Path(self._place(digest)).read_bytes()
         except FileNotFoundError:
-            raise _missing(digest) from None
+            raise missing_blob(digest) from None
         if hashlib.sha256(data).hexdigest() != digest:
-            raise Damaged(
-                f"The stored bytes {digest[:12]}… are not what was written.",
-                code="blob-damaged",
-                hint="`unshelve fsck` lists what else is damaged.",
-                details={"digest": digest},
-            )
+            raise damaged_blob(digest)
         return data
+
+    def copy_to(self, digest: str, path: Path) -> None:
+        hasher = hashlib.sha256()
+        place = self.path(digest)
+        if place is None:
+            raise missing_blob(digest)
+        with place.open("rb", buffering=0) as source, written_whole(path) as target:
+            while chunk := source.read(_CHUNK_BYTES):
+                hasher.update(chunk)
+                target.write(chunk)
+            if hasher.hexdigest() != digest:
+                raise damaged_blob(digest)
 
     def path(self, digest: str) -> Path | None:
         path = Path(self._place(digest))
@@ -157,7 +175,7 @@ class FolderBlobs:
         try:
             return Path(self._place(digest)).stat().st_size
         except FileNotFoundError:
-            raise _missing(digest) from None
+            raise missing_blob(digest) from None
 
     def delete(self, digest: str) -> bool:
         try:
@@ -169,7 +187,7 @@ class FolderBlobs:
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for entry in self._entries():
             name = Path(entry.path).parent.name + entry.name
-            if _DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
+            if DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
                 yield name
 
     def verify(self) -> Iterator[BlobProblem]:
@@ -185,14 +203,25 @@ class FolderBlobs:
                     path.unlink(missing_ok=True)
                 continue
             name = path.parent.name + entry.name
-            if not _DIGEST.fullmatch(name):
-                yield BlobProblem(path, "a file that is no blob")
+            if not DIGEST.fullmatch(name):
+                yield BlobProblem(None, str(path), "a file that is no blob")
             elif _digest_of_file(path) != name:
-                yield BlobProblem(path, "the bytes are not what was written")
+                yield BlobProblem(name, str(path), "the bytes are not what was written")
+
+    def place(self, digest: str) -> Path:
+        """Where the bytes of a digest lie, or would."""
+        return Path(self._place(digest))
+
+    def files(self) -> Iterator[tuple[float, int, Path]]:
+        """Every blob with the time of its last use (seconds since 1970) and its size."""
+        for entry in self._entries():
+            if not entry.name.startswith(_TEMPORARY_PREFIX):
+                with suppress(FileNotFoundError):
+                    found = entry.stat()
+                    yield found.st_mtime, found.st_size, Path(entry.path)
 
     def _place(self, digest: str) -> str:
-        if not _DIGEST.fullmatch(digest):
-            raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+        check_digest(digest)
         return f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
 
     def _already(self, place: str, size: int) -> bool:
@@ -254,8 +283,40 @@ def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
     raise error
 
 
-def _missing(digest: str) -> NotFound:
+def check_digest(digest: str) -> None:
+    """Raises Refused for what cannot be the name of a blob."""
+    if not DIGEST.fullmatch(digest):
+        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+
+
+def missing_blob(digest: str) -> NotFound:
+    """The error for bytes that are not stored."""
     return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
+
+
+def damaged_blob(digest: str) -> Damaged:
+    """The error for bytes that are not what their name says."""
+    return Damaged(
+        f"The stored bytes {digest[:12]}… are not what was written.",
+        code="blob-damaged",
+        hint="`unshelve fsck` lists what else is damaged.",
+        details={"digest": digest},
+    )
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside its place, which takes it when the block ends and is gone when the block raises."""
+    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        with temporary.open("wb") as target:
+            yield target
+        temporary.replace(path)
+    except OSError as error:
+        _give_up(str(temporary), error, path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _digest_of_file(path: Path) -> str:

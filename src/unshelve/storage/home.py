@@ -27,6 +27,7 @@ class Home:
     blobs/         bytes named by their sha256
     predictions/   the prediction log
     keys/          signing key, audit head, hash seed, secrets: for the owner of the process alone (0700)
+    cache/         copies of blobs that are kept elsewhere; may be removed at any time
     run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
@@ -72,6 +73,10 @@ class Home:
     @property
     def blobs(self) -> Path:
         return self.root / "blobs"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
 
     @property
     def predictions(self) -> Path:

@@ -93,6 +93,31 @@ def gives_a_path_whose_bytes_are_the_blob_or_none(store: BlobStore) -> None:
     assert store.path(_ABSENT) is None
 
 
+def copies_bytes_to_a_file_whole_or_not_at_all(store: BlobStore) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for data in (b"", b"y" * 3_000_000):
+            place = Path(folder) / "copy"
+            store.copy_to(store.put(data), place)
+            assert place.read_bytes() == data
+        with _raises(NotFound):
+            store.copy_to(_ABSENT, Path(folder) / "none")
+        assert [path.name for path in Path(folder).iterdir()] == ["copy"]
+
+
+def puts_again_what_it_has(store: BlobStore) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "a-file"
+        source.write_bytes(b"again" * 10)
+        assert store.put_file(source) == store.put(b"again" * 10) == store.put_file(source)
+    assert len(list(store.digests())) == 1
+
+
+def finds_nothing_wrong_with_what_it_wrote(store: BlobStore) -> None:
+    store.put(b"")
+    store.put(b"whole")
+    assert list(store.verify()) == []
+
+
 def takes_the_same_bytes_from_many_threads(store: BlobStore) -> None:
     data = [bytes([number]) * 5_000 for number in range(20)]
     failures: list[UnshelveError | OSError] = []
@@ -134,5 +159,8 @@ CHECKS: Final[tuple[Callable[[BlobStore], None], ...]] = (
     forgets_what_is_deleted,
     tells_old_from_new,
     gives_a_path_whose_bytes_are_the_blob_or_none,
+    copies_bytes_to_a_file_whole_or_not_at_all,
+    puts_again_what_it_has,
+    finds_nothing_wrong_with_what_it_wrote,
     takes_the_same_bytes_from_many_threads,
 )
