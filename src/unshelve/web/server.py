@@ -204,7 +204,7 @@ def site_for(
     return Site(
         database=control.database,
         blobs=control.blobs,
-        predictions=PredictionLog(control.database, control.home.predictions, files),
+        predictions=PredictionLog(control.database, control.home.predictions, files, blobs=control.blobs),
         doorkeeper=Doorkeeper(control.database, delegation),
         sign_in=SignIn(
             control.database,
@@ -291,6 +291,7 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         files,
         actor=LOCAL,
         clock=control.clock,
+        blobs=control.blobs if control.settings.blobs else None,
     ).seal()
     site.last_use.write(control.database)
     with control.database.write() as connection:
