@@ -87,6 +87,11 @@ class Settings:
         "Whether packages that a notebook lacks are fetched from the package index, into an environment of its own.",
     )
     workers: int = _set(0, "How many processes run steps at a time; 0: one for each core.", least=0)
+    lease_seconds: float = _set(
+        30.0,
+        "Seconds after the last word of a server until another one on the same database takes up its runs.",
+        least=1.0,
+    )
     worker_idle_seconds: float = _set(60.0, "Seconds after which a run process without work ends.", least=0)
 
 

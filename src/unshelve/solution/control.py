@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -114,6 +114,11 @@ class Control:
         except BaseException:
             lock.release()
             raise
+
+    @property
+    def lease(self) -> timedelta:
+        """How long after the last word of a process its jobs are free again."""
+        return timedelta(seconds=self.settings.lease_seconds)
 
     @property
     def verifier(self) -> Verifier:
