@@ -4,8 +4,8 @@ The manifest is immutable: its digest is the version's identity, and its signatu
 version is loaded. What is found out later about a version (its Proof, its gates) are attestations that name
 that digest.
 
-Files of a model: `estimator`, `state/NAME` (frozen state), `code/PATH`, `schema.json`, `fillers`,
-`evaluation.json`, `reference.json`, `trained_rows`, `heldout`. Files of an endpoint: `code/PATH`, `schema.json`,
+Files of a model: `estimator`, `state/NAME` (frozen state), `lookup/NAME` (the copy of a lookup), `code/PATH`,
+`schema.json`, `fillers`, `evaluation.json`, `reference.json`, `trained_rows`, `heldout`. Files of an endpoint: `code/PATH`, `schema.json`,
 `heldout`; it pins its models' manifests instead of holding files of theirs.
 """
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeVar, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from unshelve.data.lookups import Lookup
 from unshelve.errors import Refused
 
 MARK: Final = "__unshelve__"
@@ -66,6 +68,7 @@ class Mark:
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
+    lookup: Lookup | None = None
     known_later: tuple[str, ...] = ()
     split: SplitValue | None = None
     gates: tuple[GateValue, ...] = ()
@@ -106,6 +109,12 @@ def source(
     *,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
+    lookup: bool = False,
+    key: str | Sequence[str] = (),
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
+    zone: str | None = None,
     retries: int = 0,
     retry_delay: str | float = 1,
     timeout: str | float | None = None,
@@ -116,15 +125,31 @@ def source(
     *,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
+    lookup: bool = False,
+    key: str | Sequence[str] = (),
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
+    zone: str | None = None,
     retries: int = 0,
     retry_delay: str | float = 1,
     timeout: str | float | None = None,
 ) -> Function | Callable[[Function], Function]:
-    """Brings rows in. `fresh` says how old they may be before it is asked again; without it, each run asks."""
+    """Brings rows in. `fresh` says how old they may be before it is asked again; without it, each run asks.
+
+    With `lookup=True` it brings a table that transforms get joined to their rows: by the columns `key`, and as of the
+    rows' time `event`, where the table's column `at` says from when on an entry holds. Entries older than `stale`
+    count as missing. `zone` is that of times without one. Such a table is refreshed without retraining.
+    """
+    said = {"key": key, "at": at, "event": event, "stale": stale, "zone": zone}
+    if not lookup and any(said.values()):
+        named = next(name for name, value in said.items() if value)
+        raise Refused(f"{named}= is for lookups.", hint=f"Write @source(lookup=True, {named}=…).")
     mark = Mark(
         kind=Kind.SOURCE,
         fresh_seconds=seconds(fresh),
         known_later=_names(known_later, "known_later"),
+        lookup=_lookup((key,) if isinstance(key, str) else tuple(key), at, event, stale, zone) if lookup else None,
         retries=retries,
         retry_delay_seconds=seconds(retry_delay) or 0.0,
         timeout_seconds=seconds(timeout),
@@ -269,6 +294,17 @@ def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Functi
         return decorated
 
     return decorate if function is None else decorate(function)
+
+
+def _lookup(
+    key: tuple[str, ...], at: str | None, event: str | None, stale: str | float | None, zone: str | None
+) -> Lookup:
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise Refused(f"{zone!r} names no time zone.", hint='Write it like zone="Europe/Amsterdam".') from error
+    return Lookup(key=key, at=at, event=event or at, stale_seconds=seconds(stale), zone=zone)
 
 
 def _names(names: Sequence[str], option: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Sealed files as Parquet, one for each segment and day. Imported only where they are worked on: pyarrow is big.
 
 Rows are ordered by id, which begins with the time, so that one answer is found by the row groups' statistics.
-Columns: id, time (timestamp, ms, UTC), model, version, actor, route, row and answer (JSON text), seconds.
+Columns: id, time (timestamp, ms, UTC), model, version, actor, route, row and answer (JSON text), seconds, lookups
+(JSON text, empty without; older files do not have it).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("row", pa.string(), nullable=False),
         pa.field("answer", pa.string(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("lookups", _NAME, nullable=False),
     ],
     metadata={"unshelve.predictions": "1"},
 )
@@ -146,6 +148,7 @@ def _table(records: Sequence[Record]) -> _Arrow:
         "row": [record.row.decode("utf-8", "replace") for record in records],
         "answer": [record.answer.decode("utf-8", "replace") for record in records],
         "seconds": [record.seconds for record in records],
+        "lookups": [record.lookups.decode("utf-8", "replace") for record in records],
     }
     return pa.table(columns, schema=_SCHEMA)
 
@@ -166,6 +169,7 @@ def _records(table: _Arrow) -> list[Record]:
     columns = table.set_column(1, "time", table["time"].cast(pa.int64())).to_pydict()
     columns["row"] = [text.encode() for text in columns["row"]]
     columns["answer"] = [text.encode() for text in columns["answer"]]
+    columns["lookups"] = [text.encode() for text in columns.get("lookups") or [""] * table.num_rows]
     names = _SCHEMA.names
     return [
         Record(**dict(zip(names, values, strict=True))) for values in zip(*(columns[n] for n in names), strict=True)

@@ -26,3 +26,6 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tru
     answer: bytes
     seconds: float
     """From the request's bytes to the answer's, transforms and model included."""
+    lookups: bytes = b""
+    """Which copies of lookups were asked: JSON of {lookup: {"copy": digest, "age_seconds": number or null}}, or empty.
+    The age is that of the copy when it was asked. Of an endpoint, a lookup is named `model/lookup`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -17,20 +17,20 @@ from typing import Final
 import msgspec
 
 from unshelve.clock import Clock, SystemClock, milliseconds
-from unshelve.errors import MethodNotAllowed, UnshelveError, UnsupportedType
+from unshelve.errors import BadRequest, MethodNotAllowed, UnshelveError, UnsupportedType
 from unshelve.predictions.log import LogWriter
 from unshelve.schema.rows import Rows
 from unshelve.security.actors import ActorKind
 from unshelve.security.delegation import PREFIX
 from unshelve.security.permissions import Action, require
 from unshelve.serving.doors import Doors
-from unshelve.serving.lane import Answers
+from unshelve.serving.lane import Answers, answer_from
 from unshelve.serving.lanes import Lanes
 from unshelve.serving.limits import ClientGone, Limits, Receive, read_body, swallow
 from unshelve.serving.messages import App, Headers, Scope, Send, header, send_json, send_problem
-from unshelve.serving.predictor import Predictor
+from unshelve.serving.predictor import LooksUp, Predictor
 from unshelve.serving.release_watch import ReleaseWatch
-from unshelve.serving.reply import ROUTE_HEADER, ROUTES, Asking, Reply, reply
+from unshelve.serving.reply import COPIES_HEADER, ROUTE_HEADER, ROUTES, Asking, Reply, reply
 from unshelve.wire import unexpected
 
 _LOGGER: Final = logging.getLogger("unshelve.serving")
@@ -152,7 +152,11 @@ class AnswerApp:
             predictor = await parts.releases.version(route.model, route.version)
         moment = milliseconds(parts.clock.now())
         kind = _brought_by(scope) or route.kind
-        return predictor, Asking(actor.id, kind, moment, logged=actor.kind is not ActorKind.PROVER)
+        proves = actor.kind is ActorKind.PROVER
+        copies = _copies(scope)
+        if proves and isinstance(predictor, LooksUp):
+            copies = predictor.pinned  # what was trained with the world of then is proved with the world of then
+        return predictor, Asking(actor.id, kind, moment, logged=not proves, copies=copies)
 
     async def _answer(self, predictor: Predictor, body: bytes, asking: Asking) -> Reply:
         started = time.perf_counter()
@@ -160,7 +164,10 @@ class AnswerApp:
             return await self._answer_bulk(predictor, body, asking, started)
         rows = predictor.decoder.decode(body)
         if predictor.slow:
-            answers = await self._lanes.answer(predictor, rows)
+            answers = await self._lanes.answer(predictor, rows, asking.copies)
+        elif asking.copies:
+            loop = asyncio.get_running_loop()
+            answers = await loop.run_in_executor(self._bulk, answer_from, predictor, rows, asking.copies)
         else:
             answers = predictor.answer(rows)
         return reply(predictor, rows, answers, asking, time.perf_counter() - started)
@@ -170,9 +177,9 @@ class AnswerApp:
         rows: Rows = await loop.run_in_executor(self._bulk, predictor.decoder.decode, body)
         answers: Answers
         if predictor.slow:
-            answers = await self._lanes.answer(predictor, rows)
+            answers = await self._lanes.answer(predictor, rows, asking.copies)
         else:
-            answers = await loop.run_in_executor(self._bulk, predictor.answer, rows)
+            answers = await loop.run_in_executor(self._bulk, answer_from, predictor, rows, asking.copies)
         seconds = time.perf_counter() - started
         return await loop.run_in_executor(self._bulk, reply, predictor, rows, answers, asking, seconds)
 
@@ -254,8 +261,22 @@ def _check_type(value: bytes | None) -> None:
 
 def _brought_by(scope: Scope) -> str | None:
     """What control says brought the rows, when it asks for somebody; nobody else is heard on this."""
-    said = header(scope, ROUTE_HEADER.encode("ascii"))
+    said = _said_by_control(scope, ROUTE_HEADER)
+    kind = "" if said is None else said.decode("latin-1")
+    return kind if kind in ROUTES else None
+
+
+def _copies(scope: Scope) -> Mapping[str, str] | None:
+    """Which copies of lookups control wants to be asked, when it asks for somebody."""
+    said = _said_by_control(scope, COPIES_HEADER)
+    try:
+        return None if said is None else msgspec.json.decode(said, type=dict[str, str])
+    except msgspec.DecodeError:
+        raise BadRequest(f"The header {COPIES_HEADER} is not JSON of digests by name.") from None
+
+
+def _said_by_control(scope: Scope, name: str) -> bytes | None:
+    said = header(scope, name.encode("ascii"))
     if said is None or not (header(scope, b"authorization") or b"").startswith(b"Bearer " + PREFIX.encode("ascii")):
         return None
-    kind = said.decode("latin-1")
-    return kind if kind in ROUTES else None
+    return said

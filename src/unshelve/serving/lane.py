@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from unshelve.errors import Unavailable
 from unshelve.schema.rows import Rows
 from unshelve.serving.limits import Limits
-from unshelve.serving.predictor import Predictor
+from unshelve.serving.predictor import LooksUp, Predictor
 
 Answers = list[dict[str, Any]]
 _RETRY: Final = {"retry_after_seconds": 1}
@@ -22,6 +23,7 @@ class _Ask:
     """One request that waits."""
 
     rows: Rows
+    copies: Mapping[str, str] | None
     future: asyncio.Future[Answers]
 
 
@@ -45,7 +47,7 @@ class Lane:
         name = f"answers {predictor.model} {predictor.version}"
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def answer(self, rows: Rows) -> Answers:
+    async def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> Answers:
         """The answers to some rows. Raises Unavailable when too many wait already or the version hangs."""
         if len(self._asked) >= self._limits.queue:
             raise Unavailable(
@@ -54,7 +56,7 @@ class Lane:
                 hint="Ask again in a moment, or send more rows in one request.",
                 details=_RETRY,
             )
-        ask = _Ask(rows, self._loop.create_future())
+        ask = _Ask(rows, copies, self._loop.create_future())
         self._asked.add(ask)
         with self._changed:
             self._waiting.append(ask)
@@ -116,7 +118,7 @@ class Lane:
     def _next_group(self) -> list[_Ask]:
         group = [self._waiting.popleft()]
         room = self.predictor.together - group[0].rows.n
-        while self._waiting and self._waiting[0].rows.n <= room:
+        while self._waiting and self._waiting[0].rows.n <= room and self._waiting[0].copies == group[0].copies:
             group.append(self._waiting.popleft())
             room -= group[-1].rows.n
         return group
@@ -124,14 +126,14 @@ class Lane:
     def _answer_together(self, group: list[_Ask]) -> list[tuple[_Ask, Answers | Exception]]:
         if len(group) > 1:
             try:
-                answers = iter(self.predictor.answer(_joined([ask.rows for ask in group])))
+                answers = iter(answer_from(self.predictor, _joined([ask.rows for ask in group]), group[0].copies))
                 return [(ask, [next(answers) for _ in range(ask.rows.n)]) for ask in group]
             except (Exception, StopIteration):  # noqa: BLE001, S110  each is asked alone below, where its failure is its own
                 pass
         results: list[tuple[_Ask, Answers | Exception]] = []
         for ask in group:
             try:
-                results.append((ask, self.predictor.answer(ask.rows)))
+                results.append((ask, answer_from(self.predictor, ask.rows, ask.copies)))
             except Exception as error:  # noqa: BLE001  handed to the one who asked, at the edge
                 results.append((ask, error))
         return results
@@ -145,6 +147,13 @@ class Lane:
                 ask.future.set_exception(result)
             else:
                 ask.future.set_result(result)
+
+
+def answer_from(predictor: Predictor, rows: Rows, copies: Mapping[str, str] | None) -> Answers:
+    """The answers to some rows, from the newest copies of lookups or from those named."""
+    if copies is not None and isinstance(predictor, LooksUp):
+        return predictor.answer(rows, copies)
+    return predictor.answer(rows)
 
 
 def _joined(parts: list[Rows]) -> Rows:

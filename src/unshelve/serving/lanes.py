@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from unshelve.schema.rows import Rows
@@ -19,9 +20,9 @@ class Lanes:
         self._limits = limits
         self._lanes: dict[tuple[str, int], Lane] = {}
 
-    async def answer(self, predictor: Predictor, rows: Rows) -> Answers:
-        """The answers of a slow version to some rows."""
-        return await self._lane(predictor).answer(rows)
+    async def answer(self, predictor: Predictor, rows: Rows, copies: Mapping[str, str] | None = None) -> Answers:
+        """The answers of a slow version to some rows, from the newest copies of its lookups or from those named."""
+        return await self._lane(predictor).answer(rows, copies)
 
     def tend(self) -> list[str]:
         """Gives up what takes too long, ends what is idle, and names the versions that hang. To be called often."""

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from unshelve.data.lookup_copy import LookupCopy
 from unshelve.data.tables import Table, columns, only
-from unshelve.errors import Damaged, UserCodeFailed
+from unshelve.errors import Damaged, SchemaMismatch, UserCodeFailed
 from unshelve.models.estimator import Raw, Signature, predict
 from unshelve.models.package import File, Manifest, manifest_from
 from unshelve.pipeline.artifacts import read_artifact
@@ -21,6 +22,7 @@ from unshelve.schema.rows import Rows
 from unshelve.schema.schema import Schema
 from unshelve.serving.answer import answers, as_value
 from unshelve.serving.code import VersionCode
+from unshelve.serving.copies import Chosen, Copies, LookupUse, lookup_uses, note
 from unshelve.serving.request_table import RequestTable, schema_from
 from unshelve.serving.row_path import Functions, RowPath, run_path
 from unshelve.storage.blobs import BlobStore
@@ -64,19 +66,78 @@ class LoadedModel:
     _table: RequestTable
     _blobs: BlobStore
     _code: VersionCode
+    _copies: Copies
+    _uses: Mapping[str, LookupUse]
 
-    def answer(self, rows: Rows) -> list[dict[str, Any]]:
-        """One answer for each row; UserCodeFailed when the version's own code fails."""
-        raw = self.predict_table(self._table.of(rows))
-        return answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
+    @property
+    def pinned(self) -> Mapping[str, str]:
+        """The copies of lookups that the version was trained with, by digest."""
+        return {name: use.pinned.digest for name, use in self._uses.items()}
 
-    def predict_table(self, table: Table) -> RawAnswers:
-        """Raw predictions for rows of the entry, which must have the version's columns."""
+    @property
+    def lookups(self) -> tuple[str, ...]:
+        """The full names of the lookups that its rows are joined with: `solution.lookup`."""
+        return tuple(use.full_name for use in self._uses.values())
+
+    def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """One answer for each row; UserCodeFailed when the version's own code fails.
+
+        `copies` says which copies of its lookups are asked, by digest; without it the newest are. Each answer then
+        says under "lookups" which they were.
+        """
+        return self.answer_from(rows, self._copies.choose(self._uses, copies))
+
+    def answer_from(self, rows: Rows, chosen: Mapping[str, Chosen]) -> list[dict[str, Any]]:
+        """One answer for each row, from copies that were chosen already."""
+        table = self._table.of(rows)
+        raw = self.predict_table(table, {name: one.copy for name, one in chosen.items()})
+        found = answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
+        note(found, chosen)
+        return found
+
+    def choose(
+        self, copies: Mapping[str, str] | None = None, newest: Mapping[str, Chosen] | None = None
+    ) -> Mapping[str, Chosen]:
+        """The copies of its lookups that answer: those with these digests, else the newest ones."""
+        return self._copies.choose(self._uses, copies, newest)
+
+    def fitting(self, copies: Mapping[str, LookupCopy]) -> dict[str, LookupCopy]:
+        """Those of some copies, by their lookups' own names, that the version can be joined with, as it takes them."""
+        found = {name: use.fitted(copies[name]) for name, use in self._uses.items() if name in copies}
+        return {name: copy.requiring(()) for name, copy in found.items() if copy is not None}
+
+    @property
+    def newest(self) -> Mapping[str, Chosen]:
+        """The newest copies of all lookups, by full name."""
+        return self._copies.newest
+
+    def looked_up(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """What its lookups give for each row: by lookup the values of the entry, None where there is none.
+
+        Raises SchemaMismatch as an answer would. Lookups that are joined with what a transform made are left out.
+        """
+        table = self._table.of(rows)
+        found: list[dict[str, Any]] = [{} for _ in range(rows.n)]
+        direct = {name for step in self._path.steps for name in step.lookups.values()}
+        for name, one in self.choose(copies).items():
+            if name not in direct or not one.copy.fits(table):
+                continue
+            for row, position, age in zip(found, one.copy.positions(table), one.copy.age_seconds(table), strict=True):
+                values = one.copy.values_at(int(position)) if position >= 0 else None
+                row[name] = {"copy": one.copy.digest, "made_ms": one.made_ms, "age_seconds": age, "values": values}
+        return found
+
+    def predict_table(self, table: Table, copies: Mapping[str, LookupCopy] | None = None) -> RawAnswers:
+        """Raw predictions for rows of the entry, which must have the version's columns.
+
+        Rows are joined with the lookups that the version was trained with, except for those in `copies`.
+        """
         try:
-            X = run_path(self._path, self._given(table), self._functions, self._frozen)
+            frozen = self._frozen if not copies else {**self._frozen, **copies}
+            X = run_path(self._path, self._given(table), self._functions, frozen)
             raw = predict(self._estimator, self.signature, X)
             return RawAnswers(raw.labels, raw.scores, self._answered(raw.for_answer))
-        except UserCodeFailed:
+        except (UserCodeFailed, SchemaMismatch):
             raise
         except Exception as error:
             raise UserCodeFailed(
@@ -127,21 +188,37 @@ class LoadedEndpoint:
     _code: VersionCode
     _arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def answer(self, rows: Rows) -> list[dict[str, Any]]:
-        """One combined answer for each row."""
+    @property
+    def pinned(self) -> Mapping[str, str]:
+        """The copies of lookups that its models were trained with, by `model/lookup`."""
+        return {f"{model}/{name}": digest for model, one in self._models.items() for name, digest in one.pinned.items()}
+
+    @property
+    def lookups(self) -> tuple[str, ...]:
+        """The full names of the lookups that its models' rows are joined with."""
+        return tuple(dict.fromkeys(name for one in self._models.values() for name in one.lookups))
+
+    def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """One combined answer for each row. All models are asked with the same copies of what they share."""
         raw = [rows.raw(i) for i in range(rows.n)]
         given = {}
+        used: list[dict[str, Any]] = [{} for _ in raw]
+        chosen = self._choose(copies)
         for name, model in self._models.items():
             wanted = model.decoder.schema.names
             part = model.decoder.decode_rows([{key: row[key] for key in wanted} for row in raw])
-            given[name] = [as_value(each, model.version) for each in model.answer(part)]
+            said = model.answer_from(part, chosen[name])
+            given[name] = [as_value(each, model.version) for each in said]
+            for row, each in zip(used, said, strict=True):
+                row.update({f"{name}/{lookup}": one for lookup, one in each.get("lookups", {}).items()})
         values = rows.columns()
         found = []
         for i in range(rows.n):
             arguments = {name: per_row[i] for name, per_row in given.items()}
             own = {name: values[name][i] for name in self._own if values[name][i] is not None}
             try:
-                found.append({"value": plain(self._function(**arguments, **own, **self._arguments))})
+                value = plain(self._function(**arguments, **own, **self._arguments))
+                found.append({"value": value, **({"lookups": used[i]} if used[i] else {})})
             except UserCodeFailed:
                 raise
             except Exception as error:
@@ -150,6 +227,16 @@ class LoadedEndpoint:
                     code="answer-failed",
                 ) from error
         return found
+
+    def _choose(self, copies: Mapping[str, str] | None) -> dict[str, Mapping[str, Chosen]]:
+        if copies is None:
+            newest = next((model.newest for model in self._models.values()), None)
+            return {name: model.choose(newest=newest) for name, model in self._models.items()}
+        parts: dict[str, dict[str, str]] = {name: {} for name in self._models}
+        for full, digest in copies.items():
+            model, _, lookup = full.partition("/")
+            parts.setdefault(model, {})[lookup] = digest
+        return {name: model.choose(parts[name]) for name, model in self._models.items()}
 
     def forget(self) -> None:
         """Take the version's modules out of Python's table; what is under way goes on."""
@@ -177,8 +264,18 @@ def _from_numpy(value: Any) -> Any:
     raise TypeError(f"it holds a {type(value).__name__}")
 
 
-def load_model(manifest: Manifest | bytes, blobs: BlobStore, *, version: int, name: str | None = None) -> LoadedModel:
-    """A model's version from its manifest, which the caller has verified; every file is checked by its digest."""
+def load_model(
+    manifest: Manifest | bytes,
+    blobs: BlobStore,
+    *,
+    version: int,
+    name: str | None = None,
+    copies: Copies | None = None,
+) -> LoadedModel:
+    """A model's version from its manifest, which the caller has verified; every file is checked by its digest.
+
+    `copies` holds the newest copies of lookups; without it a version answers from those it was trained with.
+    """
     known = manifest if isinstance(manifest, Manifest) else manifest_from(manifest)
     code = code_of(known, blobs, name or f"{known.model} v{version}")
     described = msgspec.json.decode(blobs.get(known.files["schema.json"].digest))
@@ -189,6 +286,10 @@ def load_model(manifest: Manifest | bytes, blobs: BlobStore, *, version: int, na
         for path in known.files
         if path.startswith("state/")
     }
+    path = msgspec.convert(dict(known.path), RowPath)
+    held = copies or Copies(blobs)
+    pinned = {name: known.files[f"lookup/{name}"].digest for name in path.lookups}
+    uses = lookup_uses(known.model.partition(".")[0], path.lookups, described, pinned, held)
     loaded = LoadedModel(
         model=known.model,
         version=version,
@@ -196,12 +297,14 @@ def load_model(manifest: Manifest | bytes, blobs: BlobStore, *, version: int, na
         decoder=decoder(schema),
         signature=msgspec.convert(dict(known.signature), Signature),
         _estimator=read_file(known, "estimator", blobs, code),
-        _path=msgspec.convert(dict(known.path), RowPath),
+        _path=path,
         _functions=code.functions(),
-        _frozen=frozen,
+        _frozen={**frozen, **{name: use.pinned for name, use in uses.items()}},
         _table=RequestTable.build(schema, described, fillers),
         _blobs=blobs,
         _code=code,
+        _copies=held,
+        _uses=uses,
     )
     _warm(loaded, blobs, WARM_ROWS)
     return loaded
@@ -274,11 +377,11 @@ def _warm(loaded: LoadedModel | LoadedEndpoint, blobs: BlobStore, rows: int) -> 
     took = []
     for row in given:
         start = time.perf_counter()
-        alone.extend(loaded.answer(loaded.decoder.decode_rows([row])))
+        alone.extend(loaded.answer(loaded.decoder.decode_rows([row]), loaded.pinned))
         took.append(time.perf_counter() - start)
     loaded.seconds = sorted(took)[len(took) // 2]
     loaded.slow = loaded.seconds > SLOW_SECONDS
-    if loaded.answer(loaded.decoder.decode_rows(given)) == alone:
+    if loaded.answer(loaded.decoder.decode_rows(given), loaded.pinned) == alone:
         loaded.together = MOST_TOGETHER
 
 

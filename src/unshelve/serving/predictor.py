@@ -5,7 +5,8 @@ The answer process knows versions by these two protocols alone; `loaded.py` hold
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from unshelve.schema.decoder import Decoder
 from unshelve.schema.rows import Rows
@@ -50,6 +51,21 @@ class Predictor(Protocol):
 
         Raises UserCodeFailed when the version's own code fails.
         """
+
+
+@runtime_checkable
+class LooksUp(Predictor, Protocol):
+    """A version that joins rows with lookups, and can be told which copies of them to take."""
+
+    @property
+    def pinned(self) -> Mapping[str, str]:
+        """The copies that it was trained with: lookup -> digest."""
+
+    def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """As without copies, from these instead of the newest. May load one, so it is called by a worker thread."""
+
+    def looked_up(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """What the lookups give for each row: copy, age and values of the entry, by lookup."""
 
 
 class Releases(Protocol):

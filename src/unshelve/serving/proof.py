@@ -206,10 +206,10 @@ def compare(trained: Any, served: Any, size: float, tolerance: float = TOLERANCE
 
 
 def flat(answer: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of an answer by dotted name, without id, version and warnings."""
+    """The values of an answer by dotted name, without id, version, warnings and which lookups were asked."""
     found: dict[str, Any] = {}
     for name, value in answer.items():
-        if not prefix and name in ("id", "version", "warnings"):
+        if not prefix and name in ("id", "version", "warnings", "lookups"):
             continue
         if isinstance(value, Mapping):
             found.update(flat(value, f"{prefix}{name}."))

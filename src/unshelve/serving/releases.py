@@ -10,6 +10,7 @@ from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.releases import releases
 from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
+from unshelve.serving.copies import Copies
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
 from unshelve.storage.blobs import BlobStore
@@ -31,6 +32,7 @@ class LiveReleases:
         self._troubles: Mapping[str, UnshelveError] = {}
         self._held: dict[tuple[str, int], Predictor] = {}
         self._by_manifest: dict[str, LoadedModel] = {}
+        self._copies = Copies(blobs)
         self._lock = threading.RLock()
 
     def release_for(self, model: str) -> Predictor:
@@ -138,7 +140,7 @@ class LiveReleases:
     def _load_model(self, wanted: Version, manifest: Manifest) -> LoadedModel:
         known = self._by_manifest.get(wanted.manifest)
         if known is None:
-            known = load_model(manifest, self._blobs, version=wanted.number)
+            known = load_model(manifest, self._blobs, version=wanted.number, copies=self._copies)
             self._by_manifest[wanted.manifest] = known
         return known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from unshelve.serving.predictor import Predictor
 ROUTE_HEADER: Final = "x-unshelve-route"
 """How control says, when it asks for somebody, whether a form or a file brought the rows."""
 ROUTES: Final = frozenset({"form", "file"})
+COPIES_HEADER: Final = "x-unshelve-copies"
+"""How control says which copies of lookups are to be asked: JSON of {lookup: digest}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Asking:
     """Whole milliseconds since 1970."""
     logged: bool = True
     """False for the Proof: its answers stand in its certificate, and nobody used the model."""
+    copies: Mapping[str, str] | None = None
+    """The copies of lookups to be asked, by digest; None for the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ def reply(predictor: Predictor, rows: Rows, answers: Answers, asking: Asking, se
     for i, answer in enumerate(answers):
         name = new_id(asking.moment)
         warnings = rows.warnings(i)
+        used = answer.pop("lookups", None)
         try:
             text = _ENCODER.encode({"id": name, "version": predictor.version, **answer, "warnings": warnings})
         except (TypeError, ValueError) as error:
@@ -70,10 +76,22 @@ def reply(predictor: Predictor, rows: Rows, answers: Answers, asking: Asking, se
                 row=_ENCODER.encode(rows.raw(i)),
                 answer=text,
                 seconds=seconds,
+                lookups=_ENCODER.encode(_with_age(used, asking.moment)) if used else b"",
             )
         )
     head = b'{"model":' + _ENCODER.encode(predictor.model) + b',"answers":['
     return Reply(head + b",".join(texts) + b"]}", records)
+
+
+def _with_age(used: Mapping[str, Mapping[str, Any]], moment: int) -> dict[str, dict[str, Any]]:
+    """Copies with their age when they were asked, which is not known of one that only a version holds."""
+    return {
+        name: {
+            "copy": one["copy"],
+            "age_seconds": None if one["made_ms"] is None else max(0, moment - one["made_ms"]) / 1000,
+        }
+        for name, one in used.items()
+    }
 
 
 def _plain(value: Any) -> Any:  # whatever a version's own code put into its answer

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, clean, is_polars, length
 from unshelve.errors import UserCodeFailed
 
@@ -20,11 +21,13 @@ Functions = Mapping[str, Callable[..., Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStep:
-    """One transform: which parameters take rows (and of which earlier step), and which take frozen state."""
+    """One transform: which parameters take rows (and of which earlier step), which take frozen state, and which take
+    a lookup, joined with the rows of the first."""
 
     name: str
     rows: Mapping[str, str]
     frozen: Mapping[str, str] = field(default_factory=dict)
+    lookups: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
     """Parameters that were set for the run; the others keep their defaults."""
 
@@ -36,6 +39,8 @@ class RowPath:
     entry: str
     steps: tuple[PathStep, ...]
     output: str
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    """How rows find their entries, by lookup. Their copies stand beside the frozen state, under the same names."""
 
 
 def run_path(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> Any:
@@ -57,8 +62,10 @@ def apply_step(
     """One transform on the rows it takes; UserCodeFailed when it does not give the same number of rows back."""
     rows = {parameter: lend(values[name]) for parameter, name in step.rows.items()}
     state = {parameter: frozen[name] for parameter, name in step.frozen.items()}
-    result = function(**rows, **state, **step.parameters)
-    expected = length(next(iter(rows.values())))
+    first = next(iter(rows.values()))
+    looked_up = {parameter: frozen[name].join(first) for parameter, name in step.lookups.items()}
+    result = function(**rows, **state, **looked_up, **step.parameters)
+    expected = length(first)
     check_rows(step.name, result, expected)
     return clean(result)
 

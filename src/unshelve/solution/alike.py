@@ -237,7 +237,9 @@ def other_zone() -> Iterator[None]:
 
 def _state_of(trial: Trial) -> dict[str, bytes]:
     """What frozen state and parameters are, so that a transform that changes them is found out."""
-    state = {name: pickle.dumps(value, protocol=5) for name, value in trial.frozen.items()}
+    # A lookup is never handed out itself: what a transform gets of it is made for that call.
+    own = {name: value for name, value in trial.frozen.items() if name not in trial.path.lookups}
+    state = {name: pickle.dumps(value, protocol=5) for name, value in own.items()}
     for step in trial.path.steps:
         for name, value in step.parameters.items():
             state[f"{step.name}.{name}"] = pickle.dumps(value, protocol=5)

@@ -5,6 +5,7 @@ The forms, as `solution/training.py` writes them into a task's parameters:
     {"value": input}                                     the input as it is
     {"view": input, "rows": [...], "hide": [...]}        rows of an entry, less the columns the inputs in `hide` name
     {"aligned": input, "of": [...], "rows": [...]}       values that belong to the rows `of`, for the rows `rows`
+    {"lookup": input, "name": …, "with": …, "how": …}    a lookup, joined with the rows of the parameter `with`
     {"answers": input}                                   a model's answers on its held-out rows
 """
 
@@ -14,8 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookups import Lookup
 from unshelve.data.tables import length, take, take_any, without
 from unshelve.errors import SolutionInvalid
 
@@ -26,8 +30,16 @@ Inputs = Mapping[str, Any]
 def resolve_all(parameters: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
     """The arguments of a step's function: what its parameters are bound to, and its plain arguments."""
     known_later = parameters.get("known_later", ())
-    bound = {name: resolve(bind, inputs, known_later) for name, bind in parameters["bind"].items()}
+    binds = parameters["bind"]
+    plain = {name: resolve(bind, inputs, known_later) for name, bind in binds.items() if "lookup" not in bind}
+    bound = {name: plain[name] if name in plain else looked_up(bind, inputs, plain) for name, bind in binds.items()}
     return {**bound, **parameters.get("arguments", {})}
+
+
+def looked_up(bind: Mapping[str, Any], inputs: Inputs, bound: Mapping[str, Any]) -> Any:
+    """A lookup, joined with the rows of another parameter."""
+    how = msgspec.convert(bind["how"], Lookup)
+    return LookupCopy(inputs[bind["lookup"]], how, name=bind["name"]).join(bound[bind["with"]])
 
 
 def resolve(bind: Mapping[str, Any], inputs: Inputs, known_later: Sequence[str] = ()) -> Any:

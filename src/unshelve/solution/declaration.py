@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from unshelve.data.lookups import Lookup
 from unshelve.errors import NotFound
 from unshelve.pipeline.step import Kind
 
@@ -60,6 +61,7 @@ class StepInfo:
     severity: str = "stop"
     known_later: tuple[str, ...] = ()
     fresh_seconds: float | None = None
+    lookup: Lookup | None = None
     retries: int = 0
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
@@ -108,6 +110,11 @@ class Declaration:
 
     def of_kind(self, *kinds: Kind) -> tuple[StepInfo, ...]:
         return tuple(step for step in self.steps if step.kind in kinds)
+
+    @property
+    def lookups(self) -> tuple[StepInfo, ...]:
+        """The sources that rows are joined with."""
+        return tuple(step for step in self.steps if step.lookup is not None)
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from unshelve.data.lookup_copy import LookupCopy
 from unshelve.data.tables import only, take, to_pandas, without
 from unshelve.errors import Refused, SolutionInvalid, UserCodeFailed
 from unshelve.evaluation import curves
@@ -28,7 +29,7 @@ from unshelve.models.package import manifest_from
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.pipeline.step import mark_of
 from unshelve.serving.answer import Answer, answers, as_value
-from unshelve.serving.loaded import load_model
+from unshelve.serving.loaded import LoadedModel, load_model
 from unshelve.serving.row_path import run_path
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.keeping import row_hashes
@@ -269,7 +270,7 @@ def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Hel
     seen = loaded.trained_rows()
     fresh = np.flatnonzero(~np.isin(row_hashes(table), seen))
     try:
-        raw = loaded.predict_table(take(table, fresh)) if len(fresh) else None
+        raw = loaded.predict_table(take(table, fresh), copies_for(loaded, parameters, inputs)) if len(fresh) else None
     except (UserCodeFailed, KeyError, ValueError, TypeError):
         raw = None  # the champion's columns are gone: nothing to compare on
     if raw is None or loaded.signature.task != held.task.kind.value:
@@ -282,6 +283,12 @@ def champion(inputs: Inputs, parameters: Parameters, context: Context, held: Hel
         empty = np.empty(0, dtype=np.int64)
         return Champion(name=name, rows=empty, predicted=held.predicted.rows(empty))
     return Champion(name=name, rows=fresh, predicted=predicted)
+
+
+def copies_for(loaded: LoadedModel, parameters: Parameters, inputs: Inputs) -> dict[str, LookupCopy]:
+    """The candidate's copies of lookups for the champion, so that both are judged with the same state of the world."""
+    path, frozen = row_path(parameters, inputs)
+    return loaded.fitting({name: frozen[name] for name in path.lookups})
 
 
 def choose_candidate(name: str, made: dict[str, Any], inputs: Inputs, parameters: Parameters) -> Outputs:

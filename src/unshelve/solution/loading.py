@@ -148,6 +148,7 @@ def _step_info(name: str, function: Callable[..., object], mark: Mark, project: 
         severity=mark.severity,
         known_later=mark.known_later,
         fresh_seconds=mark.fresh_seconds,
+        lookup=mark.lookup,
         retries=mark.retries,
         retry_delay_seconds=mark.retry_delay_seconds,
         timeout_seconds=mark.timeout_seconds,

@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookups import Lookup
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
@@ -44,6 +47,15 @@ def call(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
     return entry_table(call(function, inputs, parameters, context), context.task)
+
+
+def copy(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """A lookup's table as rows are joined with it, and what is said of it."""
+    name, how = parameters["name"], msgspec.convert(parameters["how"], Lookup)
+    made = sorted_copy(inputs[parameters["table"]], how, name)
+    held = LookupCopy(made, how, name=name)
+    about = {"rows": held.rows, "keys": held.key_count, "newest": held.newest, "columns": held.columns}
+    return Outputs({"copy": made, "about": about})
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -324,6 +336,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "source": entry,
     "entry": entry,
     "call": call,
+    "copy": copy,
     "keep": keep,
     "target": target,
     "reads": reads,

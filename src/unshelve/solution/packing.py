@@ -30,6 +30,7 @@ from unshelve.solution.alike import written
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import owned_schemas
 from unshelve.solution.keeping import row_hashes
+from unshelve.solution.lookup_rows import lookup_fields, unrefused
 from unshelve.solution.plain import as_json
 from unshelve.solution.predicting import SCORES
 from unshelve.solution.probing import columns_missed, columns_that_matter, matters_when_filled, sample_rows
@@ -82,6 +83,8 @@ def schema(call: Any, inputs: Inputs, parameters: Parameters, context: Context) 
     described["order"] = [*columns(train)]
     described["polars"] = is_polars(train)
     described["constants"] = constants
+    if path.lookups:
+        described["lookups"] = lookup_fields(path, frozen, train, context.functions)
     outputs: dict[str, Any] = {
         "schema": as_json(described),
         "reference": as_json(reference(to_pandas(train), learned)),
@@ -197,7 +200,7 @@ def reference(train: pd.DataFrame, learned: Schema) -> dict[str, Any]:
     return {"rows": len(train), "fields": found}
 
 
-def heldout(_call: Any, inputs: Inputs, parameters: Parameters, _context: Context) -> bytes:
+def heldout(_call: Any, inputs: Inputs, parameters: Parameters, context: Context) -> bytes:
     """Up to 1,000 held-out rows as a caller would send them, each with what training computed, as JSON lines.
 
     The first line says how many rows were tried and how many the Schema refuses (values that training never had).
@@ -209,6 +212,12 @@ def heldout(_call: Any, inputs: Inputs, parameters: Parameters, _context: Contex
     numbers = np.arange(len(table)) if rows is None else rows
     chosen = np.sort(np.random.default_rng(4).permutation(len(numbers))[:MOST_HELD_OUT])
     accepted, sent = accepted_rows(learned, table.take(numbers[chosen])[list(learned.names)].reset_index(drop=True))
+    path, frozen = row_path(parameters, inputs)
+    if path.lookups:
+        hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
+        drawn = take(without(inputs[parameters["entry"]], hidden), numbers[chosen[accepted]])
+        joined = unrefused(path, frozen, inputs[parameters["schema"]], context.functions, drawn)
+        accepted, sent = accepted[joined], [row for row, there in zip(sent, joined, strict=True) if there]
     head: dict[str, float] = {"tried": len(chosen), "refused": len(chosen) - len(accepted), "of": len(numbers)}
     head["tolerance"] = SINGLE if inputs[parameters["evaluation"]]["single"] else SCORES
     lines: list[dict[str, Any]] = [head]

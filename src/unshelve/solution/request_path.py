@@ -150,4 +150,29 @@ def model_path(declaration: Declaration, model: str) -> ModelPath:
 def frozen_inputs(declaration: Declaration, step: StepInfo) -> dict[str, Reference]:
     """The parameters of a row step that are frozen: those that name a step off the row path."""
     rows = row_inputs(declaration, step)
-    return {name: named for name, named in references(declaration, step).items() if name not in rows}
+    looked_up = lookup_inputs(declaration, step)
+    return {
+        name: named
+        for name, named in references(declaration, step).items()
+        if name not in rows and name not in looked_up
+    }
+
+
+def lookup_inputs(declaration: Declaration, step: StepInfo) -> dict[str, Reference]:
+    """The parameters of a transform that get a lookup, joined with the rows of its first parameter."""
+    if step.kind is not Kind.TRANSFORM:
+        return {}
+    return {
+        name: named
+        for name, named in references(declaration, step).items()
+        if declaration.step(named.step).lookup is not None
+    }
+
+
+def lookups_on(declaration: Declaration, chain: tuple[str, ...]) -> tuple[str, ...]:
+    """The lookups that the steps of a path take, each once."""
+    found: dict[str, None] = {}
+    for name in chain:
+        step = declaration.step(name)
+        found.update(dict.fromkeys(named.step for named in lookup_inputs(declaration, step).values()))
+    return tuple(found)

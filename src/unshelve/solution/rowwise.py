@@ -35,6 +35,7 @@ from unshelve.solution.alike import SAME, Positions, Trial, Tried, check_transfo
 from unshelve.solution.binding import hidden_columns, resolve, row_numbers
 from unshelve.solution.files import code_files
 from unshelve.solution.judging import Held, held_before
+from unshelve.solution.lookup_rows import unrefused
 from unshelve.solution.predicting import Answerer, check_answers
 from unshelve.solution.requests import accepted_rows
 from unshelve.solution.rowpaths import row_path
@@ -58,7 +59,7 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
     hidden = hidden_columns(parameters["hide"], inputs, parameters["known_later"])
     entry = without(inputs[parameters["entry"]], hidden)
     parts = [_part(parameters[name], inputs, entry, seed) for seed, name in ((3, "tested"), (7, "fitted"))]
-    numbers, asked, refused = _asked(inputs, parameters, entry, parts)
+    numbers, asked, refused = _asked(inputs, parameters, entry, parts, context.functions)
     if not len(numbers):
         return {"rows": 0, "refused": refused, "not_covered": []}
     held = held_before(inputs, parameters)
@@ -89,12 +90,18 @@ def rowwise(_call: Any, inputs: Inputs, parameters: Parameters, context: Context
     }
 
 
-def _asked(inputs: Inputs, parameters: Parameters, entry: Any, parts: list[_Part]) -> tuple[Positions, Any, int]:
+def _asked(
+    inputs: Inputs, parameters: Parameters, entry: Any, parts: list[_Part], functions: Functions
+) -> tuple[Positions, Any, int]:
     """Row numbers that are tried, their table as requests give it, and how many rows the Schema refuses."""
     described = inputs[parameters["schema"]]
     learned = schema_from(described)
     drawn = np.unique(np.concatenate([part.numbers for part in parts]))
     accepted, sent = accepted_rows(learned, to_pandas(take(entry, drawn))[list(learned.names)])
+    path, frozen = row_path(parameters, inputs)
+    if path.lookups:
+        joined = unrefused(path, frozen, described, functions, take(entry, drawn[accepted]))
+        accepted, sent = accepted[joined], [row for row, there in zip(sent, joined, strict=True) if there]
     if not len(accepted):
         return accepted, None, len(drawn)
     numbers = _telling_first(drawn[accepted], parts)

@@ -10,7 +10,7 @@ from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.step import Kind
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
 from unshelve.solution.purpose import Purpose
-from unshelve.solution.request_path import ModelPath, model_path, references
+from unshelve.solution.request_path import ModelPath, lookups_on, model_path, references
 from unshelve.solution.wiring import Wiring
 
 
@@ -30,6 +30,8 @@ class ModelTasks:
     gates: str
     frozen: Mapping[str, str]
     """Frozen state of the row path and the answer: name -> output."""
+    lookups: Mapping[str, str]
+    """Copies of the lookups on the row path: name -> output."""
     answer: str | None
 
 
@@ -73,7 +75,9 @@ def training(
         wiring.add(step.name, str(step.kind), step, inputs, parameters)
         seen.setdefault(step.kind, {})[step.name] = step.name
     for step in declaration.of_kind(Kind.SOURCE, Kind.STEP, Kind.FIT):
-        if not any(task.group == step.name for task in wiring.tasks.values()):
+        if step.lookup is not None:
+            wiring.copy(step.name)
+        elif not any(task.group == step.name for task in wiring.tasks.values()):
             wiring.value(step.name, _scope_for(wiring, step))
     return Training(
         graph=Graph(tuple(wiring.tasks.values())),
@@ -96,7 +100,8 @@ def _model_tasks(wiring: Wiring, name: str, purpose: Purpose) -> ModelTasks:
     shared, described = _described(wiring, step, path, scope)
     frozen_labels = described["frozen"]
     assert isinstance(frozen_labels, dict)
-    frozen = {key: shared[label] for key, label in frozen_labels.items()}
+    joined = lookups_on(wiring.declaration, path.chain)
+    frozen = {key: shared[label] for key, label in frozen_labels.items() if key not in joined}
     schema = f"{name}:schema"
     wiring.add(schema, "schema", step, dict(shared), dict(described), also=path.chain, function=False)
     wiring.add(f"{name}:trained_rows", "trained_rows", step, dict(shared), dict(described), function=False)
@@ -128,6 +133,7 @@ def _model_tasks(wiring: Wiring, name: str, purpose: Purpose) -> ModelTasks:
         trained_rows=f"{name}:trained_rows",
         gates=f"{name}:gates",
         frozen=frozen,
+        lookups={key: shared[frozen_labels[key]] for key in joined},
         answer=answer.name if answer else None,
     )
 

@@ -103,6 +103,7 @@ def _files_of(tasks: ModelTasks, outcome: RunOutcome) -> dict[str, File]:
         "heldout": tasks.heldout,
         "rowwise.json": tasks.rowwise,
         **{f"state/{name}": state for name, state in tasks.frozen.items()},
+        **{f"lookup/{name}": copy for name, copy in tasks.lookups.items()},
     }
     return {path: as_file(output(outcome, name)) for path, name in made.items()}
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from unshelve.errors import SolutionInvalid
 from unshelve.ids import digest, digest_json
 from unshelve.pipeline.step import Kind
@@ -24,6 +26,7 @@ from unshelve.solution.request_path import (
     first_reference,
     frozen_inputs,
     keeps_of,
+    lookup_inputs,
     model_path,
     references,
     row_inputs,
@@ -156,6 +159,22 @@ class Wiring:
             self.add(task, "entry" if self.is_entry(name) else "call", step, *self.bound(step, scope))
         self.done()
         return task
+
+    def copy(self, name: str) -> str:
+        """The output with a lookup's table as rows are joined with it."""
+        step = self.declaration.step(name)
+        task = f"{name}:copy"
+        if self.once(task):
+            inputs: dict[str, str] = {}
+            parameters = {"table": self.put(inputs, self.value(name, None)), "name": name, "how": self.lookup(name)}
+            self.add(task, "copy", step, inputs, parameters, function=False)
+            self.done()
+        return f"{task}.copy"
+
+    def lookup(self, name: str) -> dict[str, object]:
+        """How rows find their entries in a lookup, as JSON."""
+        found: dict[str, object] = msgspec.to_builtins(self.declaration.step(name).lookup)
+        return found
 
     def is_entry(self, name: str) -> bool:
         """Whether a plain step's table is where a request path, or another row step, begins."""
@@ -356,6 +375,13 @@ class Wiring:
                     if "view" in bound and not whole:
                         bound["hide"] = self.hidden(entry, scope, inputs)
                     bind[parameter] = bound
+                elif parameter in lookup_inputs(self.declaration, step):
+                    bind[parameter] = {
+                        "lookup": self.put(inputs, self.copy(named.step)),
+                        "name": named.step,
+                        "with": step.parameters[0].name,
+                        "how": self.lookup(named.step),
+                    }
                 else:
                     bind[parameter] = self.bind(named, scope, inputs)
             parameters: dict[str, object] = {"bind": bind, "arguments": self.arguments_of(step)}
@@ -419,6 +445,7 @@ class Wiring:
         """A row path as JSON, keeps left out, with the labels of its frozen inputs."""
         steps = []
         frozen: dict[str, str] = {}
+        lookups: dict[str, object] = {}
         for name in chain:
             step = self.declaration.step(name)
             if step.kind is Kind.KEEP:
@@ -439,9 +466,15 @@ class Wiring:
                     )
                 state[parameter] = key
                 frozen[key] = str(bound["value"])
-            steps.append({"name": name, "rows": rows, "frozen": state, "parameters": self.arguments_of(step)})
+            described = {"name": name, "rows": rows, "frozen": state, "parameters": self.arguments_of(step)}
+            joined = {parameter: named.step for parameter, named in lookup_inputs(self.declaration, step).items()}
+            for each in joined.values():
+                lookups[each] = self.lookup(each)
+                frozen[each] = self.put(inputs, self.copy(each))
+            steps.append({**described, "lookups": joined} if joined else described)
+        path = {"entry": entry, "steps": steps, "output": past_keeps(self.declaration, output)}
         return {
-            "path": {"entry": entry, "steps": steps, "output": past_keeps(self.declaration, output)},
+            "path": {**path, "lookups": lookups} if lookups else path,
             "frozen": frozen,
         }
 

@@ -69,6 +69,8 @@ def own(features_test, late_test):
     """Of which model?"""
 '''
 
+LOOKUP = '@source(lookup=True, key="k", at="t")\ndef w(): ...\n'
+
 PLANTED: list[tuple[str, str, str, str, str]] = [
     # number, what is replaced, by what, said, advised
     ("U001", "def features(flown, usual,", "def features(flown, usal,", "takes usal, and there is no", "usual"),
@@ -108,6 +110,14 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U017", '"""Late or not."""', "return __import__('x') or hash('a')", "depends on hash()", "column of the source"),
     ("U019", "@dataclass\n", "@metric\ndef accuracy(lateness, late_test): ...\n@dataclass\n", "Metric accuracy has the",
      "own_accuracy"),
+    ("U060", "@keep\n", "@source(lookup=True)\ndef w(): ...\n@keep\n", "Lookup w has no key", 'key="customer"'),
+    ("U060", "@keep\n", LOOKUP.replace(', at="t"', ', stale="1h"') + "@keep\n", "stale= and no at=", "Name the column"),
+    ("U060", "@keep\ndef flown(flights)", LOOKUP + "@keep\ndef flown(flights, w)", "Keep flown takes the lookup", "@tr"),
+    ("U060", "@target\ndef late(flown)", LOOKUP + "@target\ndef late(flown, w)", "Target late takes the", "@tra"),
+    ("U060", "@transform\ndef features(flown,", LOOKUP + "@transform\ndef features(w, flown,", "as its rows", "first"),
+    ("U060", "@source\ndef flights(", LOOKUP + "@transform\ndef x(flights, w): ...\n@source(known_later=['t'])\n"
+     "def flights(", "joined by t, which no request", "known_later"),
+    ("U061", "@keep\n", '@source(lookup=True, key="k")\ndef w(): ...\n@keep\n', "the present state only", "history"),
 ]  # fmt: skip
 
 

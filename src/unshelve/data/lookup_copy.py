@@ -1,0 +1,457 @@
+"""A lookup's table as rows are joined with it: sorted by key and time, indexed, each column able to hold nothing.
+
+The same code joins all rows of a training and the one row of a request.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from unshelve.data.instants import instants
+from unshelve.data.lookup_keys import KeyColumn, Keys, key_column, plain_key
+from unshelve.data.lookups import Lookup
+from unshelve.data.tables import Table, is_polars, like, to_pandas
+from unshelve.errors import SchemaMismatch, SolutionInvalid
+from unshelve.schema.near import near
+
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+_EXACT: Final = 2**53
+_MOST_PROBLEMS: Final = 100
+_SECOND: Final = 1_000_000
+
+
+def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
+    """The table of a lookup, checked, in the order and with the types in which it is kept.
+
+    Rows are ordered by key, then by time. Whole numbers become float64 and truths nullable, so that a missing entry
+    changes no column's type. Rows that are equal in every column count once. Raises SolutionInvalid for a key or
+    time column that is not there or lacks a value, and for two different rows of one key at one time.
+    """
+    frame = to_pandas(table)
+    for column in _identity(lookup):
+        if column not in frame.columns:
+            raise SolutionInvalid(
+                f"Lookup {name} has no column {column!r}, which its {'at' if column == lookup.at else 'key'}= names.",
+                code="lookup-column-missing",
+                near=near(column, list(frame.columns)),
+                hint=f"It has {', '.join(map(str, list(frame.columns)[:12]))}.",
+            )
+        lacking = int(frame[column].isna().sum())
+        if lacking:
+            raise SolutionInvalid(
+                f"{lacking:,} of {len(frame):,} rows of lookup {name} have no {column}.",
+                code="lookup-key-missing",
+                hint=f"Drop them in its function: table.dropna(subset=[{column!r}]).",
+            )
+    frame = pd.DataFrame({column: _with_room(frame[column]) for column in frame.columns})
+    index = _Index.of(frame, lookup, name)
+    ordered = frame.take(index.order).reset_index(drop=True)
+    twice = np.flatnonzero((index.codes[1:] == index.codes[:-1]) & (index.at[1:] == index.at[:-1]))
+    if len(twice):
+        ordered = _once(ordered, twice, lookup, name)
+    return ordered
+
+
+def _identity(lookup: Lookup) -> list[str]:
+    """The columns by which entries are told apart."""
+    return [*lookup.key, *((lookup.at,) if lookup.at else ())]
+
+
+def _once(ordered: pd.DataFrame, twice: Positions, lookup: Lookup, name: str) -> pd.DataFrame:
+    """The table with rows that are there twice taken once; SolutionInvalid where such rows say different things."""
+    one, other = ordered.take(twice).reset_index(drop=True), ordered.take(twice + 1).reset_index(drop=True)
+    same = ((one == other) | (one.isna() & other.isna())).fillna(False).all(axis=1).to_numpy(dtype=bool)
+    if not same.all():
+        row = one.iloc[int(np.flatnonzero(~same)[0])]
+        shown = ", ".join(f"{column} {row[column]}" for column in _identity(lookup))
+        raise SolutionInvalid(
+            f"Lookup {name} says two different things of {shown}; {int((~same).sum()):,} keys are like that.",
+            code="lookup-key-twice",
+            hint=f"Keep one row for each: table.drop_duplicates({_identity(lookup)}).",
+        )
+    return ordered.drop(index=ordered.index[twice + 1]).reset_index(drop=True)
+
+
+def _with_room(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column in a type that can hold a missing value, and that does not depend on whether it holds one."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if pd.api.types.is_bool_dtype(column.dtype) or (
+        column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "boolean"
+    ):
+        return column.astype("boolean")
+    if pd.api.types.is_integer_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if len(numbers) and bool(np.nanmax(np.abs(numbers), initial=0.0) > _EXACT):
+            return column.astype("Int64")
+        return pd.Series(numbers, index=column.index, name=column.name)
+    if pd.api.types.is_float_dtype(column.dtype):
+        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        in_microseconds: pd.Series[Any] = column.dt.as_unit("us")
+        return in_microseconds
+    if column.dtype.kind == "M":
+        return column.astype("datetime64[us]")
+    return column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Index:
+    """Where the entries of each key lie: `order` sorts the table; what follows is in that order."""
+
+    order: Positions
+    keys: Keys
+    codes: Positions
+    at: Positions
+    zoned: bool
+    starts: Positions
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, lookup: Lookup, name: str) -> _Index:
+        columns = [key_column(frame[column], f"{name}.{column}") for column in lookup.key]
+        for column, found in zip(lookup.key, columns, strict=True):
+            if found.missing.any():
+                raise SolutionInvalid(
+                    f"{name}.{column} holds {frame[column][found.missing].iloc[0]!r}, which cannot be a key.",
+                    code="lookup-key-type",
+                    hint="Keys are texts, whole numbers, dates or True and False, all of one type.",
+                )
+        keys, codes = Keys.of(columns)
+        zoned = False
+        at = np.zeros(len(frame), dtype=np.int64)
+        if lookup.at is not None:
+            found_at = instants(frame[lookup.at], f"{name}.{lookup.at}", zone=lookup.zone, first=False)
+            at, zoned = found_at.values, found_at.zoned
+        if bool(np.all((codes[1:] > codes[:-1]) | ((codes[1:] == codes[:-1]) & (at[1:] >= at[:-1])))):
+            order = np.arange(len(frame))
+        else:
+            order = np.lexsort((at, codes))
+            codes, at = codes[order], at[order]
+        starts = np.searchsorted(codes, np.arange(keys.count + 1)).astype(np.int64)
+        return cls(order, keys, codes, at, zoned, starts)
+
+
+class LookupCopy:
+    """A copy of a lookup's table with its index. It never changes, and threads may share it.
+
+    `required` are columns that must have a value for each row that is joined. `taken` are the columns that rows are
+    given: all but the keys, unless a version was trained with fewer.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        lookup: Lookup,
+        *,
+        name: str,
+        digest: str = "",
+        required: Sequence[str] = (),
+    ) -> None:
+        self.lookup = lookup
+        self.name = name
+        self.digest = digest
+        self.required = tuple(required)
+        room = pd.DataFrame({column: _with_room(table[column]) for column in table.columns})
+        self._index = _Index.of(room, lookup, name)
+        given = room.drop(columns=list(lookup.key))
+        if not np.array_equal(self._index.order, np.arange(len(room))):
+            given = given.take(self._index.order)
+        nothing = given.iloc[:1].reindex([-1])
+        self._given = pd.concat([given, nothing.astype(given.dtypes)], ignore_index=True)
+        self._none = len(given)
+        """The position of the row without values."""
+        self._at = memoryview(self._index.at.data)
+        stale = lookup.stale_seconds
+        self._stale = None if stale is None else round(stale * _SECOND)
+
+    @property
+    def rows(self) -> int:
+        return self._none
+
+    @property
+    def key_count(self) -> int:
+        """How many different keys it has entries of."""
+        return self._index.keys.count
+
+    @property
+    def newest(self) -> int | None:
+        """The time of its newest entry in microseconds since 1970; None where entries have none."""
+        return int(self._index.at.max()) if self.lookup.at is not None and self._none else None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that rows are given, and their types."""
+        return {str(column): str(self._given[column].dtype) for column in self._given.columns}
+
+    def join(self, rows: Table) -> Table:
+        """The entry of each row: as many rows, in their order, without values where there is none.
+
+        Raises SchemaMismatch, naming each row and field, where a required column has no value.
+        """
+        frame = to_pandas(rows)
+        found = self._take(self._positions(frame))
+        found.index = frame.index
+        self._check(frame, found)
+        return like(found, is_polars(rows))
+
+    def fits(self, rows: Table) -> bool:
+        """Whether rows have the columns by which they find their entries."""
+        there = {str(column) for column in rows.columns}
+        return {*self.lookup.key, *((self.lookup.event or self.lookup.at,) if self.lookup.at else ())} <= there
+
+    def positions(self, rows: Table) -> Positions:
+        """Where each row's entry stands, -1 where it has none: (n,) int64."""
+        found = self._positions(to_pandas(rows))
+        return np.where(found == self._none, -1, found)
+
+    def age_seconds(self, rows: Table) -> list[float | None]:
+        """How old each row's entry was at the row's event, in seconds; None without an entry or a time."""
+        if self.lookup.at is None:
+            return [None] * len(rows)
+        frame = to_pandas(rows)
+        events = self._events(frame)
+        found = self._positions(frame)
+        at = self._index.at[np.minimum(found, self._none - 1)]
+        return [
+            None if position == self._none else age
+            for position, age in zip(found.tolist(), ((events - at) / _SECOND).tolist(), strict=True)
+        ]
+
+    def find(self, key: tuple[Any, ...], moment: int | None = None) -> int:
+        """The position of one entry, -1 where there is none. Keys are plain values of the right type, the moment is
+        in microseconds since 1970. Cost: 1 to 3 µs.
+        """
+        group = self._index.keys.code(key)
+        if group < 0:
+            return -1
+        start, stop = int(self._index.starts[group]), int(self._index.starts[group + 1])
+        if self.lookup.at is None:
+            return start
+        if moment is None:
+            return -1
+        place = bisect_right(self._at, moment, start, stop) - 1
+        if place < start or (self._stale is not None and moment - self._at[place] > self._stale):
+            return -1
+        return place
+
+    def values_at(self, position: int) -> dict[str, Any]:
+        """The values of one entry by column; all of them None for -1."""
+        row = self._given.iloc[[position if position >= 0 else self._none]]
+        return {str(column): _plain(row[column].iloc[0]) for column in row.columns}
+
+    def like(self, columns: dict[str, str]) -> LookupCopy | None:
+        """The copy with the columns that a version was trained with, in their order; None where it lacks one.
+
+        It lacks a column too that has another type now. The index is shared.
+        """
+        own = self.columns
+        if any(own.get(column) != kind for column, kind in columns.items()):
+            return None
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
+        found._given = self._given[list(columns)]
+        return found
+
+    def requiring(self, required: Sequence[str]) -> LookupCopy:
+        """The copy as it refuses rows for which one of these columns has no value. The index is shared."""
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
+        found.required = tuple(required)
+        return found
+
+    def shuffled(self, column: str) -> LookupCopy:
+        """The copy with the values of one column in another order, for finding out whether they matter."""
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
+        order = np.append(np.random.default_rng(1).permutation(self._none), self._none)
+        found._given = self._given.assign(**{column: self._given[column].take(order).set_axis(self._given.index)})
+        return found
+
+    def noting(self) -> NotingCopy:
+        """A copy that refuses nothing and notes which rows it would refuse, and what it gave."""
+        found = object.__new__(NotingCopy)
+        found.__dict__.update(self.__dict__)
+        found.refused, found.given = [], []
+        return found
+
+    def __deepcopy__(self, _memo: object) -> LookupCopy:
+        return self
+
+    def _take(self, positions: Positions) -> pd.DataFrame:
+        if len(positions) == 1:
+            place = int(positions[0])
+            return self._given.iloc[place : place + 1]  # a fifth of what `take` costs for one row
+        return self._given.take(positions)
+
+    def _positions(self, frame: pd.DataFrame) -> Positions:
+        if len(frame) == 1:
+            return np.asarray([self._position_of_one(frame)], dtype=np.int64)
+        columns = self._keys_of(frame)
+        groups = self._index.keys.codes(columns)
+        known = groups >= 0
+        start = np.where(known, self._index.starts[groups], 0)
+        if self.lookup.at is None:
+            return np.where(known, start, self._none)
+        events, missing = self._events_of(frame)
+        stop = np.where(known, self._index.starts[groups + 1], 0)
+        place = _last_not_after(self._index.at, events, start, stop)
+        found = known & ~missing & (place >= start)
+        if self._stale is not None and self._none:
+            found &= events - self._index.at[np.maximum(place, 0)] <= self._stale
+        return np.where(found, place, self._none)
+
+    def _position_of_one(self, frame: pd.DataFrame) -> int:
+        kinds = self._index.keys.kinds
+        columns = [self._column(frame, name) for name in self.lookup.key]
+        if {"times", "instants"} & {*kinds} or any(column.dtype == object for column in columns):
+            key = tuple(None if c.missing[0] else c.values[0] for c in self._keys_of(frame))
+        else:
+            self._same_kinds(columns)
+            key = tuple(plain_key(c.iloc[0], kind) for c, kind in zip(columns, kinds, strict=True))
+        if any(value is None for value in key):
+            return self._none
+        moment = None
+        if self.lookup.at is not None:
+            events, missing = self._events_of(frame)
+            if missing[0]:
+                return self._none
+            moment = int(events[0])
+        found = self.find(key, moment)
+        return self._none if found < 0 else found
+
+    def _same_kinds(self, columns: Sequence[pd.Series[Any]]) -> None:
+        for name, column, kind in zip(self.lookup.key, columns, self._index.keys.kinds, strict=True):
+            fits = {
+                "texts": pd.api.types.is_string_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype),
+                "booleans": pd.api.types.is_bool_dtype(column.dtype),
+                "numbers": pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype),
+            }
+            if not fits.get(kind, True):
+                raise self._other_type(name, key_column(column, name).kind, kind)
+
+    def _keys_of(self, frame: pd.DataFrame) -> list[KeyColumn]:
+        columns = [key_column(self._column(frame, name), name) for name in self.lookup.key]
+        for name, column, kind in zip(self.lookup.key, columns, self._index.keys.kinds, strict=True):
+            if column.kind != kind and not column.missing.all():
+                raise self._other_type(name, column.kind, kind)
+            if column.missing.any() and column.kind == "texts":
+                column.values[column.missing] = ""
+        return [
+            column if column.kind == kind else KeyColumn(kind, _nothing(kind, len(frame)), column.missing)
+            for column, kind in zip(columns, self._index.keys.kinds, strict=True)
+        ]
+
+    def _other_type(self, name: str, rows: str, table: str) -> SolutionInvalid:
+        return SolutionInvalid(
+            f"{name} is {rows} in the rows and {table} in lookup {self.name}.",
+            code="lookup-key-type",
+            hint=f"Turn it into the same type in the function of {self.name}: an equal text is not an equal number.",
+        )
+
+    def _events(self, frame: pd.DataFrame) -> Positions:
+        return self._events_of(frame)[0]
+
+    def _events_of(self, frame: pd.DataFrame) -> tuple[Positions, np.ndarray[Any, np.dtype[np.bool_]]]:
+        name = self.lookup.event or self.lookup.at or ""
+        found = instants(self._column(frame, name), name, zone=self.lookup.zone, first=True)
+        if found.zoned != self._index.zoned and not found.missing.all():
+            with_zone, without = (name, f"{self.name}.{self.lookup.at}")
+            if not found.zoned:
+                with_zone, without = without, with_zone
+            raise SolutionInvalid(
+                f"{with_zone} has a time zone and {without} has none: they cannot be compared.",
+                code="lookup-zones",
+                hint=f'Say in which zone {without} is: @source(lookup=True, …, zone="Europe/Amsterdam").',
+            )
+        return found.values, found.missing
+
+    def _column(self, frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+        if name not in frame.columns:
+            raise SolutionInvalid(
+                f"Rows that are joined with lookup {self.name} have no column {name!r}, or it is hidden from requests.",
+                code="lookup-column-missing",
+                near=near(name, [str(column) for column in frame.columns]),
+                hint="The first parameter of the transform must have the key and the event of the lookup.",
+            )
+        found: pd.Series[Any] = frame[name]
+        return found
+
+    def _check(self, frame: pd.DataFrame, found: pd.DataFrame) -> None:
+        if not self.required:
+            return
+        lacking = found[list(self.required)].isna().to_numpy()
+        if lacking.any():
+            raise self._mismatch(frame, lacking)
+
+    def _mismatch(self, frame: pd.DataFrame, lacking: np.ndarray[Any, np.dtype[np.bool_]]) -> SchemaMismatch:
+        at = self._positions(frame)
+        problems = []
+        for row, place in np.argwhere(lacking)[:_MOST_PROBLEMS].tolist():
+            known = int(at[row]) != self._none
+            said = "has no value in the entry" if known else self._why(frame.iloc[[row]])
+            problems.append({"row": row, "field": f"{self.name}.{self.required[place]}", "problem": said})
+        first = problems[0]
+        return SchemaMismatch(
+            f"Row {first['row']}: {first['field']} {first['problem']}.",
+            code="lookup-missing",
+            hint="The model was trained with rows that all had one.",
+            details={"problems": problems},
+        )
+
+    def _why(self, row: pd.DataFrame) -> str:
+        """Why a row has no entry, as the end of a sentence."""
+        key = ", ".join(f"{name} {row[name].iloc[0]}" for name in self.lookup.key)
+        group = int(self._index.keys.codes(self._keys_of(row))[0])
+        if group < 0:
+            return f"is not known: {self.name} has no entry of {key}"
+        event = row[self.lookup.event or self.lookup.at].iloc[0]
+        start, stop = int(self._index.starts[group]), int(self._index.starts[group + 1])
+        place = bisect_right(self._at, int(self._events(row)[0]), start, stop) - 1
+        if place < start:
+            return f"is not known: {self.name} has no entry of {key} before {event}"
+        return f"is not known: the newest entry of {key} in {self.name} is too old at {event}"
+
+
+class NotingCopy(LookupCopy):
+    """A copy that notes, for each time rows were joined, what it gave and which rows it would have refused."""
+
+    refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
+    given: list[pd.DataFrame]
+
+    def _check(self, frame: pd.DataFrame, found: pd.DataFrame) -> None:  # noqa: ARG002  as the refusing copy has it
+        self.given.append(found)
+        self.refused.append(found[list(self.required)].isna().any(axis=1).to_numpy(dtype=bool))
+
+
+def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Positions) -> Positions:
+    """For each row the last position in [start, stop) whose time is not after its event; start - 1 without one.
+
+    `at` is sorted inside each range. Cost: n log(longest range).
+    """
+    low, high = start.copy(), stop.copy()
+    while (going := low < high).any():
+        middle = (low + high) // 2
+        up = going & (at[np.minimum(middle, len(at) - 1)] <= events)
+        low = np.where(up, middle + 1, low)
+        high = np.where(going & ~up, middle, high)
+    found: Positions = low - 1
+    return found
+
+
+def _nothing(kind: str, count: int) -> np.ndarray[Any, Any]:
+    return np.full(count, "", dtype=object) if kind == "texts" else np.zeros(count, dtype=np.int64)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value
