@@ -25,14 +25,8 @@ FLIGHT = {
     "origin": "EWR",
     "dest": "DCA",
     "tailnum": "N14228",
-    "temp": 41.0,
-    "humid": 92.0,
-    "wind_speed": 17.3,
-    "wind_gust": 25.3,
-    "precip": 0.1,
-    "pressure": 1008.4,
-    "visib": 3.0,
 }
+"""The weather is not asked for: it is looked up by airport and hour."""
 CUSTOMER = {
     "female": 1,
     "senior_citizen": 0,

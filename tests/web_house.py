@@ -109,15 +109,25 @@ class Started:
     stopped: list[str] = field(default_factory=list)
     run_id: str = ""
 
-    def start(self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str) -> str:
-        self.orders.append((solution, dict(parameters)))
+    def start(
+        self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str, only: str | None = None
+    ) -> str:
+        self.orders.append((solution, dict(parameters) if only is None else {"only": only}))
         return self.run_id
 
     def stop(self, run_id: str, *, actor: Actor) -> None:
         self.stopped.append(run_id)
 
 
-def answer_late(model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None) -> Any:
+def answer_late(
+    model: str,
+    rows: Sequence[JsonObject],
+    *,
+    actor: Actor,
+    route: str,
+    version: int | None = None,
+    copies: Mapping[str, str] | None = None,
+) -> Any:
     """Answers as the answer process would: rows are checked against the Schema first."""
     accepted = decoder(SCHEMA).decode_rows(list(rows))
     shown = [{"field": one.field, "problem": one.problem} for one in accepted.warnings(0)]

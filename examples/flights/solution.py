@@ -1,11 +1,12 @@
 """Late flights: how late will a flight out of New York arrive, and what should its traveller do?
 
-Every flight that left New York's three airports in 2013, with the weather at its departure hour and the age of
+Every flight that left New York's three airports in 2013, with the weather of its departure hour and the age of
 its plane. Two models learn from January to June and are judged by July to December: `lateness` says whether a
 flight arrives 15 or more minutes late, `delay` by how many minutes. `advice` turns both into one sentence.
 
-Nothing that is known only after departure reaches a model. The weather is what was measured in the hour of the
-scheduled departure; it stands in for the forecast that a traveller would have, which is a little less exact.
+Nothing that is known only after departure reaches a model. The weather is a lookup: who asks says only which flight
+it is, and gets the newest weather that was reported by then. It was measured in the hour of the scheduled departure,
+and stands in for the forecast that a traveller would have, which is a little less exact.
 """
 
 from dataclasses import dataclass
@@ -47,18 +48,26 @@ SECOND_HALF = by_time("departs", test_from="2013-07-01")
 
 @source(fresh="1d", known_later=["dep_delay", "air_time"])
 def flights() -> pd.DataFrame:
-    """Flights out of EWR, JFK and LGA in 2013, each with the weather of its departure hour.
+    """Flights out of EWR, JFK and LGA in 2013.
 
-    departs: scheduled departure, local time. temp: degrees Fahrenheit. humid: relative humidity in percent.
-    wind_speed and wind_gust: miles per hour; no gust is a missing value. precip: inches in the hour.
-    pressure: millibars. visib: visibility in miles. dep_delay, arr_delay, air_time: minutes, known later.
+    departs: scheduled departure, local time. dep_delay, arr_delay, air_time: minutes, known later.
     """
     left = _table("flights.csv.zip")
-    weather = _table("weather.csv").drop_duplicates(["origin", "time_hour"])
-    joined = left.merge(weather[["origin", "time_hour", *WEATHER]], on=["origin", "time_hour"], how="left")
-    joined["departs"] = pd.to_datetime(joined[["year", "month", "day", "hour", "minute"]])
-    known = ["departs", *PLACES, "flight", "tailnum", *WEATHER]
-    return joined[[*known, "dep_delay", "arr_delay", "air_time"]]
+    left["departs"] = pd.to_datetime(left[["year", "month", "day", "hour", "minute"]])
+    return left[["departs", *PLACES, "flight", "tailnum", "dep_delay", "arr_delay", "air_time"]]
+
+
+@source(lookup=True, key="origin", at="time_hour", event="departs", stale="6h", zone=ZONE, fresh="1d")
+def weather() -> pd.DataFrame:
+    """Weather at the three airports, hour by hour.
+
+    time_hour: the beginning of the hour. temp: degrees Fahrenheit. humid: relative humidity in percent.
+    wind_speed and wind_gust: miles per hour; no gust is a missing value. precip: inches in the hour.
+    pressure: millibars. visib: visibility in miles.
+    """
+    hours = _table("weather.csv").drop_duplicates(["origin", "time_hour"])
+    hours["time_hour"] = pd.to_datetime(hours["time_hour"])
+    return hours[["origin", "time_hour", *WEATHER]]
 
 
 @source(fresh="30d")
@@ -92,9 +101,9 @@ def flights_are_plausible(flights):
 
 
 @expect(severity="warn")
-def weather_is_there(flights):
+def weather_is_there(in_weather):
     """At most 1 flight in 50 lacks the weather of its hour."""
-    lacking = flights["temp"].isna().mean()
+    lacking = in_weather["temp"].isna().mean()
     return f"{lacking:.1%} of the flights lack the weather" if lacking > 0.02 else None
 
 
@@ -132,14 +141,20 @@ def places(flown_train):
 
 
 @transform
-def features(flown, built, places):
+def in_weather(flown, weather):
+    """Flights with the weather as it was when they were to leave."""
+    return flown.join(weather[WEATHER])
+
+
+@transform
+def features(in_weather, built, places):
     """What both models see of a flight: who flies where, when, in which plane and weather."""
-    departs = flown["departs"].dt
-    table = {name: _fixed(flown[name], places[name]) for name in PLACES}
+    departs = in_weather["departs"].dt
+    table = {name: _fixed(in_weather[name], places[name]) for name in PLACES}
     table["minute_of_day"] = departs.hour * 60 + departs.minute
     table["weekday"] = departs.day_of_week
-    table["plane_age"] = departs.year - flown["tailnum"].map(built)
-    return pd.DataFrame(table | {name: flown[name] for name in WEATHER}, index=flown.index)
+    table["plane_age"] = departs.year - in_weather["tailnum"].map(built)
+    return pd.DataFrame(table | {name: in_weather[name] for name in WEATHER}, index=in_weather.index)
 
 
 def _fixed(values: pd.Series, known: list[str]) -> pd.Categorical:
@@ -264,11 +279,11 @@ def late_by_week(flown):
 
 
 @chart
-def late_by_visibility(flown):
+def late_by_visibility(in_weather):
     """Late flights by visibility at departure."""
     names = ["under 1", "1 to 3", "3 to 6", "6 to 9", "9 or more"]
-    group = pd.cut(flown["visib"], [0, 1, 3, 6, 9, np.inf], right=False, labels=names)
-    share = _percent_late(flown).groupby(group, observed=False).mean()
+    group = pd.cut(in_weather["visib"], [0, 1, 3, 6, 9, np.inf], right=False, labels=names)
+    share = _percent_late(in_weather).groupby(group, observed=False).mean()
     return {
         "kind": "bar",
         "title": f"Below 1 mile of visibility, {share.iloc[0]:.0f} of 100 flights are late",

@@ -201,10 +201,12 @@ class LookupCopy:
         self._check(frame, found)
         return like(found, is_polars(rows))
 
-    def fits(self, rows: Table) -> bool:
-        """Whether rows have the columns by which they find their entries."""
-        there = {str(column) for column in rows.columns}
-        return {*self.lookup.key, *((self.lookup.event or self.lookup.at,) if self.lookup.at else ())} <= there
+    @property
+    def columns_of_rows(self) -> tuple[str, ...]:
+        """The columns by which rows find their entries: the key, and the event where entries have a time."""
+        if self.lookup.at is None:
+            return self.lookup.key
+        return tuple(dict.fromkeys((*self.lookup.key, self.lookup.event or self.lookup.at)))
 
     def positions(self, rows: Table) -> Positions:
         """Where each row's entry stands, -1 where it has none: (n,) int64."""

@@ -5,8 +5,8 @@ version is loaded. What is found out later about a version (its Proof, its gates
 that digest.
 
 Files of a model: `estimator`, `state/NAME` (frozen state), `lookup/NAME` (the copy of a lookup), `code/PATH`,
-`schema.json`, `fillers`, `evaluation.json`, `reference.json`, `trained_rows`, `heldout`. Files of an endpoint: `code/PATH`, `schema.json`,
-`heldout`; it pins its models' manifests instead of holding files of theirs.
+`schema.json`, `fillers`, `evaluation.json`, `reference.json`, `trained_rows`, `heldout`. Files of an endpoint:
+`code/PATH`, `schema.json`, `heldout`; it pins its models' manifests instead of holding files of theirs.
 """
 
 from __future__ import annotations

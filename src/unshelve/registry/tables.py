@@ -167,3 +167,19 @@ chart = Table(
     Column("title", Text, nullable=False),
     Column("artifact", Text, nullable=False),  # JSON of the artifact
 )
+
+lookup_copy = Table(
+    "lookup_copy",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("made_at", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("digest", Text),  # of the copy, a table; null where the refresh brought none
+    Column("size_bytes", BigInteger),
+    Column("rows", BigInteger),
+    Column("keys", BigInteger),
+    Column("newest", BigInteger),  # microseconds since 1970, or null where entries have no time
+    Column("columns", Text, nullable=False),  # JSON: column -> type
+    Column("error", Text),  # why there is no copy, one sentence
+)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -108,6 +108,11 @@ class AnswerApp:
             if route is not None:
                 await self._predict(route, scope, receive, send)
                 return
+        if path.startswith(_PREFIX) and path.endswith("/lookups"):
+            route = _route(path)
+            if route is not None:
+                await self._look_up(route, scope, receive, send)
+                return
         health = _HEALTH.get(path)
         if health is not None:
             await self._say_health(health, scope, send)
@@ -134,6 +139,26 @@ class AnswerApp:
             await send_problem(send, unexpected(), more=[(b"connection", b"close")])
         else:
             await send_json(send, made.body)
+
+    async def _look_up(self, route: _Route, scope: Scope, receive: Receive, send: Send) -> None:
+        """What a version's lookups give for some rows. Nothing is answered, and nothing logged."""
+        unread = True
+        try:
+            predictor, asking = await self._admit(route, scope)
+            require(self._parts.doors.actor(scope), Action.SEE_LOG)
+            body = await read_body(scope["headers"], receive, self._parts.limits)
+            unread = False
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._bulk, _looked_up, predictor, body, asking.copies)
+        except ClientGone:
+            return
+        except UnshelveError as error:
+            await self._refuse(error, scope, receive, send, unread=unread)
+        except Exception:  # the edge: a caller gets a response, the log gets the reason
+            _LOGGER.exception("%s failed", scope["path"])
+            await send_problem(send, unexpected(), more=[(b"connection", b"close")])
+        else:
+            await send_json(send, _ENCODER.encode({"model": predictor.model, "lookups": found}))
 
     async def _admit(self, route: _Route, scope: Scope) -> tuple[Predictor, Asking]:
         """The version that is to answer, and who asks it; raises what keeps them out."""
@@ -257,6 +282,20 @@ def _check_type(value: bytes | None) -> None:
             f"Rows are read as application/json, and the request says {kind.decode('latin-1')[:100] or 'nothing'}.",
             hint="Send them with the header `Content-Type: application/json`.",
         )
+
+
+def _looked_up(predictor: Predictor, body: bytes, copies: Mapping[str, str] | None) -> list[dict[str, object]]:
+    try:
+        rows = msgspec.json.decode(body, type=_LookedUp).rows
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The body is not read: {error}.", hint='Send {"rows": [{…}, …]}.') from None
+    return predictor.looked_up(rows, copies) if isinstance(predictor, LooksUp) else [{} for _ in rows]
+
+
+class _LookedUp(msgspec.Struct):
+    """Rows that lookups are asked about: only what entries are found by is read of them."""
+
+    rows: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=1000)]
 
 
 def _brought_by(scope: Scope) -> str | None:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from unshelve.errors import Refused, SchemaMismatch, Unavailable, UnshelveError
-from unshelve.serving.reply import ROUTE_HEADER
+from unshelve.serving.reply import COPIES_HEADER, ROUTE_HEADER
 
 TIMEOUT_SECONDS = 120.0
 
@@ -18,15 +18,25 @@ TIMEOUT_SECONDS = 120.0
 class VersionAsker:
     """One model's or version's route on an answer process of this machine. A context manager; fulfils proof.Ask."""
 
-    def __init__(self, address: str, bearer: str, model: str, version: int | None, *, route: str = "") -> None:
+    def __init__(
+        self,
+        address: str,
+        bearer: str,
+        model: str,
+        version: int | None,
+        *,
+        route: str = "",
+        copies: Mapping[str, str] | None = None,
+    ) -> None:
         own = f"/versions/{version}" if version is not None else ""
-        self._path = f"/api/models/{model}{own}/predict"
+        self._path = f"/api/models/{model}{own}"
         self._client = httpx.Client(
             base_url=address,
             headers={
                 "authorization": f"Bearer {bearer}",
                 "content-type": "application/json",
                 **({ROUTE_HEADER: route} if route else {}),
+                **({COPIES_HEADER: msgspec.json.encode(copies).decode()} if copies else {}),
             },
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
@@ -34,8 +44,15 @@ class VersionAsker:
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, Any]]:
         """The status and the JSON of the response. Unavailable when nobody answers at that address."""
+        return self._post(rows, "predict")
+
+    def lookups(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, Any]]:
+        """The same of what lookups give for these rows."""
+        return self._post(rows, "lookups")
+
+    def _post(self, rows: Sequence[Mapping[str, Any]], what: str) -> tuple[int, dict[str, Any]]:
         try:
-            response = self._client.post(self._path, content=msgspec.json.encode({"rows": rows}))
+            response = self._client.post(f"{self._path}/{what}", content=msgspec.json.encode({"rows": rows}))
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"The version could not be asked: {type(error).__name__}.", code="asking-interrupted", hint="Try again."
@@ -58,8 +75,17 @@ class VersionAsker:
 class ReleaseAsker:
     """Asks and gives the answers alone; a problem that was reported is raised as the error that it is."""
 
-    def __init__(self, address: str, bearer: str, model: str, version: int | None = None, *, route: str = "") -> None:
-        self._ask = VersionAsker(address, bearer, model, version, route=route)
+    def __init__(
+        self,
+        address: str,
+        bearer: str,
+        model: str,
+        version: int | None = None,
+        *,
+        route: str = "",
+        copies: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ask = VersionAsker(address, bearer, model, version, route=route, copies=copies)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One answer for each row. Raises SchemaMismatch, NotAllowed … as the answer process reported them."""
@@ -67,6 +93,14 @@ class ReleaseAsker:
         if status == 200:
             answers: list[dict[str, Any]] = body["answers"]
             return answers
+        raise _error(status, body)
+
+    def lookups(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What lookups give for each row, by lookup."""
+        status, body = self._ask.lookups(rows)
+        if status == 200:
+            found: list[dict[str, Any]] = body["lookups"]
+            return found
         raise _error(status, body)
 
 

@@ -31,6 +31,10 @@ class Chosen:
     made_ms: int | None = None
 
 
+Newest = Mapping[tuple[str, Lookup], Chosen]
+"""The newest copies by the lookup's full name, `solution.lookup`, and by how its rows are found."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LookupUse:
     """How a version uses a lookup: the columns it was trained with, those that must have a value, and the copy."""
@@ -45,7 +49,7 @@ class LookupUse:
     def fitted(self, copy: LookupCopy) -> LookupCopy | None:
         """A copy as this version takes it; None when it lacks a column, or has one of another type."""
         if copy.digest not in self._fitted:
-            fitting = copy.like(dict(self.columns)) if copy.lookup.key == self.lookup.key else None
+            fitting = copy.like(dict(self.columns))
             self._fitted.clear()
             self._fitted[copy.digest] = fitting.requiring(self.required) if fitting is not None else None
         return self._fitted[copy.digest]
@@ -55,8 +59,8 @@ class Copies:
     """The copies of a process. May be asked by several threads; one at a time takes newer ones over."""
 
     def __init__(self, blobs: BlobStore) -> None:
-        self.newest: Mapping[str, Chosen] = {}
-        """By full name, `solution.lookup`. Replaced as a whole."""
+        self.newest: Newest = {}
+        """Replaced as a whole."""
         self._blobs = blobs
         self._held: OrderedDict[tuple[str, Lookup], LookupCopy] = OrderedDict()
         self._lock = threading.Lock()
@@ -82,7 +86,7 @@ class Copies:
         self,
         uses: Mapping[str, LookupUse],
         digests: Mapping[str, str] | None = None,
-        newest: Mapping[str, Chosen] | None = None,
+        newest: Newest | None = None,
     ) -> Mapping[str, Chosen]:
         """The copies that answer for a version, by the lookups' own names.
 
@@ -96,7 +100,7 @@ class Copies:
             if digests is not None:
                 found[name] = Chosen(self._of_digest(use, digests.get(name, use.pinned.digest), name))
                 continue
-            now = known.get(use.full_name)
+            now = known.get((use.full_name, use.lookup))
             fitted = None if now is None else use.fitted(now.copy)
             found[name] = Chosen(use.pinned) if now is None or fitted is None else Chosen(fitted, now.made_ms)
         return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
+from unshelve.data.frames import frame
 from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, columns, only
 from unshelve.errors import Damaged, SchemaMismatch, UserCodeFailed
 from unshelve.models.estimator import Raw, Signature, predict
@@ -19,10 +21,10 @@ from unshelve.pipeline.artifacts import read_artifact
 from unshelve.pipeline.kinds import Artifact, ArtifactKind
 from unshelve.schema.decoder import Decoder, decoder
 from unshelve.schema.rows import Rows
-from unshelve.schema.schema import Schema
+from unshelve.schema.schema import JsonValue, Schema
 from unshelve.serving.answer import answers, as_value
 from unshelve.serving.code import VersionCode
-from unshelve.serving.copies import Chosen, Copies, LookupUse, lookup_uses, note
+from unshelve.serving.copies import Chosen, Copies, LookupUse, Newest, lookup_uses, note
 from unshelve.serving.request_table import RequestTable, schema_from
 from unshelve.serving.row_path import Functions, RowPath, run_path
 from unshelve.storage.blobs import BlobStore
@@ -79,6 +81,11 @@ class LoadedModel:
         """The full names of the lookups that its rows are joined with: `solution.lookup`."""
         return tuple(use.full_name for use in self._uses.values())
 
+    @property
+    def used(self) -> tuple[tuple[str, Lookup], ...]:
+        """Its lookups by full name, each with how rows find their entries."""
+        return tuple((use.full_name, use.lookup) for use in self._uses.values())
+
     def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """One answer for each row; UserCodeFailed when the version's own code fails.
 
@@ -95,9 +102,7 @@ class LoadedModel:
         note(found, chosen)
         return found
 
-    def choose(
-        self, copies: Mapping[str, str] | None = None, newest: Mapping[str, Chosen] | None = None
-    ) -> Mapping[str, Chosen]:
+    def choose(self, copies: Mapping[str, str] | None = None, newest: Newest | None = None) -> Mapping[str, Chosen]:
         """The copies of its lookups that answer: those with these digests, else the newest ones."""
         return self._copies.choose(self._uses, copies, newest)
 
@@ -107,21 +112,27 @@ class LoadedModel:
         return {name: copy.requiring(()) for name, copy in found.items() if copy is not None}
 
     @property
-    def newest(self) -> Mapping[str, Chosen]:
-        """The newest copies of all lookups, by full name."""
+    def newest(self) -> Newest:
+        """The newest copies of all lookups."""
         return self._copies.newest
 
-    def looked_up(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """What its lookups give for each row: by lookup the values of the entry, None where there is none.
+    def looked_up(
+        self, rows: Sequence[Mapping[str, JsonValue]], copies: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """What its lookups give for each row: by lookup the copy, its age and the entry's values, None without one.
 
-        Raises SchemaMismatch as an answer would. Lookups that are joined with what a transform made are left out.
+        Rows need only have the fields by which entries are found. A lookup that other fields are needed for, or that
+        is joined with what a transform made, is left out.
         """
-        table = self._table.of(rows)
-        found: list[dict[str, Any]] = [{} for _ in range(rows.n)]
-        direct = {name for step in self._path.steps for name in step.lookups.values()}
+        found: list[dict[str, Any]] = [{} for _ in rows]
+        fields = {field.name: field for field in self.decoder.schema.fields}
         for name, one in self.choose(copies).items():
-            if name not in direct or not one.copy.fits(table):
+            wanted = one.copy.columns_of_rows
+            if not rows or not all(column in fields and column in rows[0] for column in wanted):
                 continue
+            part = Schema(tuple(fields[column] for column in wanted))
+            given = decoder(part).decode_rows([{column: row[column] for column in wanted} for row in rows])
+            table = frame(given.columns(), part)
             for row, position, age in zip(found, one.copy.positions(table), one.copy.age_seconds(table), strict=True):
                 values = one.copy.values_at(int(position)) if position >= 0 else None
                 row[name] = {"copy": one.copy.digest, "made_ms": one.made_ms, "age_seconds": age, "values": values}
@@ -228,19 +239,31 @@ class LoadedEndpoint:
                 ) from error
         return found
 
+    def looked_up(
+        self, rows: Sequence[Mapping[str, JsonValue]], copies: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """What the lookups of its models give for each row, each once."""
+        found: list[dict[str, Any]] = [{} for _ in rows]
+        for name, model in self._models.items():
+            own = None if copies is None else _of_model(copies, name)
+            for row, each in zip(found, model.looked_up(rows, own), strict=True):
+                row.update({lookup: one for lookup, one in each.items() if lookup not in row})
+        return found
+
     def _choose(self, copies: Mapping[str, str] | None) -> dict[str, Mapping[str, Chosen]]:
         if copies is None:
             newest = next((model.newest for model in self._models.values()), None)
             return {name: model.choose(newest=newest) for name, model in self._models.items()}
-        parts: dict[str, dict[str, str]] = {name: {} for name in self._models}
-        for full, digest in copies.items():
-            model, _, lookup = full.partition("/")
-            parts.setdefault(model, {})[lookup] = digest
-        return {name: model.choose(parts[name]) for name, model in self._models.items()}
+        return {name: model.choose(_of_model(copies, name)) for name, model in self._models.items()}
 
     def forget(self) -> None:
         """Take the version's modules out of Python's table; what is under way goes on."""
         self._code.forget()
+
+
+def _of_model(copies: Mapping[str, str], model: str) -> dict[str, str]:
+    """Those of copies named `model/lookup` that are of one model, by lookup."""
+    return {name.partition("/")[2]: digest for name, digest in copies.items() if name.partition("/")[0] == model}
 
 
 def plain(answer: Any) -> dict[str, Any]:

@@ -5,11 +5,12 @@ The answer process knows versions by these two protocols alone; `loaded.py` hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from unshelve.schema.decoder import Decoder
 from unshelve.schema.rows import Rows
+from unshelve.schema.schema import JsonValue
 
 
 class Predictor(Protocol):
@@ -64,8 +65,10 @@ class LooksUp(Predictor, Protocol):
     def answer(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """As without copies, from these instead of the newest. May load one, so it is called by a worker thread."""
 
-    def looked_up(self, rows: Rows, copies: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """What the lookups give for each row: copy, age and values of the entry, by lookup."""
+    def looked_up(
+        self, rows: Sequence[Mapping[str, JsonValue]], copies: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """What the lookups give for each row: copy, age and values of the entry, by lookup. Raises SchemaMismatch."""
 
 
 class Releases(Protocol):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 
-from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
+from unshelve.clock import milliseconds
+from unshelve.errors import Damaged, NotFound, SolutionInvalid, UnshelveError, Untrusted
 from unshelve.models.package import Manifest, manifest_from
+from unshelve.registry.lookups import newest_copies
 from unshelve.registry.releases import releases
 from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
-from unshelve.serving.copies import Copies
+from unshelve.serving.copies import Chosen, Copies
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
 from unshelve.storage.blobs import BlobStore
@@ -69,6 +72,7 @@ class LiveReleases:
                     wanted = get_version(connection, model, number)
                 found = self._load(wanted)
                 self._hold(model, number, found)
+                self._refresh_copies()  # what cannot be taken over is said by `refresh`
             return found
 
     def refresh(self) -> None:
@@ -90,8 +94,38 @@ class LiveReleases:
                     if model in self._champions:
                         champions[model] = self._champions[model]
             self._champions, self._troubles = champions, troubles
-        for trouble in troubles.values():
+            stale = self._refresh_copies()
+        for trouble in (*troubles.values(), *stale):
             raise trouble
+
+    def _refresh_copies(self) -> list[UnshelveError]:
+        """Take over newer copies of the lookups that versions in memory use; the errors of those that cannot be.
+
+        All newer copies take their places at once. Where one cannot be loaded, the former goes on.
+        """
+        models = [one for one in self._held.values() if isinstance(one, LoadedModel)]
+        used = {pair for model in models for pair in model.used}
+        if not used:
+            return []
+        with self._database.read() as connection:
+            known = newest_copies(connection)
+        found = {pair: chosen for pair, chosen in self._copies.newest.items() if pair in used}
+        troubles: list[UnshelveError] = []
+        for name, lookup in used:
+            one = known.get(name)
+            if one is None or one.digest is None:
+                continue
+            made_ms = milliseconds(datetime.fromisoformat(one.made_at))
+            try:
+                copy = self._copies.load(one.digest, lookup, one.name)
+            except SolutionInvalid:  # made for a later version, with other keys
+                found.pop((name, lookup), None)
+            except UnshelveError as error:
+                troubles.append(error)
+            else:
+                found[name, lookup] = Chosen(copy, made_ms)
+        self._copies.newest = found
+        return troubles
 
     def _hold(self, model: str, number: int, predictor: Predictor) -> None:
         held = dict(self._held)

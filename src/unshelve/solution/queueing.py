@@ -37,6 +37,8 @@ class RunOrder:
     actor: Actor
     sentence: str
     arguments: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    only: str | None = None
+    """The one step that is wanted; None for all."""
 
     @property
     def cause(self) -> Cause:
@@ -56,6 +58,11 @@ def order_of(payload: object) -> RunOrder:
     return msgspec.convert(payload, RunOrder)
 
 
+def open_orders(connection: Connection) -> list[object]:
+    """The payloads of the jobs of all runs that wait or go on."""
+    return [job.payload for job in jobs.open_jobs(connection, KIND)]
+
+
 def runs_here(payload: object) -> bool:
     """Whether this machine has the folder that a run is of."""
     return Path(order_of(payload).folder).is_dir()
@@ -68,14 +75,17 @@ def queue_run(
     solution: str,
     cause: Cause,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    only: str | None = None,
 ) -> QueuedRun:
     """A new run of a solution, its job and its audit entry, in the caller's transaction.
 
-    Runs of the solution that were broken off and wait to be taken up again give way to it: what they had finished
-    counts for this one.
+    Runs of the solution that were broken off and wait to be taken up again give way to it, unless it is of one step
+    only: what they had finished counts for this one.
     """
     now = control.clock.now()
-    _give_way(connection, solution, control)
+    if only is None:
+        _give_way(connection, solution, control)
     queued = runs.queue(
         connection,
         solution=solution,
@@ -91,6 +101,7 @@ def queue_run(
         actor=replace(cause.actor, credential=""),
         sentence=cause.sentence,
         arguments=arguments or {},
+        only=only,
     )
     job = jobs.enqueue(
         connection,

@@ -67,13 +67,15 @@ class Runner:
         """Begin to carry out runs, first those that an earlier process left."""
         self._thread.start()
 
-    def start(self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str) -> str:
+    def start(
+        self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str, only: str | None = None
+    ) -> str:
         """Queue a run and give its id; `parameters` are "step.name" -> value. Raises Refused for unknown ones."""
         with self._control.database.read() as connection:
             known = get_solution(connection, solution)
         arguments = by_step(parameters)
         check_arguments(Declaration.from_json(known.declaration), arguments)
-        return self.enqueue(Path(known.folder), solution, Cause(actor, cause), arguments).id
+        return self.enqueue(Path(known.folder), solution, Cause(actor, cause), arguments, only=only).id
 
     def enqueue(
         self,
@@ -83,10 +85,11 @@ class Runner:
         arguments: Mapping[str, Mapping[str, object]] | None = None,
         *,
         known: Declaration | None = None,
+        only: str | None = None,
     ) -> Run:
         """Queue a run of a solution folder; `known` is what was read from it a moment ago."""
         with self._control.database.write() as connection:
-            queued = queue_run(connection, self._control, folder, solution, cause, arguments)
+            queued = queue_run(connection, self._control, folder, solution, cause, arguments, only=only)
             if known is not None:
                 self._known[queued.run.id] = known
             self._awaited.add(queued.run.id)
@@ -184,6 +187,7 @@ class Runner:
             queued=queued,
             known=self._known.pop(order.run, None),
             arguments=order.arguments,
+            only=order.only,
             listener=self._listener,
             progress=self._progress,
             stop=stop,

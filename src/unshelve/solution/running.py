@@ -30,6 +30,7 @@ from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
+from unshelve.solution.lookup_copies import keep_copies, keep_failure
 from unshelve.solution.purpose import Purpose
 from unshelve.solution.queueing import QueuedRun, holding, queue_run
 from unshelve.solution.recording import keep_results
@@ -139,12 +140,20 @@ def run_solution(
             declaration, findings = read_solution(control, folder, known)
             refuse(findings)
             champions = champions_of(control, declaration)
-            plan = training(declaration, arguments=arguments, champions=champions, purpose=purpose)
+            plan = training(
+                declaration,
+                arguments=arguments,
+                champions=champions,
+                purpose=purpose,
+                refreshed=_lookup(declaration, only),
+            )
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
                 with control.database.write() as connection:
                     end(connection, queued.run.id, RunState.FAILED, now=control.clock.now(), error=str(error)[:500])
+                if only is not None:
+                    keep_failure(control, queued.run.solution, only, queued.run.id, error)
             raise
         if queued is None:
             queued = begin_run(control, folder, declaration.name, cause, arguments)
@@ -169,6 +178,7 @@ def run_solution(
         keep_schedules(control, declaration)
         if outcome.state is not RunState.STOPPED:
             keep_results(control, declaration, plan, outcome)
+            keep_copies(control, declaration, outcome, refresh=only is not None)
             if only is None:
                 decisions = decide(control, declaration, plan, outcome, cause, progress, purpose=purpose)
         with control.database.read() as connection:
@@ -181,6 +191,11 @@ def run_solution(
             steps={state.value: outcome.count(state) for state in StepState},
             seconds=control.clock.monotonic() - started,
         )
+
+
+def _lookup(declaration: Declaration, only: str | None) -> str | None:
+    """The lookup that a run is to refresh: the one step it is of, if that is one."""
+    return next((step.name for step in declaration.lookups if step.name == only), None)
 
 
 def begin_run(

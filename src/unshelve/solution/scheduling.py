@@ -1,4 +1,7 @@
-"""Which runs are due: the schedules that models declare, kept in the database and fired once each."""
+"""Which runs are due: the schedules that models declare, and lookups that are older than they may be.
+
+Each is fired once, by whichever control looks first.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from sqlalchemy import Connection
 
 from unshelve.pipeline.schedule import due, in_words, next_after
 from unshelve.pipeline.step import Kind
+from unshelve.registry.lookups import refreshes_of
+from unshelve.registry.runs import runs_of
 from unshelve.registry.schedules import advance, put_schedules, schedules
-from unshelve.registry.solutions import get_solution
+from unshelve.registry.solutions import get_solution, solutions
 from unshelve.security.actors import LOCAL
 from unshelve.solution.control import Cause, Control
-from unshelve.solution.declaration import Declaration
-from unshelve.solution.queueing import queue_run
+from unshelve.solution.declaration import Declaration, StepInfo
+from unshelve.solution.queueing import open_orders, order_of, queue_run
 
 
 def keep_schedules(control: Control, declaration: Declaration) -> None:
@@ -45,6 +50,45 @@ def queue_due_runs(control: Control) -> int:
             folder = Path(get_solution(connection, solution).folder)
             queue_run(connection, control, folder, solution, cause)
     return len(found)
+
+
+def queue_due_refreshes(control: Control) -> int:
+    """Queue a run of each lookup that was last asked longer ago than its `fresh=` says, and tell how many.
+
+    A run that is open for it already, or that failed, counts as asked. A solution that was never run is left alone.
+    """
+    now = control.clock.now()
+    with control.database.read() as connection:
+        if not _old_lookups(connection, now):
+            return 0
+    with control.database.write() as connection:
+        found = _old_lookups(connection, now)
+        for solution, folder, step in found:
+            cause = Cause(LOCAL, _refreshed(step))
+            queue_run(connection, control, folder, solution, cause, only=step.name)
+    return len(found)
+
+
+def _old_lookups(connection: Connection, now: datetime) -> list[tuple[str, Path, StepInfo]]:
+    """Lookups that are to be asked again: solution, its folder, the step."""
+    waiting = {(order.solution, order.only) for order in map(order_of, open_orders(connection))}
+    found = []
+    for known in solutions(connection):
+        declaration = Declaration.from_json(known.declaration)
+        for step in declaration.lookups:
+            last = next(iter(refreshes_of(connection, known.name, step.name, limit=1)), None)
+            if last is None or step.fresh_seconds is None or (known.name, None) in waiting:
+                continue
+            queued = (run.queued_at for run in runs_of(connection, known.name) if run.cause == _refreshed(step))
+            age = now - max([datetime.fromisoformat(last.made_at), *queued])
+            if age.total_seconds() >= step.fresh_seconds and (known.name, step.name) not in waiting:
+                found.append((known.name, Path(known.folder), step))
+    return found
+
+
+def _refreshed(step: StepInfo) -> str:
+    """Why a run is made that refreshes a lookup."""
+    return f"the lookup {step.name} is refreshed"
 
 
 def _due(connection: Connection, now: datetime) -> dict[str, Cause]:

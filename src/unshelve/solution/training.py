@@ -54,9 +54,13 @@ def training(
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     champions: Mapping[str, Mapping[str, object]] | None = None,
     purpose: Purpose = Purpose.RELEASE,
+    refreshed: str | None = None,
 ) -> Training:
-    """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name."""
-    wiring = Wiring(declaration, arguments or {}, champions or {})
+    """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name.
+
+    `refreshed` names a lookup that is asked again however fresh its rows are.
+    """
+    wiring = Wiring(declaration, arguments or {}, champions or {}, refreshed)
     for step in declaration.of_kind(Kind.MODEL):
         wiring.scope(step.name)
     models = tuple(_model_tasks(wiring, step.name, purpose) for step in declaration.of_kind(Kind.MODEL))

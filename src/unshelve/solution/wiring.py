@@ -64,6 +64,8 @@ class Wiring:
     declaration: Declaration
     arguments: Mapping[str, Mapping[str, object]]
     champions: Mapping[str, Mapping[str, object]]
+    refreshed: str | None = None
+    """The lookup that is asked whatever its `fresh=` says."""
     tasks: dict[str, Task] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
     scope_of_model: dict[str, str] = field(default_factory=dict)
@@ -104,12 +106,16 @@ class Wiring:
             retries=step.retries,
             retry_delay_seconds=step.retry_delay_seconds,
             timeout_seconds=step.timeout_seconds,
-            fresh_seconds=(step.fresh_seconds or 0.0) if operation == "source" else None,
+            fresh_seconds=self.fresh_seconds(step) if operation == "source" else None,
             label=step.name if operation in OWN else f"{step.name} · {operation}",
             kind=str(step.kind),
             group=step.name,
         )
         return name
+
+    def fresh_seconds(self, step: StepInfo) -> float:
+        """How old the stored rows of a source may be."""
+        return 0.0 if step.name == self.refreshed else step.fresh_seconds or 0.0
 
     def once(self, name: str) -> bool:
         """Whether a task is still to be made; a task that is needed for itself is a cycle."""

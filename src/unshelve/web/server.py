@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -39,7 +39,7 @@ from unshelve.serving.relay import control_socket
 from unshelve.serving.settling import settle
 from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
-from unshelve.solution.scheduling import queue_due_runs
+from unshelve.solution.scheduling import queue_due_refreshes, queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.storage.opening import keeps_create_only
 from unshelve.web.live import LiveRuns
@@ -184,10 +184,27 @@ def site_for(
     delegation = Delegation.load_or_create(control.home.keys)
 
     def ask(
-        model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None
+        model: str,
+        rows: Sequence[JsonObject],
+        *,
+        actor: Actor,
+        route: str,
+        version: int | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> Sequence[JsonObject]:
         bearer = delegation.issue(actor, control.clock.now())
-        return ReleaseAsker(str(control.address), bearer, model, version, route=route)(rows)
+        return ReleaseAsker(str(control.address), bearer, model, version, route=route, copies=copies)(rows)
+
+    def look_up(
+        model: str,
+        rows: Sequence[JsonObject],
+        *,
+        actor: Actor,
+        version: int | None = None,
+        copies: Mapping[str, str] | None = None,
+    ) -> Sequence[JsonObject]:
+        bearer = delegation.issue(actor, control.clock.now())
+        return ReleaseAsker(str(control.address), bearer, model, version, copies=copies).lookups(rows)
 
     def score(model: str, source: Path, target: Path, *, name: str, actor: Actor) -> int:
         orders = ScoreOrders(
@@ -220,6 +237,7 @@ def site_for(
         keys=control.home.keys,
         verifier=control.signer.verifier(),
         ask=ask,
+        look_up=look_up,
         score=score,
         runs=runner,
         lifts=lifts,
@@ -280,7 +298,7 @@ async def _repeat(seconds: float, what: Callable[[], None]) -> None:
 
 
 def _fire(control: Control, runner: Runner) -> None:
-    if queue_due_runs(control):
+    if queue_due_runs(control) + queue_due_refreshes(control):
         runner.wake()
 
 

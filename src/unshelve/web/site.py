@@ -27,9 +27,34 @@ class Ask(Protocol):
     """Asks the released version of a model, or a named one; the answers are logged like any other."""
 
     def __call__(
-        self, model: str, rows: Sequence[JsonObject], *, actor: Actor, route: str, version: int | None = None
+        self,
+        model: str,
+        rows: Sequence[JsonObject],
+        *,
+        actor: Actor,
+        route: str,
+        version: int | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> Sequence[JsonObject]:
-        """One answer per row, as the API gives them. Raises SchemaMismatch naming every bad field."""
+        """One answer per row, as the API gives them. Raises SchemaMismatch naming every bad field.
+
+        `copies` are the copies of lookups to be asked, by digest; without it the newest are.
+        """
+
+
+class LookUp(Protocol):
+    """Asks the lookups of a model's released version, or of a named one, about rows. Nothing is logged."""
+
+    def __call__(
+        self,
+        model: str,
+        rows: Sequence[JsonObject],
+        *,
+        actor: Actor,
+        version: int | None = None,
+        copies: Mapping[str, str] | None = None,
+    ) -> Sequence[JsonObject]:
+        """By lookup, for each row: `copy`, `made_ms`, `age_seconds` and `values`, which are None without an entry."""
 
 
 class Score(Protocol):
@@ -42,8 +67,13 @@ class Score(Protocol):
 class Runs(Protocol):
     """Starts and stops runs of solutions."""
 
-    def start(self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str) -> str:
-        """Queues a run and gives its id; `parameters` are values by `step.name`. Raises Refused for unknown ones."""
+    def start(
+        self, solution: str, *, parameters: Mapping[str, object], actor: Actor, cause: str, only: str | None = None
+    ) -> str:
+        """Queues a run and gives its id; `parameters` are values by `step.name`. Raises Refused for unknown ones.
+
+        With `only` nothing but that step is made, and what it needs.
+        """
 
     def stop(self, run_id: str, *, actor: Actor) -> None:
         """Stops a run that is going on. Raises Conflict for one that has ended."""
@@ -100,6 +130,8 @@ class Site:
     ask: Ask
     score: Score
     runs: Runs
+    look_up: LookUp | None = None
+    """None where no lookups are held."""
     lifts: Lifts | None = None
     """None where notebooks cannot be lifted."""
     live: LiveRuns = field(default_factory=LiveRuns)

@@ -112,7 +112,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
      "own_accuracy"),
     ("U060", "@keep\n", "@source(lookup=True)\ndef w(): ...\n@keep\n", "Lookup w has no key", 'key="customer"'),
     ("U060", "@keep\n", LOOKUP.replace(', at="t"', ', stale="1h"') + "@keep\n", "stale= and no at=", "Name the column"),
-    ("U060", "@keep\ndef flown(flights)", LOOKUP + "@keep\ndef flown(flights, w)", "Keep flown takes the lookup", "@tr"),
+    ("U060", "@keep\ndef flown(flights)", LOOKUP + "@keep\ndef flown(flights, w)", "Keep flown takes", "Let a @tr"),
     ("U060", "@target\ndef late(flown)", LOOKUP + "@target\ndef late(flown, w)", "Target late takes the", "@tra"),
     ("U060", "@transform\ndef features(flown,", LOOKUP + "@transform\ndef features(w, flown,", "as its rows", "first"),
     ("U060", "@source\ndef flights(", LOOKUP + "@transform\ndef x(flights, w): ...\n@source(known_later=['t'])\n"

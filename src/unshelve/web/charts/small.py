@@ -78,6 +78,27 @@ def score_bar(score: float, *, threshold: float | None = None, word: str = "") -
     return svg.drawing(360, 64, label, svg.join(parts))
 
 
+def refresh_strip(tones: Sequence[str]) -> Markup:
+    """One mark for each refresh, the newest at the right: a full one for new rows, a low one for the same, a cross
+    for one that failed. What they say stands beside it in words."""
+    if len(tones) < 2:
+        return Markup("")
+    parts = []
+    for index, tone in enumerate(tones):
+        x = index * 7
+        if tone == "failed":
+            parts.append(svg.element("path", class_="v5", d=f"M{x} 4h5L{x + 2.5} 14z"))
+        elif tone == "ok":
+            parts.append(svg.element("rect", class_="v1", x=x, y=0, width=5, height=14, rx=1.5))
+        else:
+            parts.append(svg.element("rect", class_="v2", x=x, y=8, width=5, height=6, rx=1.5))
+    wide = len(tones) * 7
+    return svg.element(
+        "svg", svg.join(parts), class_="verdict strip", viewBox=f"0 0 {wide} 14", width=wide, height="14",
+        aria_hidden="true",
+    )  # fmt: skip
+
+
 def verdict_bar(counts: Sequence[int]) -> Markup:
     """Four shares side by side: proven, equal within tolerance, unstable, not covered. No share vanishes."""
     total = sum(counts)

@@ -32,8 +32,8 @@ from unshelve.web.render import page
 from unshelve.web.sayings import Voice, said, voice_of
 from unshelve.web.solution_facts import SolutionFacts, facts_of, facts_of_model
 from unshelve.web.states import State
-from unshelve.web.views.ask import AnswerCard, AskView, FileView
-from unshelve.web.wording import duration, size
+from unshelve.web.views.ask import AnswerCard, AskView, FileView, LookedUp
+from unshelve.web.wording import duration, exact, size
 
 _MOST_CATEGORIES: Final = 8
 
@@ -108,8 +108,41 @@ def answer(asked: Asked) -> Response:
     except UnshelveError as error:
         return shown(form=forms.typed(found.schema, asked.form), problem=str(error), status=error.status)
     took = duration(asked.site.clock.monotonic() - began)
-    card = replace(answer_card(step, found, answers[0], took), at=asked.now, by="you")
+    looked_up = looked_up_of(asked, facts, facts.full(step.name), given)
+    card = replace(answer_card(step, found, answers[0], took), at=asked.now, by="you", looked_up=looked_up)
     return shown(form=forms.typed(found.schema, asked.form), card=card)
+
+
+def looked_up_of(
+    asked: Asked,
+    facts: SolutionFacts,
+    model: str,
+    row: Mapping[str, object],
+    *,
+    version: int | None = None,
+    copies: Mapping[str, str] | None = None,
+) -> tuple[LookedUp, ...]:
+    """What lookups give for a row, in words; nothing where there are none, or they cannot be asked just now."""
+    if asked.site.look_up is None or not facts.declaration.lookups or not asked.may(Action.SEE_LOG):
+        return ()
+    try:
+        found = asked.site.look_up(model, [row], actor=asked.who, version=version, copies=copies)
+    except UnshelveError:
+        return ()  # the answer is there all the same; it says itself from which copy it came
+    return tuple(in_words(name, one) for name, one in found[0].items() if isinstance(one, Mapping))
+
+
+def in_words(name: str, one: Mapping[str, Any]) -> LookedUp:
+    """What one lookup gave."""
+    values, age = one.get("values"), one.get("age_seconds")
+    if not isinstance(values, Mapping):
+        said = "No entry, or only one that is too old"
+    elif age is None:
+        said = "The present state"
+    else:
+        said = f"As of {duration(age)} before the event" if age else "As of the event itself"
+    shown = tuple((key, exact(value)) for key, value in values.items()) if isinstance(values, Mapping) else ()
+    return LookedUp(name=name, said=said, copy=str(one.get("copy", "")), values=shown)
 
 
 def file(asked: Asked) -> Response:

@@ -26,7 +26,7 @@ from unshelve.web.charts.figure import Figure
 from unshelve.web.evidence import evaluation_of, manifest_of, schema_of
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
-from unshelve.web.pages.asking import Released, answer_card
+from unshelve.web.pages.asking import Released, answer_card, looked_up_of
 from unshelve.web.pages.models import model_tabs
 from unshelve.web.pages.solutions import answers_by_day
 from unshelve.web.render import page
@@ -76,8 +76,11 @@ def again(asked: Asked) -> Response:
     """Asks the same version about the same row again, and says whether it answers the same."""
     record = asked.site.predictions.find(asked.part("prediction"))
     row: dict[str, Any] = msgspec.json.decode(record.row)
+    copies = {name: str(one["copy"]) for name, one in _lookups_of(record).items()}
     try:
-        answers = asked.site.ask(record.model, [row], actor=asked.who, route="version", version=record.version)
+        answers = asked.site.ask(
+            record.model, [row], actor=asked.who, route="version", version=record.version, copies=copies or None
+        )
     except UnshelveError as error:
         return _receipt(asked, f"It could not be asked again: {error}", states.WARN)
     before, now = _plain(msgspec.json.decode(record.answer)), _plain(answers[0])
@@ -95,6 +98,21 @@ def names_of_actors(connection: Connection) -> dict[str, str]:
 def who_asked(record: Record, actors: Mapping[str, str]) -> str:
     """The name of whoever asked. The Proof's keys are forgotten after it, so what it asked has no name any more."""
     return actors.get(record.actor) or ("the Proof" if record.route == "version" else record.actor)
+
+
+def _lookups_of(record: Record) -> dict[str, dict[str, Any]]:
+    """The copies of lookups that were asked, with their age then."""
+    found: dict[str, dict[str, Any]] = msgspec.json.decode(record.lookups) if record.lookups else {}
+    return found
+
+
+def _copies_in_words(record: Record) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name, one in _lookups_of(record).items():
+        age = one.get("age_seconds")
+        said = f", {duration(age)} old" if age is not None else ""
+        found.append((f"Lookup {name}", f"copy sha256 {one['copy'][:12]}{said}"))
+    return tuple(found)
 
 
 def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,8 +225,12 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
     at = datetime.fromtimestamp(record.time / 1000, UTC)
     by = who_asked(record, actors)
     answer: dict[str, Any] = msgspec.json.decode(record.answer)
-    card = replace(answer_card(step, known, answer, duration(record.seconds)), at=at, by=by, receipt="")
     row: dict[str, Any] = msgspec.json.decode(record.row)
+    copies = {name: str(one["copy"]) for name, one in _lookups_of(record).items()}
+    looked_up = looked_up_of(asked, facts, record.model, row, version=record.version, copies=copies) if copies else ()
+    card = replace(
+        answer_card(step, known, answer, duration(record.seconds)), at=at, by=by, receipt="", looked_up=looked_up
+    )
     units = {field.name: field.unit or "" for field in known.schema.fields}
     view = ReceiptView(
         id=record.id,
@@ -229,6 +251,7 @@ def _receipt(asked: Asked, said: str, look: State | None) -> Response:
                 "endpoint" if step.kind is Kind.ENDPOINT else known.evaluation.task if known.evaluation else "model",
             ),
             ("Package", f"sha256 {known.version.manifest}"),
+            *_copies_in_words(record),
             ("Answer as sent", record.answer.decode("utf-8", "replace")),
         ),
         trust=known.trust,

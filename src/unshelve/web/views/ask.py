@@ -14,6 +14,16 @@ from unshelve.web.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """What one lookup gave for a row: how old the entry was, from which copy, and its values in words."""
+
+    name: str
+    said: str
+    copy: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCard:
     """One answer: what it says, what that means, and where it can be looked up."""
 
@@ -24,6 +34,7 @@ class AnswerCard:
     figure: Figure | None = None
     values: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    looked_up: tuple[LookedUp, ...] = ()
     prediction: str = ""
     receipt: str = ""
     version: str = ""
