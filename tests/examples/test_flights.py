@@ -11,6 +11,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.metrics import roc_auc_score
 
+from unshelve.testing.lookups import joined
+
 KNOWN_LATER = ["dep_delay", "arr_delay", "air_time"]
 JULY = pd.Timestamp("2013-07-01")
 
@@ -22,8 +24,14 @@ def rows(flights_file: ModuleType) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def halves(flights_file: ModuleType, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    flown = flights_file.flown(rows)
+def in_weather(flights_file: ModuleType, rows: pd.DataFrame) -> pd.DataFrame:
+    found: pd.DataFrame = flights_file.in_weather(rows, joined(flights_file.weather, rows))
+    return found
+
+
+@pytest.fixture(scope="module")
+def halves(flights_file: ModuleType, in_weather: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    flown = flights_file.flown(in_weather)
     first = flown[flown["departs"] < JULY].iloc[::8].reset_index(drop=True)
     second = flown[flown["departs"] >= JULY].iloc[::8].reset_index(drop=True)
     return first, second
@@ -44,27 +52,39 @@ def judged(
     return fitted, flights_file.features(second, **state), flights_file.late(second)
 
 
-def test_every_flight_of_2013_is_there_with_its_weather(rows: pd.DataFrame) -> None:
-    assert len(rows) == 336_776
-    assert rows["departs"].dt.year.eq(2013).all()
-    assert rows["temp"].isna().mean() < 0.005
+def test_every_flight_of_2013_is_there_with_its_weather(in_weather: pd.DataFrame) -> None:
+    assert len(in_weather) == 336_776
+    assert in_weather["departs"].dt.year.eq(2013).all()
+    assert in_weather["temp"].isna().mean() < 0.005
 
 
-def test_the_weather_joined_is_that_of_the_departure_hour(flights_file: ModuleType, rows: pd.DataFrame) -> None:
+def test_the_weather_joined_is_that_of_the_departure_hour(flights_file: ModuleType, in_weather: pd.DataFrame) -> None:
     weather = flights_file._table("weather.csv")
     one = weather[(weather.origin == "LGA") & (weather.month == 3) & (weather.day == 8) & (weather.hour == 9)]
-    left = rows[(rows["origin"] == "LGA") & (rows["departs"].dt.floor("h") == pd.Timestamp("2013-03-08 09:00"))]
+    hour = in_weather["departs"].dt.floor("h") == pd.Timestamp("2013-03-08 09:00")
+    left = in_weather[(in_weather["origin"] == "LGA") & hour]
     assert len(left) > 5
     assert left["wind_speed"].unique().tolist() == one["wind_speed"].tolist()
 
 
-def test_the_rows_meet_what_is_expected_of_them(flights_file: ModuleType, rows: pd.DataFrame) -> None:
-    assert flights_file.flights_are_plausible(rows) is None
-    assert flights_file.weather_is_there(rows) is None
+def test_the_weather_is_that_of_the_hour_in_summer_and_in_winter(
+    flights_file: ModuleType, in_weather: pd.DataFrame
+) -> None:
+    hours = flights_file._table("weather.csv").drop_duplicates(["origin", "year", "month", "day", "hour"])
+    hours["hour_of_day"] = pd.to_datetime(hours[["year", "month", "day", "hour"]])
+    some = in_weather.sample(5000, random_state=0).assign(hour_of_day=lambda rows: rows["departs"].dt.floor("h"))
+    there = some.merge(hours, on=["origin", "hour_of_day"], suffixes=("", "_then"))
+    assert len(there) > 4900
+    assert (there["pressure"].fillna(-1) == there["pressure_then"].fillna(-1)).all()
 
 
-def test_odd_rows_are_told(flights_file: ModuleType, rows: pd.DataFrame) -> None:
-    some = rows.head(100)
+def test_the_rows_meet_what_is_expected_of_them(flights_file: ModuleType, in_weather: pd.DataFrame) -> None:
+    assert flights_file.flights_are_plausible(in_weather) is None
+    assert flights_file.weather_is_there(in_weather) is None
+
+
+def test_odd_rows_are_told(flights_file: ModuleType, in_weather: pd.DataFrame) -> None:
+    some = in_weather.head(100)
     assert "BOS" in flights_file.flights_are_plausible(some.assign(origin="BOS"))
     assert "100 flights" in flights_file.flights_are_plausible(some.assign(arr_delay=5000.0))
     assert "100.0%" in flights_file.weather_is_there(some.assign(temp=float("nan")))

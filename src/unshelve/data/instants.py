@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ import pandas as pd
 from unshelve.errors import SolutionInvalid
 
 _MINUTE: Final = 60_000_000
+_MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  local times are counted from here as well
 
 
@@ -47,8 +49,26 @@ def instants(column: pd.Series[Any], said: str, *, zone: str | None, first: bool
     values = plain.to_numpy().astype("datetime64[us]").astype(np.int64)
     values = np.where(missing, 0, values)
     if not zoned and zone is not None:
-        return Instants(_in_utc(values, ZoneInfo(zone), first=first), missing, True)
+        return Instants(_in_utc(values, _zone(zone), first=first), missing, True)
     return Instants(values, missing, zoned)
+
+
+def moment_of(value: object, zone: str | None) -> int | None:
+    """One time of an event as `instants` gives it; None where it is missing. Cost: 2 µs."""
+    if value is pd.NaT or not isinstance(value, date):
+        return None
+    moment = value.to_pydatetime(warn=False) if isinstance(value, pd.Timestamp) else value
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001  a date, read in the zone below
+    if moment.tzinfo is not None:
+        return (moment.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _MICROSECOND
+    found = (moment - _EPOCH) // _MICROSECOND
+    return found if zone is None else found - offset_of(found // _MINUTE, _zone(zone), first=True)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
 
 
 def _dates(column: pd.Series[Any], said: str) -> pd.Series[Any]:
@@ -59,7 +79,7 @@ def _dates(column: pd.Series[Any], said: str) -> pd.Series[Any]:
     if column.isna().all():
         return pd.Series(np.full(len(column), np.datetime64("NaT", "us")))
     raise SolutionInvalid(
-        f"{said} holds {held.iloc[0]!r}, which is no time.",
+        f"{said} holds {held.tolist()[0]!r}, which is no time.",
         code="lookup-no-time",
         hint="Turn the column into times first: pd.to_datetime(table[...]).",
     )
@@ -83,4 +103,4 @@ def offset_of(minute: int, zone: ZoneInfo, *, first: bool) -> int:
         tzinfo=None, fold=0
     ):
         ahead = local.replace(fold=0).utcoffset() or timedelta()  # skipped by the clocks, not shown twice
-    return ahead // timedelta(microseconds=1)
+    return ahead // _MICROSECOND

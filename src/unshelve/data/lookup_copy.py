@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from unshelve.data.instants import instants
+from unshelve.data.instants import instants, moment_of
 from unshelve.data.lookup_keys import KeyColumn, Keys, key_column, plain_key
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, is_polars, like, to_pandas
@@ -119,7 +119,7 @@ class _Index:
         for column, found in zip(lookup.key, columns, strict=True):
             if found.missing.any():
                 raise SolutionInvalid(
-                    f"{name}.{column} holds {frame[column][found.missing].iloc[0]!r}, which cannot be a key.",
+                    f"{name}.{column} holds {frame[column][found.missing].tolist()[0]!r}, which cannot be a key.",
                     code="lookup-key-type",
                     hint="Keys are texts, whole numbers, dates or True and False, all of one type.",
                 )
@@ -170,6 +170,8 @@ class LookupCopy:
         self._at = memoryview(self._index.at.data)
         stale = lookup.stale_seconds
         self._stale = None if stale is None else round(stale * _SECOND)
+        self._types: set[tuple[Any, ...]] = set()
+        """Types of key and event columns that rows came with and that were found to fit."""
 
     @property
     def rows(self) -> int:
@@ -206,7 +208,11 @@ class LookupCopy:
         """The columns by which rows find their entries: the key, and the event where entries have a time."""
         if self.lookup.at is None:
             return self.lookup.key
-        return tuple(dict.fromkeys((*self.lookup.key, self.lookup.event or self.lookup.at)))
+        return tuple(dict.fromkeys((*self.lookup.key, self._event)))
+
+    @property
+    def _event(self) -> str:
+        return self.lookup.event or self.lookup.at or ""
 
     def positions(self, rows: Table) -> Positions:
         """Where each row's entry stands, -1 where it has none: (n,) int64."""
@@ -310,41 +316,29 @@ class LookupCopy:
         return np.where(found, place, self._none)
 
     def _position_of_one(self, frame: pd.DataFrame) -> int:
-        kinds = self._index.keys.kinds
-        columns = [self._column(frame, name) for name in self.lookup.key]
-        if {"times", "instants"} & {*kinds} or any(column.dtype == object for column in columns):
-            key = tuple(None if c.missing[0] else c.values[0] for c in self._keys_of(frame))
-        else:
-            self._same_kinds(columns)
-            key = tuple(plain_key(c.iloc[0], kind) for c, kind in zip(columns, kinds, strict=True))
+        """The position of one row's entry, read cell by cell: what arrays cost for one row is more than the search."""
+        columns = [self._column(frame, name) for name in self.columns_of_rows]
+        types = tuple(column.dtype for column in columns)
+        if types not in self._types:
+            self._keys_of(frame)  # says what is wrong with them
+            if self.lookup.at is not None:
+                self._events_of(frame)
+            self._types.add(types)
+        keys = zip(columns, self._index.keys.kinds, strict=False)
+        key = tuple(plain_key(column.array[0], kind) for column, kind in keys)
         if any(value is None for value in key):
             return self._none
         moment = None
         if self.lookup.at is not None:
-            events, missing = self._events_of(frame)
-            if missing[0]:
-                return self._none
-            moment = int(events[0])
+            moment = moment_of(columns[self.columns_of_rows.index(self._event)].array[0], self.lookup.zone)
         found = self.find(key, moment)
         return self._none if found < 0 else found
-
-    def _same_kinds(self, columns: Sequence[pd.Series[Any]]) -> None:
-        for name, column, kind in zip(self.lookup.key, columns, self._index.keys.kinds, strict=True):
-            fits = {
-                "texts": pd.api.types.is_string_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype),
-                "booleans": pd.api.types.is_bool_dtype(column.dtype),
-                "numbers": pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype),
-            }
-            if not fits.get(kind, True):
-                raise self._other_type(name, key_column(column, name).kind, kind)
 
     def _keys_of(self, frame: pd.DataFrame) -> list[KeyColumn]:
         columns = [key_column(self._column(frame, name), name) for name in self.lookup.key]
         for name, column, kind in zip(self.lookup.key, columns, self._index.keys.kinds, strict=True):
-            if column.kind != kind and not column.missing.all():
+            if column.kind != kind and not self._column(frame, name).isna().all():
                 raise self._other_type(name, column.kind, kind)
-            if column.missing.any() and column.kind == "texts":
-                column.values[column.missing] = ""
         return [
             column if column.kind == kind else KeyColumn(kind, _nothing(kind, len(frame)), column.missing)
             for column, kind in zip(columns, self._index.keys.kinds, strict=True)
@@ -361,7 +355,7 @@ class LookupCopy:
         return self._events_of(frame)[0]
 
     def _events_of(self, frame: pd.DataFrame) -> tuple[Positions, np.ndarray[Any, np.dtype[np.bool_]]]:
-        name = self.lookup.event or self.lookup.at or ""
+        name = self._event
         found = instants(self._column(frame, name), name, zone=self.lookup.zone, first=True)
         if found.zoned != self._index.zoned and not found.missing.all():
             with_zone, without = (name, f"{self.name}.{self.lookup.at}")

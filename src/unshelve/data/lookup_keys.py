@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from unshelve.data.instants import instants
+from unshelve.data.instants import instants, moment_of
 from unshelve.errors import SolutionInvalid
 
 KeyKind = Literal["numbers", "texts", "booleans", "times", "instants"]
@@ -38,7 +37,8 @@ def key_column(column: pd.Series[Any], said: str) -> KeyColumn:
     missing = column.isna().to_numpy()
     kind = _kind_of(column)
     if kind == "texts":
-        return KeyColumn("texts", column.astype(object).to_numpy(), missing)
+        values = column.astype(object).to_numpy()
+        return KeyColumn("texts", np.where(missing, "", values) if missing.any() else values, missing)
     if kind == "booleans":
         return KeyColumn("booleans", _numbers(column.astype(object), missing), missing)
     if kind == "times":
@@ -52,7 +52,7 @@ def key_column(column: pd.Series[Any], said: str) -> KeyColumn:
         return KeyColumn("numbers", np.where(whole, numbers, 0).astype(np.int64), ~whole)
     held = column[~missing]
     raise SolutionInvalid(
-        f"{said} holds {held.iloc[0]!r}, which cannot be a key."
+        f"{said} holds {held.tolist()[0]!r}, which cannot be a key."
         if len(held)
         else f"{said} holds no value, and is a key.",
         code="lookup-key-type",
@@ -171,9 +171,7 @@ def plain_key(value: Any, kind: KeyKind) -> Any:
         return None
     if kind == "texts":
         return value if isinstance(value, str) else None
-    if kind == "times":
-        if isinstance(value, date):
-            return int(pd.Timestamp(value).as_unit("us").value)
-        return None
+    if kind in ("times", "instants"):
+        return moment_of(value, None)
     number = float(value)
     return int(value) if number.is_integer() else None
