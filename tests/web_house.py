@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from databases import database_of, settle
 from predictions_log_files import closed
 from unshelve.clock import FakeClock, milliseconds
+from unshelve.data.lookups import Lookup
 from unshelve.errors import SchemaMismatch
 from unshelve.ids import canonical_json, new_id
 from unshelve.models.package import File, Manifest
@@ -30,6 +31,7 @@ from unshelve.predictions.record import Record
 from unshelve.predictions.sealed import SealedFiles, SealedSegment
 from unshelve.registry import runs
 from unshelve.registry.charts import put_charts
+from unshelve.registry.lookups import Refresh, add_refresh
 from unshelve.registry.metrics import RunMetric, record_metrics
 from unshelve.registry.releases import set_champion
 from unshelve.registry.runs import RunState, RunStep, StepState
@@ -233,6 +235,7 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
         keys=home.keys,
         verifier=signer.verifier(),
         ask=answer_late,
+        look_up=look_up,
         score=score_nothing,
         runs=started,
     )
@@ -266,6 +269,7 @@ def _furnish(house: House, home: Home) -> None:
         keep_origin(connection, house.site.blobs, declaration, origin_in(LIFTED, declaration))
     house.run_id = _run(house)
     house.started.run_id = house.run_id
+    _refreshes(house)
     for number, area in ((1, 0.71), (2, 0.74), (3, 0.76)):
         _version(house, number, area)
     _endpoint(house)
@@ -301,9 +305,46 @@ def _declaration() -> Declaration:
         _step("by_hour", Kind.CHART, "run", title="Late trains by hour."),
         _step("advice", Kind.ENDPOINT, "late", title="What should a traveller do?"),
     )
-    return Declaration(
-        name="trains", title="Late trains", description="", steps=steps, environment={"python": "3.11.7"}, code=CODE
+    weather = replace(
+        _step("weather", Kind.SOURCE, title="Wind along the line, hour by hour."),
+        lookup=Lookup(key=("origin",), at="since", event="leaves", stale_seconds=6 * 3600, zone="Europe/Zurich"),
+        fresh_seconds=3600.0,
+        description="since: the beginning of the hour. gusts: km/h.",
     )
+    joined = (*steps[:4], weather, _step("features", Kind.TRANSFORM, "run", "usual", "weather"), *steps[5:])
+    return Declaration(
+        name="trains", title="Late trains", description="", steps=joined, environment={"python": "3.11.7"}, code=CODE
+    )
+
+
+def _refreshes(house: House) -> None:
+    """The weather as it was brought hour by hour, once not at all and now and then the same."""
+    columns = {"since": "datetime64[us, UTC]", "gusts": "float64"}
+    for hours in range(12, -1, -1):
+        at = (NOW - timedelta(hours=hours, minutes=4)).isoformat()
+        one = Refresh(solution="trains", name="weather", made_at=at, run_id=house.run_id, columns=columns)
+        if hours == 5:
+            one = replace(one, columns={}, error="weather brought no rows.")
+        else:
+            newest = int((NOW - timedelta(hours=hours + 1)).timestamp()) * 1_000_000
+            digest = ("9" if hours in (2, 3) else f"{hours:x}") * 64
+            one = replace(one, digest=digest, size_bytes=412_000, rows=26_115 - hours, keys=3, newest=newest)
+        with house.site.database.write() as connection:
+            add_refresh(connection, one)
+
+
+def look_up(
+    model: str,
+    rows: Sequence[JsonObject],
+    *,
+    actor: Actor,
+    version: int | None = None,
+    copies: Mapping[str, str] | None = None,
+) -> Sequence[JsonObject]:
+    """What the weather of the house gives: some for the North, nothing for the South."""
+    values = {"since": "2026-03-14T14:00:00", "gusts": 61.5}
+    one = {"copy": "a" * 64, "made_ms": None, "age_seconds": 1200.0}
+    return [{"weather": {**one, "values": values if row["origin"] == "North" else None}} for row in rows]
 
 
 def _run(house: House) -> str:

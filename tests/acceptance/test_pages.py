@@ -45,6 +45,7 @@ PAGES = (
     "/solutions/trains",
     "/solutions/trains/runs",
     "/solutions/trains/notebook",
+    "/solutions/trains/lookups",
     "/solutions/trains/schema",
     "/solutions/trains/predictions",
     "/runs/{run}",

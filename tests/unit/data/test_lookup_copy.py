@@ -36,7 +36,7 @@ def rows(*given: tuple[str | None, str | None]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "origin": [each[0] for each in given],
-            "departs": pd.to_datetime([each[1] for each in given], format="ISO8601"),
+            "departs": pd.to_datetime(pd.Series([each[1] for each in given]), format="ISO8601"),
         }
     ).astype({"origin": "str"})
 
@@ -106,7 +106,7 @@ def _some(chance: np.random.Generator, count: int) -> pd.DataFrame:
     )
 
 
-def _by_hand(table: pd.DataFrame, lookup: Lookup, row: dict[str, Any]) -> int | None:
+def _by_hand(table: pd.DataFrame, lookup: Lookup, row: dict[Any, Any]) -> int | None:
     mine = table[np.logical_and.reduce([table[key] == row[key] for key in lookup.key])]
     past = mine[(mine["at"] <= row["at"]) & (row["at"] - mine["at"] <= pd.Timedelta(seconds=lookup.stale_seconds or 0))]
     return None if past.empty else int(past.sort_values("at")["value"].iloc[-1])
@@ -175,8 +175,8 @@ def test_keys_of_another_type_than_the_rows_are_refused(keys: list[Any]) -> None
     [
         (weather().drop(columns="origin"), "Lookup weather has no column 'origin', which its key= names"),
         (weather().drop(columns="since"), "Lookup weather has no column 'since', which its at= names"),
-        (weather().assign(origin=[None, "a", "b", "c"]), "1 of 4 rows of lookup weather have no origin"),
-        (weather().assign(since=pd.NaT), "4 of 4 rows of lookup weather have no since"),
+        (weather().assign(origin=pd.Series([None, "a", "b", "c"])), "1 of 4 rows of lookup weather have no origin"),
+        (weather().assign(since=pd.Series([None] * 4)), "4 of 4 rows of lookup weather have no since"),
         (weather().assign(since="noon"), "weather.since holds 'noon', which is no time"),
         (weather().assign(origin=[1.5, 2, 3, 4]), "weather.origin holds 1.5, which cannot be a key"),
         (weather().assign(origin=[b"x", "a", "b", "c"]), "which cannot be a key"),
@@ -216,7 +216,7 @@ def test_a_copy_whose_columns_are_gone_or_of_another_type_does_not_fit() -> None
     assert more is not None and more.columns == trained
     assert copy_of(weather().drop(columns="wet"), WEATHER).like(trained) is None
     assert copy_of(weather().assign(temp="warm"), WEATHER).like(trained) is None
-    assert copy_of(weather().assign(temp=[1.5, None, 2, 3]), WEATHER).like(trained) is not None
+    assert copy_of(weather().assign(temp=pd.Series([1.5, None, 2, 3])), WEATHER).like(trained) is not None
 
 
 def test_a_table_without_rows_gives_nothing() -> None:

@@ -18,6 +18,7 @@ PAGES = (
     "/solutions/trains/pipeline",
     "/solutions/trains/runs",
     "/solutions/trains/notebook",
+    "/solutions/trains/lookups",
     "/solutions/trains/schema",
     "/solutions/trains/predictions",
     "/runs/{run}",

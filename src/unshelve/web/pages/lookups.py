@@ -31,7 +31,7 @@ from unshelve.web.solution_facts import SolutionFacts, facts_of
 from unshelve.web.states import State
 from unshelve.web.views.ask import LookedUp
 from unshelve.web.views.lookups import KeyField, LookupsView, LookupView, RefreshRow
-from unshelve.web.wording import ago, count, duration, size
+from unshelve.web.wording import ago, count, duration, short, size
 
 _STRIP: Final = 60
 _LISTED: Final = 8
@@ -126,7 +126,7 @@ def _facts(step: StepInfo, copy: Refresh | None, now: datetime) -> tuple[tuple[s
             newest = datetime.fromtimestamp(copy.newest / 1e6, UTC)
             told.append(("Newest entry", f"{newest:%Y-%m-%d %H:%M}{' UTC' if lookup.zone else ''}"))
         told.append(("Copy made", ago(datetime.fromisoformat(copy.made_at), now)))
-        told.append(("Copy", f"sha256 {copy.digest}"))
+        told.append(("Copy", f"sha256 {short(str(copy.digest))}"))
     return tuple(told)
 
 
