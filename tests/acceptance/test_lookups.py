@@ -249,3 +249,11 @@ class _NothingSealed:
 
     def find(self, path: str, record_id: str) -> Record | None:
         raise NotImplementedError(path, record_id)
+
+
+def test_after_a_restart_of_everything_the_last_copy_answers(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        assert house.run("wet", WEATHER, {"more.txt": AS_IT_WAS}).decision("lateness").released
+        refreshed(house, RAIN)
+    with open_house(tmp_path) as again:
+        assert again.ask("wet.lateness", MARCH).status_code == 200

@@ -141,8 +141,7 @@ class _Index:
 class LookupCopy:
     """A copy of a lookup's table with its index. It never changes, and threads may share it.
 
-    `required` are columns that must have a value for each row that is joined. `taken` are the columns that rows are
-    given: all but the keys, unless a version was trained with fewer.
+    `required` are columns that must have a value for each row that is joined.
     """
 
     def __init__(
@@ -152,12 +151,13 @@ class LookupCopy:
         *,
         name: str,
         digest: str = "",
-        required: Sequence[str] = (),
     ) -> None:
         self.lookup = lookup
         self.name = name
         self.digest = digest
-        self.required = tuple(required)
+        self.required: tuple[str, ...] = ()
+        self._lacking = np.zeros(0, dtype=np.bool_)
+        """Of each entry, and of none: whether a required column has no value."""
         room = pd.DataFrame({column: _with_room(table[column]) for column in table.columns})
         self._index = _Index.of(room, lookup, name)
         given = room.drop(columns=list(lookup.key))
@@ -198,9 +198,11 @@ class LookupCopy:
         Raises SchemaMismatch, naming each row and field, where a required column has no value.
         """
         frame = to_pandas(rows)
-        found = self._take(self._positions(frame))
+        positions = self._positions(frame)
+        found = self._take(positions)
         found.index = frame.index
-        self._check(frame, found)
+        if self.required and self._lacking[positions].any():
+            raise self._mismatch(frame, positions)
         return like(found, is_polars(rows))
 
     @property
@@ -272,6 +274,7 @@ class LookupCopy:
         found = object.__new__(type(self))
         found.__dict__.update(self.__dict__)
         found.required = tuple(required)
+        found._lacking = self._given[list(required)].isna().any(axis=1).to_numpy(dtype=bool)
         return found
 
     def shuffled(self, column: str) -> LookupCopy:
@@ -286,6 +289,7 @@ class LookupCopy:
         """A copy that refuses nothing and notes which rows it would refuse, and what it gave."""
         found = object.__new__(NotingCopy)
         found.__dict__.update(self.__dict__)
+        found.required = ()
         found.refused, found.given = [], []
         return found
 
@@ -379,18 +383,11 @@ class LookupCopy:
         found: pd.Series[Any] = frame[name]
         return found
 
-    def _check(self, frame: pd.DataFrame, found: pd.DataFrame) -> None:
-        if not self.required:
-            return
-        lacking = found[list(self.required)].isna().to_numpy()
-        if lacking.any():
-            raise self._mismatch(frame, lacking)
-
-    def _mismatch(self, frame: pd.DataFrame, lacking: np.ndarray[Any, np.dtype[np.bool_]]) -> SchemaMismatch:
-        at = self._positions(frame)
+    def _mismatch(self, frame: pd.DataFrame, positions: Positions) -> SchemaMismatch:
+        lacking = self._given[list(self.required)].take(positions).isna().to_numpy()
         problems = []
         for row, place in np.argwhere(lacking)[:_MOST_PROBLEMS].tolist():
-            known = int(at[row]) != self._none
+            known = int(positions[row]) != self._none
             said = "has no value in the entry" if known else self._why(frame.iloc[[row]])
             problems.append({"row": row, "field": f"{self.name}.{self.required[place]}", "problem": said})
         first = problems[0]
@@ -421,9 +418,11 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def _check(self, frame: pd.DataFrame, found: pd.DataFrame) -> None:  # noqa: ARG002  as the refusing copy has it
+    def _take(self, positions: Positions) -> pd.DataFrame:
+        found = super()._take(positions)
         self.given.append(found)
-        self.refused.append(found[list(self.required)].isna().any(axis=1).to_numpy(dtype=bool))
+        self.refused.append(self._lacking[positions])
+        return found
 
 
 def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Positions) -> Positions:

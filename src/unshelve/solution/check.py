@@ -14,6 +14,7 @@ from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
+from unshelve.solution.lookup_findings import lookup_findings
 from unshelve.solution.request_path import (
     ModelPath,
     chain_to,
@@ -40,7 +41,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _rows,
             _models,
             _leaks,
-            _lookups,
+            lookup_findings,
             _test_rows,
             _frozen_sources,
             _surroundings,
@@ -228,61 +229,6 @@ def _leaks(declaration: Declaration) -> Iterator[Finding]:
                 f"Model {step.name} learns from rows that pass a target: no request knows it.",
                 "Let its first parameter lead back through transforms only.",
             )
-
-
-def _lookups(declaration: Declaration) -> Iterator[Finding]:
-    for step in declaration.lookups:
-        for said, repair in _odd_options(step):
-            yield finding("U060", step.name, step.place, f"Lookup {step.name} {said}.", repair)
-        if step.lookup is not None and step.lookup.key and step.lookup.at is None:
-            yield finding(
-                "U061",
-                step.name,
-                step.place,
-                f"Lookup {step.name} has no at=: it holds the present state only, and training joins rows of the past "
-                "with it.",
-                "Keep its history, one row for each change, and name the column that says from when on a row holds.",
-            )
-        yield from _taken_wrongly(declaration, step)
-
-
-def _odd_options(step: StepInfo) -> Iterator[tuple[str, str]]:
-    lookup = step.lookup
-    if lookup is None:
-        return
-    if not lookup.key:
-        yield "has no key", 'Say by which columns rows find their entries: @source(lookup=True, key="customer", …).'
-    if lookup.at is None:
-        for option, value in (("event", lookup.event), ("stale", lookup.stale_seconds), ("zone", lookup.zone)):
-            if value is not None:
-                yield f"has {option}= and no at=", "Name the column that says from when on an entry holds: at=…."
-
-
-def _taken_wrongly(declaration: Declaration, lookup: StepInfo) -> Iterator[Finding]:
-    event = lookup.lookup.event if lookup.lookup is not None else None
-    for step in declaration.steps:
-        for position, (parameter, named) in enumerate(references(declaration, step).items()):
-            if named.step != lookup.name:
-                continue
-            said = repair = ""
-            if step.kind not in (Kind.TRANSFORM, Kind.EXPECT, Kind.CHART):
-                said = (
-                    f"{step.kind.capitalize()} {step.name} takes the lookup {lookup.name}, which only transforms can."
-                )
-                repair = f"Let a @transform(rows, {lookup.name}) join it, and take what that gives."
-            elif named.part is not None:
-                said = f"{step.kind.capitalize()} {step.name} takes {parameter}, and a lookup has no parts."
-                repair = f"Take {lookup.name}."
-            elif step.kind is Kind.TRANSFORM and position == 0:
-                said = f"Transform {step.name} has the lookup {lookup.name} as its rows."
-                repair = f"Let its first parameter be the rows that {lookup.name} is joined with."
-            elif step.kind is Kind.TRANSFORM:
-                entry = entry_of(declaration, step.name)
-                if entry is not None and event in declaration.step(entry).known_later:
-                    said = f"Lookup {lookup.name} is joined by {event}, which no request of {entry} has."
-                    repair = f"Name a column that is known beforehand, or take {event} out of known_later."
-            if said:
-                yield finding("U060", step.name, step.place, said, repair)
 
 
 def _test_rows(declaration: Declaration) -> Iterator[Finding]:

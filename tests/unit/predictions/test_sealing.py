@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
@@ -225,3 +227,19 @@ def test_a_sealing_that_was_cut_off_before_the_files_left_is_brought_to_its_end(
         blobs.put_file(file)
     Sealer(database, folder, ParquetFiles(folder), actor=LOCAL, blobs=blobs).seal()
     assert not path.exists() and list(folder.rglob("*.parquet")) == []
+
+
+def test_the_copies_of_lookups_are_sealed_with_each_answer_and_files_from_before_are_read(
+    database: Database, folder: Path
+) -> None:
+    asked = msgspec.structs.replace(record(NOON), lookups=b'{"weather":{"copy":"ab","age_seconds":1.5}}')
+    plain = record(NOON + HOUR)
+    closed(folder, [asked, plain])
+    sealer(database, folder).seal()
+    files = ParquetFiles(folder)
+    with database.read() as connection:
+        path = connection.execute(select(SEGMENT_FILE.c.path)).scalar_one()
+    assert [files.find(path, one.id) for one in (asked, plain)] == [asked, plain]
+    whole = pq.read_table(folder / path)
+    pq.write_table(whole.drop_columns(["lookups"]), folder / path)
+    assert files.find(path, asked.id) == msgspec.structs.replace(asked, lookups=b"")
