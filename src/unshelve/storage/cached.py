@@ -82,6 +82,12 @@ class CachedBlobs:
         self.folder.delete(digest)
         return self.far.delete(digest)
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        freed = self.far.sweep(digest, before=before)
+        if freed is not None:
+            self.folder.delete(digest)
+        return freed
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         return self.far.digests(before=before)
 

@@ -148,6 +148,18 @@ class ObjectBlobs:
                 obstore.delete(self._store, _key(digest))
         return there
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        check_digest(digest)
+        with self._translated():
+            try:
+                found = obstore.head(self._store, _key(digest))
+            except FileNotFoundError:
+                return None
+            if found["last_modified"].timestamp() >= before:
+                return None
+            obstore.delete(self._store, _key(digest))
+        return found["size"]
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for key, changed in self._listed():
             digest = key.replace("/", "").removeprefix("sha256")
