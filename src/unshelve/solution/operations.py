@@ -20,7 +20,7 @@ from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline.outputs import Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
-from unshelve.solution import judging, packing
+from unshelve.solution import holding, judging, packing
 from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
@@ -190,27 +190,6 @@ def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
     return found
 
 
-def expect(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
-    """Whether what was expected holds; with severity "stop" a No fails the step and what follows from its table."""
-    try:
-        said = call(function, inputs, parameters, context)
-    except AssertionError as error:
-        said = str(error) or False
-    if isinstance(said, np.bool_):
-        said = bool(said)
-    held = said is None or said is True or (isinstance(said, list | tuple) and not said)
-    message = "" if held else "It does not hold." if said is False else str(said)
-    if not held and parameters["severity"] == "stop":
-        title = (function.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
-        expected = f", which expects: {title}," if title else ""
-        raise UserCodeFailed(
-            f"{context.task}{expected} failed. {message}",
-            code="expectation-failed",
-            hint='Nothing is released. Look at the rows, or let the run go on with @expect(severity="warn").',
-        )
-    return {"held": held, "message": message, "severity": parameters["severity"]}
-
-
 def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """A fitted estimator; of several candidates, the one that the author's choice takes."""
     arguments = resolve_all(parameters, inputs)
@@ -333,7 +312,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "model": model,
     "chart": chart,
     "metric": metric,
-    "expect": expect,
+    "checked": holding.checked,
+    "expect": holding.expect,
+    "set_aside": holding.set_aside,
     "worth": worth,
     "endpoint": endpoint,
     "schema": packing.schema,
