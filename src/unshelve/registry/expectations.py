@@ -41,6 +41,7 @@ class ExpectationResult:
     message: str
     report: str | None
     aside: dict[str, Any] | None
+    """The rows that were set aside, as artifacts: "parquet" and "csv"."""
     made_at: str
     run_number: int = 0
 
@@ -113,7 +114,7 @@ def expectation_digests(connection: Connection) -> Iterator[str]:
         if report:
             yield report
         if aside:
-            yield msgspec.json.decode(aside)["digest"]
+            yield from (one["digest"] for one in msgspec.json.decode(aside).values())
 
 
 def _read(row: Any) -> ExpectationResult:

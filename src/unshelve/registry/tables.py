@@ -181,7 +181,7 @@ expectation = Table(
     Column("failing", BigInteger),
     Column("message", Text, nullable=False),
     Column("report", Text),  # digest of the report, a JSON blob
-    Column("aside", Text),  # JSON of the artifact with the rows that were set aside
+    Column("aside", Text),  # JSON: parquet, csv -> the artifact with the rows that were set aside
     Column("made_at", Text, nullable=False),
     Index("expectation_by_time", "solution", "name", "made_at"),
 )

@@ -62,7 +62,11 @@ def _result(
     parameters = plan.graph.tasks[step.name].parameters
     said = sentences(report, parameters, now=now)
     report["checks"] = [*report["checks"], *timely_results(report, parameters, now=now)]
-    aside = looked.outputs.get("aside")
+    aside = {
+        kind: looked.outputs[name].to_json()
+        for kind, name in (("parquet", "aside"), ("csv", "aside_csv"))
+        if name in looked.outputs
+    }
     return ExpectationResult(
         **common,
         outcome=_outcome(step, decided.state, said),
@@ -70,7 +74,7 @@ def _result(
         failing=report["failing"],
         message=stopped_by(report, parameters, said) or " ".join(said),
         report=control.blobs.put(canonical_json(report)),
-        aside=aside.to_json() if aside is not None else None,
+        aside=aside or None,
     )
 
 

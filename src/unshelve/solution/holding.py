@@ -40,7 +40,7 @@ MOST_ASIDE: Final = 100_000
 def checked(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """What came of an expectation: a report, and for a quarantine the rows that stay and those that do not."""
     arguments = resolve_all(parameters, inputs)
-    given = arguments[parameters["table"]]
+    given = arguments.get(parameters["table"])
     table = _frame(given)
     checks = [from_json(each) for each in parameters["checks"]]
     if checks:
@@ -62,7 +62,8 @@ def checked(function: Call, inputs: Inputs, parameters: Parameters, context: Con
     stays = np.setdiff1d(np.arange(len(table), dtype=np.int64), failing, assume_unique=True)
     outputs: dict[str, object] = {"report": report, "rows": stays if before is None else before[stays]}
     if len(failing):
-        outputs["aside"] = _marked(table, found, failing[:MOST_ASIDE], before)
+        aside = _marked(table, found, failing[:MOST_ASIDE], before)
+        outputs |= {"aside": aside, "aside_csv": aside.to_csv(index=False).encode("utf-8", "surrogatepass")}
     return Outputs(outputs)
 
 
@@ -91,11 +92,12 @@ def set_aside(_function: Call, inputs: Inputs, parameters: Parameters, _context:
 
 
 def _frame(value: Any) -> pd.DataFrame:
-    """A table as pandas has it; anything else that has rows as a table of one column or more."""
+    """A table, series or array as pandas has it; an empty table for anything else."""
     if isinstance(value, pd.DataFrame) or (is_polars(value) and hasattr(value, "get_columns")):
         return to_pandas(value)
-    has_rows = hasattr(value, "__len__") and not isinstance(value, dict | str | bytes)
-    return as_frame(value) if has_rows else pd.DataFrame()
+    if is_polars(value) or isinstance(value, pd.Series | np.ndarray):
+        return as_frame(value)
+    return pd.DataFrame()
 
 
 def _own(name: str, function: Call, arguments: Mapping[str, Any], given: Any) -> Found:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unshelve.data.cleaning import compare, dropped_only
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
@@ -36,14 +37,29 @@ Parameters = dict[str, Any]
 
 def call(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A fit or any other work: what it returns is kept as it is."""
-    arguments = resolve_all(parameters, inputs)
-    with _naming_columns(f"Step {context.task}", arguments, inputs, parameters):
-        return function(**_lent(arguments))
+    made, arguments = _called(function, inputs, parameters, context)
+    return _with_cleaning(made, made, arguments)
 
 
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
-    return entry_table(call(function, inputs, parameters, context), context.task)
+    made, arguments = _called(function, inputs, parameters, context)
+    return _with_cleaning(entry_table(made, context.task), made, arguments)
+
+
+def _called(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> tuple[Any, dict[str, Any]]:
+    arguments = resolve_all(parameters, inputs)
+    with _naming_columns(f"Step {context.task}", arguments, inputs, parameters):
+        return function(**_lent(arguments)), arguments
+
+
+def _with_cleaning(value: Any, made: Any, arguments: Mapping[str, Any]) -> Any:
+    """A step's value, and what it changed where it gave a table of the same columns as its first one."""
+    given = next(iter(arguments.values()), None)
+    if not isinstance(made, pd.DataFrame) or not isinstance(given, pd.DataFrame) or made is given:
+        return value
+    compared = compare(given, made)
+    return value if compared is None else Outputs({"": value, "cleaning": compared})
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -54,7 +70,12 @@ def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
     with _naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     positions = kept_rows(context.task, given, result)
-    return Outputs({"rows": positions if before is None else before[positions]})
+    return Outputs(
+        {
+            "rows": positions if before is None else before[positions],
+            "cleaning": dropped_only(to_pandas(given), positions, rows=before),
+        }
+    )
 
 
 def transform(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
@@ -65,7 +86,7 @@ def transform(function: Call, inputs: Inputs, parameters: Parameters, context: C
         result = function(**_lent(arguments))
     first = next(iter(arguments.values()))
     check_rows(name, result, length(first))
-    return clean(result)
+    return _with_cleaning(clean(result), result, arguments)
 
 
 def target(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -159,7 +180,7 @@ def labels(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
 
 def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A picture: a dict the pages draw, a small table or series, or a matplotlib figure."""
-    made = call(function, inputs, parameters, context)
+    made, _ = _called(function, inputs, parameters, context)
     if isinstance(made, pd.Series):
         return {"kind": "bar", "x": [str(label) for label in made.index], "y": made.astype(float).tolist()}
     if isinstance(made, pd.DataFrame):
@@ -177,7 +198,7 @@ def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Conte
 
 def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, float]:
     """The author's own measure: one number, or several by name."""
-    made = call(function, inputs, parameters, context)
+    made, _ = _called(function, inputs, parameters, context)
     named = made if isinstance(made, dict) else {context.task: made}
     found = {}
     for name, value in named.items():
