@@ -43,11 +43,11 @@ class Column:
 
     @property
     def text(self) -> str:
-        parts = [repr(self.name)]
+        parts = [_written(self.name)]
         for each in fields(self):
             value = getattr(self, each.name)
             if each.name != "name" and value != each.default:
-                parts.append(f"{each.name}={list(value) if each.name == 'one_of' else value!r}")
+                parts.append(f"{each.name}={_FORMS.get(each.name, _written)(value)}")
         return f"column({', '.join(parts)})"
 
 
@@ -59,7 +59,7 @@ class Unique:
 
     @property
     def text(self) -> str:
-        return f"unique({', '.join(map(repr, self.columns))})"
+        return f"unique({', '.join(map(_written, self.columns))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Key:
 
     @property
     def text(self) -> str:
-        return f"key({', '.join(map(repr, self.columns))})"
+        return f"key({', '.join(map(_written, self.columns))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ class RefersTo:
 
     @property
     def text(self) -> str:
-        one = repr(self.columns[0]) if len(self.columns) == 1 else repr(list(self.columns))
-        other = repr(self.there[0]) if len(self.there) == 1 else repr(list(self.there))
-        return f"refers_to({self.table!r}, {one}{'' if self.there == self.columns else f', key={other}'})"
+        one = _written(self.columns[0] if len(self.columns) == 1 else list(self.columns))
+        other = _written(self.there[0] if len(self.there) == 1 else list(self.there))
+        return f"refers_to({_written(self.table)}, {one}{'' if self.there == self.columns else f', key={other}'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Fresh:
 
     @property
     def text(self) -> str:
-        return f"fresh({self.column!r}, {span(self.within)!r})"
+        return f"fresh({_written(self.column)}, {_written(span(self.within))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +232,22 @@ def span(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
+def _written(value: object) -> str:
+    """A value as Python with texts between double quotes, as formatters write it."""
+    if isinstance(value, str):
+        text = repr(value)
+        return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
+    if isinstance(value, list | tuple):
+        inner = ", ".join(map(_written, value))
+        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+    return repr(value)
+
+
+def _pattern(pattern: str) -> str:
+    plain = "\\" in pattern and '"' not in pattern and not pattern.endswith("\\")
+    return f'r"{pattern}"' if plain else _written(pattern)
+
+
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise Refused(f"{name!r} names nothing.", hint="Give the name of a column or table as text.")
@@ -261,3 +277,10 @@ def _range(given: tuple[object, object], what: str) -> tuple[Bound, Bound]:
         if low > high:  # type: ignore[operator]  # both are numbers or both are texts, as was just seen
             raise Refused(f"{what} goes from {low!r} down to {high!r}, so nothing fits.")
     return low, high
+
+
+_FORMS: Final[Mapping[str, Callable[..., str]]] = {
+    "matches": _pattern,
+    "one_of": lambda values: _written(list(values)),
+}
+"""How a setting is written that has a form of its own."""

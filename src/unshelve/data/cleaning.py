@@ -79,8 +79,8 @@ def compare(given: pd.DataFrame, result: pd.DataFrame) -> dict[str, Any] | None:
 
 def _matched(given: pd.DataFrame, result: pd.DataFrame) -> tuple[Positions, Positions, str] | None:
     """Positions in both tables of the rows that they share, and by what they were matched."""
-    fresh = isinstance(result.index, pd.RangeIndex) and len(result) != len(given)
-    if not fresh and given.index.is_unique and result.index.is_unique:
+    renumbered = len(result) != len(given) and result.index.equals(pd.RangeIndex(len(result)))
+    if not renumbered and given.index.is_unique and result.index.is_unique:
         places = given.index.get_indexer(result.index)
         if len(places) == 0 or np.any(places >= 0):
             there = np.flatnonzero(places >= 0)

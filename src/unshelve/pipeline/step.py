@@ -262,6 +262,14 @@ class Expectation:
     file: str = field(repr=False, compare=False)
     line: int = field(repr=False, compare=False)
 
+    def __call__(self, table: object, *others: object) -> tuple[str, ...]:
+        """What does not hold of a table, a sentence for each thing; `others` are the tables that checks refer to, in
+        their order. For tests and notebooks: a run calls nothing.
+        """
+        from unshelve.data.trying import sentences  # brings pandas, which importing a solution file does not
+
+        return sentences(table, self.checks, others)
+
     @property
     def __unshelve__(self) -> Mark:
         return Mark(
