@@ -209,3 +209,57 @@ def test_a_column_that_is_gone_is_nobodys_fault_and_stops_the_run(shop: Shop) ->
     orders, customers = tables()
     ran = shop.run(orders.rename(columns={"order": "ordr"}), customers)
     assert "There is no column order. Did you mean ordr?" in str(ran.result.run.error)
+
+
+OF_POLARS = '''"""Rows of polars, set aside by a function, of a keep, and of what a transform takes whole."""
+import polars
+from sklearn.tree import DecisionTreeClassifier
+
+from unshelve import at_random, column, expect, keep, model, source, target, transform
+
+
+@source
+def parcels():
+    return polars.DataFrame({"n": range(400), "w": [float(i % 9) for i in range(400)]})
+
+
+@source
+def ways():
+    return polars.DataFrame({"w": [float(i) for i in range(9)], "cost": [1.0, None, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]})
+
+
+ways_hold = expect("ways", column("cost", missing=False), severity="quarantine", at_most=0.2)
+
+
+@keep
+def sent(parcels):
+    return parcels.filter(polars.col("n") >= 10)
+
+
+@expect(severity="quarantine")
+def not_in_the_thirties(sent):
+    return sent.filter((polars.col("n") >= 30) & (polars.col("n") < 40))
+
+
+@target
+def late(sent):
+    return sent["n"] % 2 == 0
+
+
+@transform
+def features(sent, ways):
+    return sent.select("w").join(ways, on="w", how="left")
+
+
+@model(split=at_random(test=0.5))
+def lateness(features_train, late_train):
+    return DecisionTreeClassifier(max_depth=2).fit(features_train.to_pandas().fillna(-1), late_train)
+'''
+
+
+def test_rows_of_polars_are_set_aside_of_a_keep_and_of_what_is_frozen(shop: Shop) -> None:
+    ran = shop.house.run("parcels", OF_POLARS, only="lateness")
+    assert ran.result.run.state is RunState.DONE, ran.result.failures
+    assert set(range(400)) - set(shop.read(ran, "not_in_the_thirties", "rows")) == {*range(10), *range(30, 40)}
+    assert shop.read(ran, "ways_hold:checked", "report")["failing"] == 1
+    assert len(shop.read(ran, "ways:kept")) == 8

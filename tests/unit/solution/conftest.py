@@ -19,6 +19,7 @@ IMPORTS = (
     "from typing import Literal\n"
     "from unshelve import (answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, metric, "
     "model, source, split, step, target, transform, worth)\n"
+    "from unshelve import column, fresh, key, refers_to, row_count, unique\n"
 )
 
 
