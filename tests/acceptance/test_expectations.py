@@ -21,7 +21,8 @@ import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
 from unshelve import (
-    at_random, column, expect, fit, fresh, keep, key, model, refers_to, row_count, source, target, transform
+    at_random, column, expect, fit, fresh, keep, key, model, refers_to, row_count, source, step, target,
+    transform,
 )
 
 
@@ -62,9 +63,15 @@ def paid(orders):
     return orders[orders["price"] > 1]
 
 
+@step
+def tidied(customers):
+    grown_up = customers[customers["age"] >= 20]
+    return grown_up.assign(age=grown_up["age"].clip(upper=80))
+
+
 @fit
-def ages(customers):
-    return customers.set_index("customer")["age"]
+def ages(tidied):
+    return tidied.set_index("customer")["age"]
 
 
 @target
@@ -180,6 +187,19 @@ def test_what_is_about_a_person_is_not_shown(shop: Shop) -> None:
     }
 
 
+def test_what_cleaning_changed_is_told_of_keeps_and_of_steps(shop: Shop) -> None:
+    orders, customers = tables()
+    orders.loc[:4, "price"] = 0.5
+    ran = shop.run(orders, customers)
+    kept = shop.read(ran, "paid", "cleaning")
+    assert kept["rows"] == {"before": 600, "after": 595, "dropped": 5, "added": 0, "changed": 0}
+    assert [row[0] for row in kept["dropped"]["rows"]] == ["0", "1", "2", "3", "4"]
+    tidied = shop.read(ran, "tidied", "cleaning")
+    young, old = (customers["age"] < 20).sum(), (customers["age"] > 80).sum()
+    assert tidied["rows"] == {"before": 50, "after": 50 - young, "dropped": young, "added": 0, "changed": old}
+    assert [each["name"] for each in tidied["columns"]] == ["age"]
+
+
 def test_more_failing_rows_than_may_be_set_aside_stop_the_run_and_are_still_shown(shop: Shop) -> None:
     orders, customers = tables()
     orders.loc[:80, "price"] = -1.0
@@ -263,3 +283,25 @@ def test_rows_of_polars_are_set_aside_of_a_keep_and_of_what_is_frozen(shop: Shop
     assert set(range(400)) - set(shop.read(ran, "not_in_the_thirties", "rows")) == {*range(10), *range(30, 40)}
     assert shop.read(ran, "ways_hold:checked", "report")["failing"] == 1
     assert len(shop.read(ran, "ways:kept")) == 8
+
+
+MISREADS = '''"""An expectation that reads a column which is not there."""
+import pandas as pd
+from unshelve import expect, source
+
+
+@source
+def rows():
+    return pd.DataFrame({"price": [1.0, 2.0]})
+
+
+@expect
+def cheap(rows):
+    return rows["prise"] < 5
+'''
+
+
+def test_a_column_that_an_expectation_of_ones_own_misses_is_named(shop: Shop) -> None:
+    ran = shop.house.run("misreads", MISREADS)
+    assert "Expectation cheap reads prise, which rows does not have." in str(ran.result.run.error)
+    assert outcomes(shop, ran)["cheap"].outcome.value == "broken"

@@ -21,6 +21,7 @@ from unshelve.data.tables import as_frame, is_polars, take, to_pandas
 from unshelve.errors import UserCodeFailed
 from unshelve.pipeline.outputs import Context, Outputs
 from unshelve.serving.row_path import lend
+from unshelve.solution.asked_columns import naming_columns
 from unshelve.solution.binding import resolve_all, row_numbers
 from unshelve.solution.keeping import positions_of
 from unshelve.solution.verdicts import sentences, stopped_by
@@ -47,7 +48,9 @@ def checked(function: Call, inputs: Inputs, parameters: Parameters, context: Con
         found = holds(table, checks, {name: _frame(value) for name, value in arguments.items()})
     else:
         lent = {name: lend(value) for name, value in arguments.items()}
-        found = [_own(context.task.partition(":")[0], function, lent, given)]
+        name = context.task.partition(":")[0]
+        with naming_columns(f"Expectation {name}", arguments, inputs, parameters):
+            found = [_own(name, function, lent, given)]
     before = row_numbers(parameters["before"], inputs)
     failing = _failing(found, len(table))
     report = {

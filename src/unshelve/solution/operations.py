@@ -6,10 +6,7 @@ task's value. The table at the end is what the worker pool is given.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +14,13 @@ import pandas as pd
 
 from unshelve.data.cleaning import compare, dropped_only
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
-from unshelve.errors import SolutionInvalid, UserCodeFailed
+from unshelve.errors import UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline.outputs import Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import holding, judging, packing
-from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
+from unshelve.solution.asked_columns import naming_columns
+from unshelve.solution.binding import aligned, resolve, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_read, sample_rows
@@ -49,7 +47,7 @@ def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Conte
 
 def _called(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> tuple[Any, dict[str, Any]]:
     arguments = resolve_all(parameters, inputs)
-    with _naming_columns(f"Step {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Step {context.task}", arguments, inputs, parameters):
         return function(**_lent(arguments)), arguments
 
 
@@ -67,7 +65,7 @@ def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
     before = row_numbers(parameters["before"], inputs)
-    with _naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     positions = kept_rows(context.task, given, result)
     return Outputs(
@@ -82,7 +80,7 @@ def transform(function: Call, inputs: Inputs, parameters: Parameters, context: C
     """A transform on some rows: the same number of rows comes back, in the same order."""
     arguments = resolve_all(parameters, inputs)
     name = context.task.partition("[")[0]
-    with _naming_columns(f"Transform {name}", arguments, inputs, parameters):
+    with naming_columns(f"Transform {name}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     first = next(iter(arguments.values()))
     check_rows(name, result, length(first))
@@ -93,7 +91,7 @@ def target(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
     """One value per row; a missing one is refused, since nothing can be learned from it."""
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
-    with _naming_columns(f"Target {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Target {context.task}", arguments, inputs, parameters):
         values = clean(function(**_lent(arguments)))
     if values is None or not hasattr(values, "__len__") or length(values) != length(given):
         raise UserCodeFailed(
@@ -214,7 +212,7 @@ def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
 def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """A fitted estimator; of several candidates, the one that the author's choice takes."""
     arguments = resolve_all(parameters, inputs)
-    with _naming_columns(f"Model {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Model {context.task}", arguments, inputs, parameters):
         made = function(**_lent(arguments))
     if isinstance(made, dict):
         return judging.choose_candidate(context.task, made, inputs, parameters)
@@ -265,59 +263,6 @@ def endpoint(function: Call, inputs: Inputs, parameters: Parameters, context: Co
 
 def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: lend(value) for name, value in arguments.items()}
-
-
-@contextmanager
-def _naming_columns(who: str, arguments: Mapping[str, Any], inputs: Inputs, parameters: Parameters) -> Iterator[None]:
-    """Say clearly of an error of user code that it asked for a column which is hidden from it, or not there."""
-    try:
-        yield
-    except Exception as error:
-        hidden = _hidden_in(error, inputs, parameters)
-        if hidden is not None:
-            raise SolutionInvalid(
-                f"{who} reads {hidden}, which no request has: a target reads it, or it is known later.",
-                code="transform-reads-hidden",
-                hint="Leave it out: what is known only afterwards cannot help to predict.",
-                details={"step": who.rpartition(" ")[2], "column": hidden},
-            ) from error
-        missing = _missing_in(error, arguments)
-        if missing is None:
-            raise
-        name, column = missing
-        there = [str(each) for each in arguments[name].columns]
-        raise UserCodeFailed(
-            f"{who} reads {column}, which {name} does not have.",
-            code="column-gone",
-            near=get_close_matches(column, there, n=1),
-            hint=f"It has {', '.join(there[:12])}{', …' if len(there) > 12 else ''}.",
-            details={"step": who.rpartition(" ")[2], "column": column},
-        ) from error
-
-
-def _missing_in(error: Exception, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The parameter and the column, where an error says that a table lacks one."""
-    if not isinstance(error, KeyError) or not error.args:
-        return None
-    asked = error.args[0]
-    found = re.findall(r"'([^']+)'", asked) if isinstance(asked, str) and "not in index" in asked else [asked]
-    for name, value in arguments.items():
-        for column in found:
-            if isinstance(value, pd.DataFrame) and isinstance(column, str) and column not in value.columns:
-                return name, column
-    return None
-
-
-def _hidden_in(error: Exception, inputs: Inputs, parameters: Parameters) -> str | None:
-    """The hidden column that an error speaks of."""
-    said = {str(part) for part in error.args} | {str(getattr(error, "name", ""))}
-    for bind in parameters["bind"].values():
-        later = (*parameters.get("known_later", ()), *bind.get("known_later", ()))
-        for column in hidden_columns(bind.get("hide", ()), inputs, later):
-            quoted = re.compile(f"['\"`]{re.escape(column)}['\"`]")
-            if column in said or any(quoted.search(text) for text in said):
-                return column
-    return None
 
 
 OPERATIONS: Mapping[str, Operation] = {
