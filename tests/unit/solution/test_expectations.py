@@ -54,7 +54,7 @@ def test_a_declared_expectation_is_a_step_with_its_checks_and_its_place(declared
     assert [each.name for each in step.parameters] == ["orders", "shops"]
     assert (step.table, step.severity, step.at_most) == ("orders", "quarantine", 0.05)
     text = (SHOP + QUARANTINES).splitlines()
-    assert step.place.line == text.index("orders_hold = expect(") + 1 + 5  # behind five lines of imports
+    assert step.place.line == text.index("orders_hold = expect(") + 1 + 4  # behind four lines of imports
 
 
 def test_quarantines_stand_behind_their_tables_in_the_order_of_the_file(declared: Declare) -> None:
