@@ -58,6 +58,7 @@ from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.app import build
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Site
+from web_expectations import EXPECTED, furnish_expectations
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 BEGAN = NOW - timedelta(hours=1)
@@ -274,6 +275,7 @@ def _furnish(house: House, home: Home) -> None:
         keep_origin(connection, house.site.blobs, declaration, origin_in(LIFTED, declaration))
     house.run_id = _run(house)
     house.started.run_id = house.run_id
+    furnish_expectations(house.site.database, house.site.blobs, house.run_id, NOW)
     for number, area in ((1, 0.71), (2, 0.74), (3, 0.76)):
         _version(house, number, area)
     _endpoint(house)
@@ -299,6 +301,7 @@ def _step(
 def _declaration() -> Declaration:
     steps = (
         _step("timetable", Kind.SOURCE, title="Trains of last year."),
+        EXPECTED,
         _step("run", Kind.KEEP, "timetable"),
         _step("is_late", Kind.TARGET, "run"),
         _step("usual", Kind.FIT, "run"),

@@ -10,6 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unshelve.data.checks import column as column
+    from unshelve.data.checks import fresh as fresh
+    from unshelve.data.checks import key as key
+    from unshelve.data.checks import refers_to as refers_to
+    from unshelve.data.checks import row_count as row_count
+    from unshelve.data.checks import unique as unique
     from unshelve.data.frozen import appearances as appearances
     from unshelve.data.frozen import as_categories as as_categories
     from unshelve.data.frozen import categories as categories
@@ -54,6 +60,7 @@ _HOME_OF = {
         "at_least", "at_most", "beats_champion", "worth_at_least", "max_latency", "max_size", "custom_gate",
     ),
     "unshelve.evaluation.choice": ("best",),
+    "unshelve.data.checks": ("column", "key", "unique", "refers_to", "fresh", "row_count"),
     "unshelve.data.frozen": ("categories", "as_categories", "appearances", "codes", "prepared_table"),
     "unshelve.security.secrets": ("secret",),
 }  # fmt: skip

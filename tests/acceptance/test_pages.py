@@ -46,6 +46,7 @@ PAGES = (
     "/solutions/trains/runs",
     "/solutions/trains/notebook",
     "/solutions/trains/schema",
+    "/solutions/trains/expectations",
     "/solutions/trains/predictions",
     "/runs/{run}",
     "/runs/{run}/charts/by_hour",

@@ -167,3 +167,21 @@ chart = Table(
     Column("title", Text, nullable=False),
     Column("artifact", Text, nullable=False),  # JSON of the artifact
 )
+
+expectation = Table(
+    "expectation",
+    METADATA,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("severity", Text, nullable=False),  # warn, quarantine, stop
+    Column("outcome", Text, nullable=False),  # held, warned, set-aside, stopped, broken
+    Column("rows", BigInteger),  # null where nothing could be looked at
+    Column("failing", BigInteger),
+    Column("message", Text, nullable=False),
+    Column("report", Text),  # digest of the report, a JSON blob
+    Column("aside", Text),  # JSON: parquet, csv -> the artifact with the rows that were set aside
+    Column("made_at", Text, nullable=False),
+    Index("expectation_by_time", "solution", "name", "made_at"),
+)

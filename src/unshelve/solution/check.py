@@ -15,6 +15,7 @@ from unshelve.pipeline.task import Task
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.request_path import (
+    SET_ASIDE_KINDS,
     ModelPath,
     chain_to,
     entry_of,
@@ -27,6 +28,8 @@ from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
 """Kinds whose parameters may be something else than a step: request fields."""
+TABLE_KINDS = {Kind.SOURCE, Kind.STEP, Kind.KEEP, Kind.TRANSFORM, Kind.FIT, Kind.TARGET}
+"""Kinds of steps that may give a table."""
 USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
 
 
@@ -48,6 +51,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _measures,
             _endpoints,
             _answers,
+            _expectations,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):
@@ -432,6 +436,30 @@ def _answers(declaration: Declaration) -> Iterator[Finding]:
             )
         else:
             seen[first.step] = step.name
+
+
+def _expectations(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.EXPECT):
+        named = references(declaration, step)
+        about = named.get(step.table or "")
+        kind = declaration.step(about.step).kind if about else None
+        if step.checks and kind not in TABLE_KINDS:
+            yield finding(
+                "U051",
+                step.name,
+                step.place,
+                f"Expectation {step.name} is about {step.table}, which is a {kind} and no table.",
+                "Name a source, a step, a keep or a transform.",
+            )
+        elif step.severity == "quarantine" and (about is None or about.part or kind not in SET_ASIDE_KINDS):
+            what = f"{step.table}, which is a {kind}" if about and not about.part else step.table or "no table"
+            yield finding(
+                "U050",
+                step.name,
+                step.place,
+                f"Expectation {step.name} cannot set rows aside of {what}.",
+                'Name the whole source, step or keep that the rows are of, or use severity="warn" or "stop".',
+            )
 
 
 def _planning(declaration: Declaration) -> Iterator[Finding]:

@@ -58,6 +58,12 @@ class StepInfo:
     unit: str | None = None
     required: tuple[str, ...] = ()
     severity: str = "stop"
+    table: str | None = None
+    """For expectations: the table that must hold them."""
+    checks: tuple[Mapping[str, object], ...] = ()
+    """For expectations that are declared: their checks, as data.checks writes them."""
+    at_most: float = 0.05
+    """For a quarantine: the share of rows that it may set aside."""
     known_later: tuple[str, ...] = ()
     fresh_seconds: float | None = None
     retries: int = 0

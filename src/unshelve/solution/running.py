@@ -28,6 +28,7 @@ from unshelve.solution.check import check
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
+from unshelve.solution.expecting import counts_of, keep_expectations
 from unshelve.solution.findings import Finding, refuse
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
 from unshelve.solution.purpose import Purpose
@@ -139,7 +140,13 @@ def run_solution(
             declaration, findings = read_solution(control, folder, known)
             refuse(findings)
             champions = champions_of(control, declaration)
-            plan = training(declaration, arguments=arguments, champions=champions, purpose=purpose)
+            plan = training(
+                declaration,
+                arguments=arguments,
+                champions=champions,
+                counts=counts_of(control, declaration),
+                purpose=purpose,
+            )
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
@@ -169,6 +176,7 @@ def run_solution(
         keep_schedules(control, declaration)
         if outcome.state is not RunState.STOPPED:
             keep_results(control, declaration, plan, outcome)
+            keep_expectations(control, declaration, plan, outcome)
             if only is None:
                 decisions = decide(control, declaration, plan, outcome, cause, progress, purpose=purpose)
         with control.database.read() as connection:

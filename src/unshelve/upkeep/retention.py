@@ -19,7 +19,7 @@ from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
 from unshelve.registry.releases import history, releases
 from unshelve.registry.runs import time_text
 from unshelve.registry.states import RunState
-from unshelve.registry.tables import chart, metric, result, run, run_step, version
+from unshelve.registry.tables import chart, expectation, metric, result, run, run_step, version
 from unshelve.registry.versions import REMOVED
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
@@ -117,7 +117,7 @@ def _runs(connection: Connection, before: datetime) -> int:
     for run_id in old:
         if run_id in newest:
             continue
-        for table in (run_step, metric, chart):
+        for table in (run_step, metric, chart, expectation):
             connection.execute(table.delete().where(table.c.run_id == run_id))
         connection.execute(run.delete().where(run.c.id == run_id))
     used = select(run_step.c.key).where(run_step.c.key.is_not(None))

@@ -71,6 +71,8 @@ class RailOf:
     answers: str = ""
     notebook: str = ""
     """How far the lift is proven; empty where there was none."""
+    data: tuple[Link, ...] = ()
+    """Pages about what comes in and goes out, below the solution's address; only those that it has."""
 
 
 def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
@@ -89,7 +91,13 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
         Link("Schema", f"{root}/schema"),
         Link("API", f"{root}/api"),
     )
-    groups = [Group("The solution", first), Group("Made of", made_of), Group("How it is made", made)]
+    data = tuple(Link(one.text, f"{root}/{one.href}", one.note) for one in rail.data)
+    groups = [
+        Group("The solution", first),
+        Group("Made of", made_of),
+        Group("Data", data),
+        Group("How it is made", made),
+    ]
     return marked(groups, here)
 
 

@@ -69,7 +69,22 @@ def rail_of(facts: SolutionFacts) -> RailOf:
         entries.append(RailEntry(step.name, facts.full(step.name), f"v{number}" if number else kind))
     runs = str(facts.last_run.number) if facts.last_run else ""
     notebook = states.lift(facts.origin.state).word if facts.origin else ""
-    return RailOf(solution=facts.name, title=facts.title, entries=tuple(entries), runs=runs, notebook=notebook)
+    return RailOf(
+        solution=facts.name,
+        title=facts.title,
+        entries=tuple(entries),
+        runs=runs,
+        notebook=notebook,
+        data=_data_pages(facts),
+    )
+
+
+def _data_pages(facts: SolutionFacts) -> tuple[Link, ...]:
+    """The pages about data that a solution has something to show on."""
+    found = []
+    if facts.declaration.of_kind(Kind.EXPECT, Kind.KEEP):
+        found.append(Link("Expectations", "expectations"))
+    return tuple(found)
 
 
 def theme_of(request: Request) -> Theme:

@@ -76,6 +76,20 @@ _SEVERITIES: Final = {
 }
 
 
+_EXPECTATIONS: Final = {
+    "held": OK.named("holds"),
+    "warned": WARN,
+    "set-aside": WARN.named("set aside"),
+    "stopped": FAILED.named("stopped"),
+    "broken": FAILED.named("not checked"),
+}
+
+
+def expectation(outcome: str) -> State:
+    """The look of what became of an expectation."""
+    return _EXPECTATIONS.get(outcome, WAITING.named(outcome or "not run yet"))
+
+
 def step(name: str) -> State:
     """The look of a step's state; one that has not begun waits."""
     return _STEPS.get(name, WAITING.named("waits") if name in ("", "waiting", "queued") else WAITING.named(name))

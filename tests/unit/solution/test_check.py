@@ -108,6 +108,16 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U017", '"""Late or not."""', "return __import__('x') or hash('a')", "depends on hash()", "column of the source"),
     ("U019", "@dataclass\n", "@metric\ndef accuracy(lateness, late_test): ...\n@dataclass\n", "Metric accuracy has the",
      "own_accuracy"),
+    ("U050", "@dataclass\n", "@expect(severity='quarantine')\ndef few(features): ...\n@dataclass\n",
+     "few cannot set rows aside of features, which is a transform", "or use severity"),
+    ("U050", "@dataclass\n", "@expect(severity='quarantine')\ndef few(flown_train): ...\n@dataclass\n",
+     "few cannot set rows aside of flown_train", "Name the whole source"),
+    ("U051", "@dataclass\n", "fits = expect('lateness', unique('a'))\n@dataclass\n",
+     "fits is about lateness, which is a model and no table", "Name a source"),
+    ("U001", "@dataclass\n", "fits = expect('flihgts', unique('a'))\n@dataclass\n",
+     "fits takes flihgts, and there is no step", "Did you mean flights"),
+    ("U001", "@dataclass\n", "fits = expect('flights', refers_to('plains', 'a'))\n@dataclass\n",
+     "fits takes plains, and there is no step", "Did you mean planes"),
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ PAGES = (
     "/solutions/trains/runs",
     "/solutions/trains/notebook",
     "/solutions/trains/schema",
+    "/solutions/trains/expectations",
     "/solutions/trains/predictions",
     "/runs/{run}",
     f"/models/{MODEL}",

@@ -18,6 +18,7 @@ from unshelve.web.asked import Asked
 from unshelve.web.pages import asking
 from unshelve.web.route import Route
 from unshelve.web.routes.api import API
+from unshelve.web.routes.expectations import EXPECTATIONS
 from unshelve.web.routes.models import MODELS
 from unshelve.web.routes.people import PEOPLE
 from unshelve.web.routes.solutions import SOLUTIONS
@@ -52,5 +53,5 @@ _OPENAPI: Final = Route(
     name="api-openapi",
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *MODELS, *STORAGE, _OPENAPI, *API)
+ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *EXPECTATIONS, *MODELS, *STORAGE, _OPENAPI, *API)
 """The whole table. Tests walk it: each route as nobody, as every role, and with a key."""
