@@ -150,7 +150,9 @@ def error_of(connection: Connection, error: BaseException, doing: str) -> Unshel
             code="connection-refused",
             hint=f"Is the password right, and still valid? `unshelve secret set {connection.name}` sets the address.",
         )
-    if _is(state, said, _AWAY) or isinstance(error, OSError | EOFError):
+    # While rows come, Arrow's reader raises an OSError for whatever the server says.
+    silent = isinstance(error, OSError | EOFError) and not _SERVER_SAYS.search(str(error))
+    if _is(state, said, _AWAY) or silent:
         return Unavailable(
             f"{where} could not be reached, or went away, while {doing}: {said}",
             code="connection-lost",
@@ -195,6 +197,9 @@ def _said(error: BaseException) -> str:
     source = original if isinstance(original, BaseException) else error
     arguments = source.args
     text = str(arguments[1]) if len(arguments) == 2 and isinstance(arguments[0], int) else str(source)
+    found = _SERVER_SAYS.search(text)
+    if found is not None:
+        text = _QUERY.split(found[1])[0]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("^")]
     told = " ".join(lines)[:400] or type(source).__name__
     return told if told.endswith((".", "!", "?")) else f"{told}."
@@ -218,6 +223,8 @@ def _is(state: str, said: str, rule: tuple[tuple[str, ...], re.Pattern[str]]) ->
 
 
 _SHORTEST: Final = 3
+_SERVER_SAYS: Final = re.compile(r"(?:ERROR|FATAL):\s+(.*)", re.DOTALL)
+_QUERY: Final = re.compile(r"\s*(?:Query was:|LINE \d+:|SQLSTATE:|\. SQLSTATE)")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _IN_ADDRESS: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@]*:[^\s/]*@")
 _SECRET_OPTION: Final = re.compile(r"password|passwd|secret|token|key|signature", re.IGNORECASE)
@@ -242,13 +249,13 @@ _NOT_LET_IN: Final = (
 _AWAY: Final = (
     ("08", "57P", "2002", "2003", "2005", "2006", "2013", "2055", "1927"),
     re.compile(r"could not connect|connection refused|server closed the connection|terminating connection|timed? ?out|"
-               r"could not translate host|no route to host|connection reset|lost connection|no connection to the server|"
+               r"could not translate host|no route to host|connection reset|lost connection|no connection to the|"
                r"unable to open database file|database is locked|connection.* lost|broken pipe|error sending request|"
                r"SSL SYSCALL|connection to server", re.IGNORECASE),
 )  # fmt: skip
 _NO_SUCH: Final = (
     ("42P01", "42703", "3D000", "1146", "1049", "1054"),
-    re.compile(r"no such table|no such column|does not exist|NoSuchBucket|NoSuchKey", re.IGNORECASE),
+    re.compile(r"no such table|no such column|does not exist|doesn't exist|NoSuchBucket|NoSuchKey", re.IGNORECASE),
 )
 _KINDS: Final = {
     "postgresql": ConnectionKind.POSTGRES,

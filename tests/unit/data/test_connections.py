@@ -46,9 +46,9 @@ def test_what_is_no_address_is_refused_without_showing_it(address: str) -> None:
     ],
 )
 def test_no_error_of_a_driver_shows_the_password(said: str) -> None:
-    with pytest.raises((NotAllowed, NotFound, Refused, Unavailable)) as caught:
-        with engine_errors(connection_of("crm", ADDRESS), "reading customers"):
-            raise sqlite3.OperationalError(said)
+    crm = connection_of("crm", ADDRESS)
+    with pytest.raises((NotAllowed, NotFound, Refused, Unavailable)) as caught, engine_errors(crm, "reading"):
+        raise sqlite3.OperationalError(said)
     for secret in (ODD, quote(ODD, safe=""), quote(ODD)):
         assert secret not in str(caught.value)
     assert caught.value.__suppress_context__
