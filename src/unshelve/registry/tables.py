@@ -5,7 +5,7 @@ Times are ISO 8601 text in UTC (sortable, equal on SQLite and PostgreSQL). JSON 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from unshelve.storage.tables import METADATA
 
@@ -166,4 +166,29 @@ chart = Table(
     Column("solution", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("artifact", Text, nullable=False),  # JSON of the artifact
+)
+
+source_load = Table(
+    "source_load",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 … of the source; the next load begins from the newest
+    Column("run_id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),  # all was loaded, not only what was new
+    Column("why", Text, nullable=False),
+    Column("mark", Text),  # in words
+    Column("read_rows", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("columns", Text, nullable=False),  # JSON: name and type of each
+    Column("notes", Text, nullable=False),  # JSON: what was changed in reading
+    Column("result", Text, nullable=False),  # digest of all rows
+    Column("record", Text, nullable=False),  # digest of pipeline.loads.LoadRecord, a blob: its parts are the rows
+    Column("artifact", Text, nullable=False),  # JSON of the table's artifact
 )

@@ -12,13 +12,17 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from unshelve.data.loaded import LOAD
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
-from unshelve.pipeline.outputs import Context, Operation, Outputs
+from unshelve.pipeline import loads
+from unshelve.pipeline.loads import past_of
+from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing
 from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
@@ -44,6 +48,15 @@ def call(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
     return entry_table(call(function, inputs, parameters, context), context.task)
+
+
+def load(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """A declared source: its rows, and the record of how they were loaded."""
+    past = past_of(context.past, context.blobs)
+    loaded = loads.load(
+        context.task, parameters["options"], parameters["values"], past, context.blobs, folder=context.folder
+    )
+    return Outputs({WHOLE: loads.value_of(loaded, context.blobs), LOAD: as_json(msgspec.to_builtins(loaded.record))})
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -322,6 +335,7 @@ def _hidden_in(error: Exception, inputs: Inputs, parameters: Parameters) -> str 
 
 OPERATIONS: Mapping[str, Operation] = {
     "source": entry,
+    "load": load,
     "entry": entry,
     "call": call,
     "keep": keep,

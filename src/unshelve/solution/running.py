@@ -35,6 +35,7 @@ from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
 from unshelve.solution.scheduling import keep_schedules
+from unshelve.solution.source_loads import keep_loads, past_loads
 from unshelve.solution.training import Training, training
 from unshelve.storage.blobs import BlobStore
 
@@ -153,7 +154,8 @@ def run_solution(
             declaration, findings = read_solution(control, folder, known)
             refuse(findings)
             champions = champions_of(control, declaration)
-            plan = training(declaration, arguments=arguments, champions=champions, purpose=purpose)
+            past = past_loads(control, declaration, folder)
+            plan = training(declaration, arguments=arguments, champions=champions, past=past, purpose=purpose)
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
@@ -178,6 +180,7 @@ def run_solution(
             executor.close()
         decisions: tuple[Decision, ...] = ()
         keep_schedules(control, declaration)
+        keep_loads(control, declaration, outcome)
         if outcome.state is not RunState.STOPPED:
             keep_results(control, declaration, plan, outcome)
             if only is None:
