@@ -111,7 +111,7 @@ def test_a_connection_that_is_ended_in_mid_read_is_said(
     monkeypatch.setenv("UNSHELVE_SECRET_CRM", url)
     # The session ends itself in the middle, as it does when an administrator or an expired credential ends it.
     query = "select g as id, case when g = 200000 then pg_terminate_backend(pg_backend_pid()) end as gone from "
-    with pytest.raises(Unavailable, match="terminating|closed|went away") as caught:
+    with pytest.raises(Unavailable, match=r"terminating|closed|went away") as caught:
         read(tmp_path, query + "generate_series(1, 400000) g")
     assert quiet(caught.value)
 
@@ -149,7 +149,7 @@ def test_a_source_cannot_write(url: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("UNSHELVE_SECRET_CRM", url)
     with psycopg.connect(url, autocommit=True) as session:
         session.execute("create table kept as select 1 as id")
-    with pytest.raises(Refused, match="data-modifying|read-only"):
+    with pytest.raises(Refused, match=r"data-modifying|read-only"):
         read(tmp_path, "with gone as (delete from kept returning id) select * from gone")
     with psycopg.connect(url) as session:
         assert session.execute("select count(*) from kept").fetchone() == (1,)

@@ -133,7 +133,7 @@ def _s3(bucket: str, connection: Connection | None) -> Store:
         if "token" in connection.options:
             told["session_token"] = connection.options["token"]
     plain = str(told.get("endpoint", "")).startswith("http://")
-    return S3Store(bucket, client_options={**_CLIENT, "allow_http": plain}, retry_config=_RETRY, **told)
+    return S3Store(bucket, client_options=_client(plain), retry_config=_RETRY, **told)
 
 
 def _azure(bucket: str, connection: Connection | None) -> Store:
@@ -142,7 +142,11 @@ def _azure(bucket: str, connection: Connection | None) -> Store:
         told = {"account_name": connection.user, "account_key": connection.password}
         told |= {name: connection.options[name] for name in ("endpoint",) if name in connection.options}
     plain = str(told.get("endpoint", "")).startswith("http://")
-    return AzureStore(bucket, client_options={**_CLIENT, "allow_http": plain}, retry_config=_RETRY, **told)
+    return AzureStore(bucket, client_options=_client(plain), retry_config=_RETRY, **told)
+
+
+def _client(plain: bool) -> Any:
+    return {**_CLIENT, "allow_http": plain}
 
 
 def _google(bucket: str, connection: Connection | None) -> Store:

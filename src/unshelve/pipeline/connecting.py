@@ -7,7 +7,7 @@ from typing import Final
 
 from unshelve.data.connections import Connection, connection_of
 from unshelve.errors import NotFound, Refused
-from unshelve.security.secrets import secret, secret_value_is_set
+from unshelve.security.secrets import secret
 
 
 def secret_name(name: str) -> str:
@@ -34,11 +34,6 @@ def connection(name: str) -> Connection:
             hint=f"Set its address with `unshelve secret set {name}`, or in the environment as "
             f"UNSHELVE_SECRET_{wanted}.",
         ) from None
-
-
-def is_set(name: str) -> bool:
-    """Whether the connection of a name is set, without reading it."""
-    return secret_value_is_set(secret_name(name))
 
 
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")

@@ -79,10 +79,10 @@ def secret(name: str) -> Secret:
     return Secret(value, name)
 
 
-def secret_value_is_set(name: str) -> bool:
-    """Whether a secret is set here, in the environment or in the home. Its value is not kept in mind."""
+def secret_is_set(folder: Path | None, name: str) -> bool:
+    """Whether a secret is set, in the environment or in a folder (`Home.secrets`). Its value is not kept in mind."""
     _check_name(name)
-    return bool(os.environ.get(_PREFIX + name) or _from_file(_home_folder(), name))
+    return bool(os.environ.get(_PREFIX + name) or _from_file(folder, name))
 
 
 def redact(text: str) -> str:

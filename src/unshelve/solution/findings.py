@@ -44,6 +44,8 @@ RULES = {
         Rule("U017", "warning", "What answers a request depends on more than the request"),
         Rule("U018", "warning", "What says where the solution comes from cannot be used"),
         Rule("U019", "error", "An own measure has the name of one of the platform's"),
+        Rule("U040", "error", "A source says what does not fit together"),
+        Rule("U041", "warning", "A connection is not set"),
     )
 }
 

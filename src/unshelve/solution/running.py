@@ -24,7 +24,9 @@ from unshelve.registry.versions import (
     get_version,
 )
 from unshelve.security.audit import append
+from unshelve.security.secrets import secret_is_set
 from unshelve.solution.check import check
+from unshelve.solution.check_sources import connection_findings
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
@@ -67,7 +69,11 @@ def read_solution(
 def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
     """Keep what a solution declares, and say what was found in it. Conflict when its name is another folder's."""
     origin = origin_in(folder, declaration)
-    findings = (*check(declaration), *origin_findings(origin))
+    findings = (
+        *check(declaration),
+        *origin_findings(origin),
+        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name)),
+    )
     with control.database.read() as connection:
         try:
             known = get_solution(connection, declaration.name)

@@ -11,8 +11,8 @@ from unshelve.errors import NotFound, UnshelveError
 from unshelve.ids import digest_json
 from unshelve.pipeline.outcome import RunOutcome
 from unshelve.pipeline.outputs import WHOLE
-from unshelve.pipeline.step import Kind
 from unshelve.registry.sources import SourceLoad, keep_load, newest_loads
+from unshelve.solution.check_sources import declared_sources
 from unshelve.solution.control import Control
 from unshelve.solution.declaration import Declaration, StepInfo
 from unshelve.solution.wiring import SourcePast
@@ -52,11 +52,6 @@ def keep_loads(control: Control, declaration: Declaration, outcome: RunOutcome) 
         with control.database.write() as connection:
             for load in loads:
                 keep_load(connection, load)
-
-
-def declared_sources(declaration: Declaration) -> tuple[StepInfo, ...]:
-    """The sources that are told and not programmed."""
-    return tuple(step for step in declaration.of_kind(Kind.SOURCE) if step.options)
 
 
 def _kept(

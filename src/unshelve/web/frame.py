@@ -69,6 +69,8 @@ class RailOf:
     entries: tuple[RailEntry, ...]
     runs: str = ""
     answers: str = ""
+    sources: str = ""
+    """How many sources are declared; empty where none is."""
     notebook: str = ""
     """How far the lift is proven; empty where there was none."""
 
@@ -89,7 +91,13 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
         Link("Schema", f"{root}/schema"),
         Link("API", f"{root}/api"),
     )
-    groups = [Group("The solution", first), Group("Made of", made_of), Group("How it is made", made)]
+    data = (Link("Sources", f"{root}/sources", rail.sources),) if rail.sources else ()
+    groups = [
+        Group("The solution", first),
+        Group("Made of", made_of),
+        Group("Data", data),
+        Group("How it is made", made),
+    ]
     return marked(groups, here)
 
 

@@ -11,6 +11,7 @@ from unshelve import __version__
 from unshelve.pipeline.step import Kind
 from unshelve.security.permissions import Action
 from unshelve.security.sessions import csrf_token
+from unshelve.solution.check_sources import declared_sources
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.frame import Frame, Link, RailEntry, RailOf, Theme, Who, marked, server_rail, solution_rail
@@ -65,7 +66,15 @@ def rail_of(facts: SolutionFacts) -> RailOf:
         entries.append(RailEntry(step.name, facts.full(step.name), f"v{number}" if number else kind))
     runs = str(facts.last_run.number) if facts.last_run else ""
     notebook = states.lift(facts.origin.state).word if facts.origin else ""
-    return RailOf(solution=facts.name, title=facts.title, entries=tuple(entries), runs=runs, notebook=notebook)
+    sources = len(declared_sources(facts.declaration))
+    return RailOf(
+        solution=facts.name,
+        title=facts.title,
+        entries=tuple(entries),
+        runs=runs,
+        sources=str(sources) if sources else "",
+        notebook=notebook,
+    )
 
 
 def theme_of(request: Request) -> Theme:
