@@ -153,7 +153,8 @@ def _load(declared, folder: Path, name: str, *, again: bool = False) -> dict[str
     import msgspec
 
     from unshelve.data.loaded import record_from
-    from unshelve.pipeline.loads import Past, load
+    from unshelve.pipeline.load_outcome import Past
+    from unshelve.pipeline.loads import load
     from unshelve.storage.blobs import FolderBlobs
 
     kept = folder / f"{name}.json"

@@ -13,7 +13,8 @@ from source_engines import Database, has_mariadb, open_database
 from unshelve.data.loaded import record_from
 from unshelve.errors import NotFound, Refused, SolutionInvalid
 from unshelve.pipeline.declared import DeclaredSource, sql
-from unshelve.pipeline.loads import Loaded, Past, load, table_of
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
 
 KINDS = [

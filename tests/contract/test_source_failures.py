@@ -19,7 +19,8 @@ from source_engines import ODD_PASSWORD
 from unshelve.data.loaded import record_from
 from unshelve.errors import NotAllowed, NotFound, Refused, Unavailable, UnshelveError
 from unshelve.pipeline.declared import sql
-from unshelve.pipeline.loads import Loaded, Past, load, table_of
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

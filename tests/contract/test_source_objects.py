@@ -17,7 +17,8 @@ from obstore.store import S3Store
 from unshelve.data.loaded import record_from
 from unshelve.errors import NotAllowed, NotFound, Refused, Unavailable
 from unshelve.pipeline.declared import objects
-from unshelve.pipeline.loads import Loaded, Past, load, table_of
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
 
 moto = pytest.importorskip("moto.server")

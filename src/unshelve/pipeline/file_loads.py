@@ -21,7 +21,7 @@ from unshelve.data.streams import Wish, file_batches
 from unshelve.errors import Refused
 from unshelve.ids import digest_json
 from unshelve.pipeline.connecting import connection
-from unshelve.pipeline.loads import Loaded, Past, Told, columns_of, schema_from, schema_text
+from unshelve.pipeline.load_outcome import Loaded, Past, Told, columns_of, schema_from, schema_text
 from unshelve.storage.blobs import BlobStore
 
 Options = Mapping[str, Any]  # what a declared source says, as JSON

@@ -7,9 +7,8 @@ keeps; the next load begins from it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from unshelve.data.batches import cast, fits
 from unshelve.data.connections import Connection
 from unshelve.data.engines.reading import Lowest, read_query
 from unshelve.data.joining import Rules, is_deleted, join
-from unshelve.data.loaded import ColumnInfo, LoadRecord, Part, SavedMark, Sketch, record_from
+from unshelve.data.loaded import LoadRecord, Part, SavedMark, Sketch
 from unshelve.data.marks import bound_of, is_time_text, later, mark_of
 from unshelve.data.parts import Noted, PartWriter, columns_differ, read_parts
 from unshelve.data.placeholders import Query, parse
@@ -31,6 +30,8 @@ from unshelve.data.sketch import sketch_of
 from unshelve.errors import Refused, SolutionInvalid
 from unshelve.ids import digest_json
 from unshelve.pipeline.connecting import connection
+from unshelve.pipeline.file_loads import load_files
+from unshelve.pipeline.load_outcome import Loaded, Past, Told, columns_of, schema_text
 from unshelve.storage.blobs import BlobStore
 
 Options = Mapping[str, Any]  # what a declared source says, as JSON
@@ -38,48 +39,6 @@ Values = Mapping[str, Any]  # its parameters, as JSON
 
 MOST_JOINED: Final = 5_000_000
 """More new rows than these are not joined in memory with what is there; all is loaded anew instead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What is known of earlier loads, and what time it is."""
-
-    now: datetime
-    load: LoadRecord | None = None
-
-    @property
-    def schema(self) -> pa.Schema | None:
-        """The schema of the parts of that load."""
-        return None if self.load is None else schema_from(self.load.schema)
-
-
-def past_of(told: Mapping[str, Any], blobs: BlobStore) -> Past:
-    """What control says of earlier loads: the time, and the digest of the record of the last one."""
-    now = datetime.fromisoformat(told["now"]) if told.get("now") else SystemClock().now()
-    digest = told.get("load")
-    if not digest or not blobs.has(digest):
-        return Past(now=now)
-    return Past(now=now, load=record_from(blobs.get(digest)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """The parts of the table, and the record of the load."""
-
-    schema: pa.Schema
-    parts: tuple[Part, ...]
-    record: LoadRecord
-
-
-@dataclass(slots=True)
-class Told:
-    """Remarks on a load, each once."""
-
-    notes: dict[str, None] = field(default_factory=dict)
-
-    def __call__(self, note: str) -> None:
-        if len(self.notes) < _MOST_NOTES:
-            self.notes.setdefault(note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +83,6 @@ def load(
     """Loads a declared source: what is new if that can be told, else all of it. `folder` is where its files are."""
     began = SystemClock().monotonic()
     if options["way"] in _BY_FILES:
-        from unshelve.pipeline.file_loads import load_files  # it builds on this file
-
         loaded = load_files(options, past, blobs, folder or Path.cwd())
     else:
         loaded = _load_rows(_asking(name, options, values), past, blobs)
@@ -296,21 +253,6 @@ def _record(
     )
 
 
-def schema_text(schema: pa.Schema) -> str:
-    """A schema as text: an Arrow stream in base 64."""
-    return base64.b64encode(schema.serialize().to_pybytes()).decode()
-
-
-def schema_from(text: str) -> pa.Schema:
-    """The schema that `schema_text` wrote."""
-    return pa.ipc.read_schema(pa.BufferReader(base64.b64decode(text)))
-
-
-def columns_of(schema: pa.Schema) -> tuple[ColumnInfo, ...]:
-    """The columns of a schema by name and type."""
-    return tuple(ColumnInfo(each.name, str(each.type)) for each in schema)
-
-
 def _start(asking: Asking) -> object:
     start = asking.options.get("start")
     return Lowest(asking.watermark or "") if start is None else start
@@ -452,7 +394,6 @@ def _asking_http(name: str, options: Options, values: Values) -> Asking:
     )
 
 
-_MOST_NOTES: Final = 30
 _BY_FILES: Final = ("files", "objects")
 _ASKED: Final = ("way", "query", "address", "rows", "pages", "watermark", "key", "deleted", "start", "zone")
 _WAYS: Final[Mapping[str, Callable[[str, Options, Values], Asking]]] = {"sql": _asking_sql, "http": _asking_http}

@@ -21,7 +21,7 @@ from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline import loads
-from unshelve.pipeline.loads import past_of
+from unshelve.pipeline.load_outcome import past_of
 from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing

@@ -16,7 +16,8 @@ from unshelve.clock import SystemClock
 from unshelve.data.loaded import record_from
 from unshelve.errors import NotAllowed, Refused, SolutionInvalid, TooMany, Unavailable, UnshelveError
 from unshelve.pipeline.declared import by_cursor, by_link, by_page, http
-from unshelve.pipeline.loads import Loaded, Past, load, table_of
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
 
 TOKEN = "t0k/en+wörd?"

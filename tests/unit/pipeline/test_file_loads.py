@@ -19,7 +19,8 @@ from unshelve.data.loaded import record_from
 from unshelve.errors import NotFound, Refused, TooLarge, UnshelveError
 from unshelve.pipeline import file_loads
 from unshelve.pipeline.declared import files
-from unshelve.pipeline.loads import Loaded, Past, load, table_of
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
 
 
