@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from unshelve.evaluation.splits import at_random as at_random
     from unshelve.evaluation.splits import by_group as by_group
     from unshelve.evaluation.splits import by_time as by_time
+    from unshelve.pipeline.declared import by_cursor as by_cursor
+    from unshelve.pipeline.declared import by_link as by_link
+    from unshelve.pipeline.declared import by_page as by_page
+    from unshelve.pipeline.declared import files as files
+    from unshelve.pipeline.declared import http as http
+    from unshelve.pipeline.declared import objects as objects
+    from unshelve.pipeline.declared import sql as sql
     from unshelve.pipeline.step import answer as answer
     from unshelve.pipeline.step import chart as chart
     from unshelve.pipeline.step import endpoint as endpoint
@@ -55,6 +62,7 @@ _HOME_OF = {
         "source", "keep", "transform", "target", "split", "fit", "model", "answer", "metric",
         "expect", "chart", "worth", "endpoint", "step",
     ),
+    "unshelve.pipeline.declared": ("sql", "files", "objects", "http", "by_link", "by_page", "by_cursor"),
     "unshelve.evaluation.splits": ("by_time", "by_group", "at_random"),
     "unshelve.evaluation.gates": (
         "at_least", "at_most", "beats_champion", "worth_at_least", "max_latency", "max_size", "custom_gate",

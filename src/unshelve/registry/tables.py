@@ -185,3 +185,28 @@ expectation = Table(
     Column("made_at", Text, nullable=False),
     Index("expectation_by_time", "solution", "name", "made_at"),
 )
+
+source_load = Table(
+    "source_load",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 … of the source; the next load begins from the newest
+    Column("run_id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),  # all was loaded, not only what was new
+    Column("why", Text, nullable=False),
+    Column("mark", Text),  # in words
+    Column("read_rows", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("columns", Text, nullable=False),  # JSON: name and type of each
+    Column("notes", Text, nullable=False),  # JSON: what was changed in reading
+    Column("result", Text, nullable=False),  # digest of all rows
+    Column("record", Text, nullable=False),  # digest of pipeline.loads.LoadRecord, a blob: its parts are the rows
+    Column("artifact", Text, nullable=False),  # JSON of the table's artifact
+)

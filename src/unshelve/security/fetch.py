@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 import httpx
@@ -29,12 +30,21 @@ class Fetched:
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names are in small letters."""
 
 
 def fetch(
-    url: str, *, rules: UrlRules | None = None, limits: FetchLimits | None = None, resolve: Resolve | None = None
+    url: str,
+    *,
+    rules: UrlRules | None = None,
+    limits: FetchLimits | None = None,
+    resolve: Resolve | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Fetched:
     """What an address answers to GET; each redirect is checked as the first address was.
+
+    `headers` may hold a credential: they are sent to the first address's scheme, host and port, and to no other.
 
     The connection goes to the numeric address that was checked, whatever the name says a moment later; the
     certificate is still checked against the name. Raises Refused, TooLarge or Unavailable.
@@ -42,19 +52,26 @@ def fetch(
     limits = limits or FetchLimits()
     transport = httpx.HTTPTransport(trust_env=False, retries=0)
     with httpx.Client(transport=transport, timeout=limits.timeout_seconds, follow_redirects=False) as client:
+        first: tuple[str, str, int] | None = None
         for _ in range(limits.redirects + 1):
             safe = check_url(url, rules=rules, resolve=resolve)
-            answer, following = _ask(client, safe, limits)
+            place = (safe.scheme, safe.host, safe.port)
+            first = first or place
+            answer, following = _ask(client, safe, limits, dict(headers or {}) if place == first else {})
             if following is None:
                 return answer
             url = urljoin(url, following)
     raise Refused(f"The address leads on more than {limits.redirects} times.", code="url-redirects")
 
 
-def _ask(client: httpx.Client, safe: SafeUrl, limits: FetchLimits) -> tuple[Fetched, str | None]:
+def _ask(client: httpx.Client, safe: SafeUrl, limits: FetchLimits, own: dict[str, str]) -> tuple[Fetched, str | None]:
     address = httpx.URL(safe.url).copy_with(host=safe.address, port=safe.port)
     host = f"[{safe.host}]" if ":" in safe.host else safe.host
-    headers = {"host": host if safe.port in (80, 443) else f"{host}:{safe.port}", "accept-encoding": "identity"}
+    named = host if safe.port in (80, 443) else f"{host}:{safe.port}"
+    plain = {**own, "host": named, "accept-encoding": "identity"}
+    if any(letter in value for value in plain.values() for letter in "\r\n\0"):
+        raise Refused("A header of the request holds a line break.", code="header-odd")
+    headers = {name.encode(): value.encode() for name, value in plain.items()}
     try:
         with client.stream("GET", address, headers=headers, extensions={"sni_hostname": safe.host}) as response:
             following = response.headers.get("location") if response.is_redirect else None
@@ -64,7 +81,8 @@ def _ask(client: httpx.Client, safe: SafeUrl, limits: FetchLimits) -> tuple[Fetc
             f"{safe.scheme}://{host} did not answer ({type(error).__name__}).", code="fetch-failed"
         ) from error
     kind = response.headers.get("content-type", "")
-    return Fetched(url=safe.url, status=response.status_code, content_type=kind, body=body), following
+    told = {name.lower(): value for name, value in response.headers.items()}
+    return Fetched(url=safe.url, status=response.status_code, content_type=kind, body=body, headers=told), following
 
 
 def _body(response: httpx.Response, limits: FetchLimits) -> bytes:

@@ -12,6 +12,7 @@ from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.schedule import check_expression
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
+from unshelve.solution.check_sources import source_findings
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.request_path import (
@@ -52,6 +53,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _endpoints,
             _answers,
             _expectations,
+            source_findings,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):

@@ -11,6 +11,7 @@ from unshelve.solution.control import Control
 from unshelve.solution.expecting import counts_of
 from unshelve.solution.findings import refuse
 from unshelve.solution.running import champions_of, check_arguments, read_solution, request_for, tasks_of
+from unshelve.solution.source_loads import past_loads
 from unshelve.solution.training import training
 
 
@@ -26,6 +27,7 @@ def explain_run(
         arguments=arguments,
         champions=champions_of(control, declaration),
         counts=counts_of(control, declaration),
+        past=past_loads(control, declaration, folder.resolve()),
     )
     wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
     request = request_for(control, declaration, "", wanted)

@@ -46,6 +46,8 @@ RULES = {
         Rule("U019", "error", "An own measure has the name of one of the platform's"),
         Rule("U050", "error", "An expectation cannot set rows aside"),
         Rule("U051", "error", "An expectation is about no table"),
+        Rule("U040", "error", "A source says what does not fit together"),
+        Rule("U041", "warning", "A connection is not set"),
     )
 }
 

@@ -25,6 +25,7 @@ from unshelve.data.checks import Check, RefersTo
 from unshelve.data.checks import to_json as check_to_json
 from unshelve.errors import NotFound, SolutionInvalid, UserCodeFailed
 from unshelve.pipeline.code import Project
+from unshelve.pipeline.declared import DeclaredSource
 from unshelve.pipeline.libraries import environment as environment_of_all
 from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Expectation, Kind, Mark, mark_of
@@ -133,12 +134,16 @@ def _steps(module: ModuleType) -> list[tuple[str, Function | Expectation, Mark]]
 def _line(function: Function | Expectation) -> tuple[str, int]:
     if isinstance(function, Expectation):
         return function.file, function.line
+    if isinstance(function, DeclaredSource):
+        return function.place
     code = getattr(inspect.unwrap(function), "__code__", None)
     return ("", 0) if code is None else (str(code.co_filename), int(code.co_firstlineno))
 
 
 def _step_info(name: str, function: Function, mark: Mark, project: Project) -> StepInfo:
     file, line = _line(function)
+    if isinstance(function, DeclaredSource):
+        return _declared_source(name, function, Place(file=_relative(file, project.folder), line=line))
     parameters = _parameters(function)
     given = {each.name for each in parameters if each.has_default and each.default is not None}
     reach = project.reach(function, parameters=given)
@@ -203,6 +208,28 @@ def _refuse_unnamed(source: str) -> None:
                 code="expectation-without-name",
                 hint="Write NAME = expect(…).",
             )
+
+
+def _declared_source(name: str, declared: DeclaredSource, place: Place) -> StepInfo:
+    """A source that is told and not programmed: its options are in the key, in the place of code."""
+    mark = declared.mark
+    return StepInfo(
+        name=name,
+        kind=mark.kind,
+        parameters=tuple(
+            Parameter(name=each, has_default=True, default=value) for each, value in declared.parameters.items()
+        ),
+        title=declared.title or name.replace("_", " "),
+        description="",
+        place=place,
+        code={},
+        options=declared.options,
+        known_later=mark.known_later,
+        fresh_seconds=mark.fresh_seconds,
+        retries=mark.retries,
+        retry_delay_seconds=mark.retry_delay_seconds,
+        timeout_seconds=mark.timeout_seconds,
+    )
 
 
 def _parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from unshelve.data.cleaning import compare, dropped_only
+from unshelve.data.loaded import LOAD
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import UserCodeFailed
 from unshelve.evaluation.partition import partition
-from unshelve.pipeline.outputs import Context, Operation, Outputs
+from unshelve.pipeline import loads
+from unshelve.pipeline.load_outcome import past_of
+from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import holding, judging, packing
 from unshelve.solution.asked_columns import naming_columns
@@ -58,6 +62,15 @@ def _with_cleaning(value: Any, made: Any, arguments: Mapping[str, Any]) -> Any:
         return value
     compared = compare(given, made)
     return value if compared is None else Outputs({"": value, "cleaning": compared})
+
+
+def load(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """A declared source: its rows, and the record of how they were loaded."""
+    past = past_of(context.past, context.blobs)
+    loaded = loads.load(
+        context.task, parameters["options"], parameters["values"], past, context.blobs, folder=context.folder
+    )
+    return Outputs({WHOLE: loads.value_of(loaded, context.blobs), LOAD: as_json(msgspec.to_builtins(loaded.record))})
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -267,6 +280,7 @@ def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 OPERATIONS: Mapping[str, Operation] = {
     "source": entry,
+    "load": load,
     "entry": entry,
     "call": call,
     "keep": keep,

@@ -58,8 +58,10 @@ def first_reference(declaration: Declaration, step: StepInfo) -> Reference | Non
 
 
 def references(declaration: Declaration, step: StepInfo) -> dict[str, Reference]:
-    """Every parameter of a step that names a step, with what it names."""
-    found = {}
+    """Every parameter of a step that names a step, with what it names. A declared source takes values and no steps."""
+    found: dict[str, Reference] = {}
+    if step.options:
+        return found
     for parameter in step.parameters:
         named = reference(parameter.name, declaration.names)
         if named is not None:

@@ -11,7 +11,7 @@ from unshelve.pipeline.step import Kind
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
 from unshelve.solution.purpose import Purpose
 from unshelve.solution.request_path import ModelPath, model_path, references
-from unshelve.solution.wiring import Wiring
+from unshelve.solution.wiring import SourcePast, Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,15 @@ def training(
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     champions: Mapping[str, Mapping[str, object]] | None = None,
     counts: Mapping[str, Sequence[int]] | None = None,
+    past: Mapping[str, SourcePast] | None = None,
     purpose: Purpose = Purpose.RELEASE,
 ) -> Training:
     """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name.
 
-    `counts` are the rows that earlier runs had, by expectation, the newest first.
+    `counts` are the rows that earlier runs had, by expectation, the newest first; `past` is what is known of declared
+    sources, by step.
     """
-    wiring = Wiring(declaration, arguments or {}, champions or {}, counts or {})
+    wiring = Wiring(declaration, arguments or {}, champions or {}, counts=counts or {}, past=past or {})
     for step in declaration.of_kind(Kind.MODEL):
         wiring.scope(step.name)
     models = tuple(_model_tasks(wiring, step.name, purpose) for step in declaration.of_kind(Kind.MODEL))

@@ -38,7 +38,7 @@ DEFAULT_SPLIT: Final[Mapping[str, object]] = {"type": "AtRandom", "test": 0.25, 
 
 OWN: Final = frozenset(
     {
-        "source", "entry", "call", "keep", "target", "transform", "model", "chart", "metric", "expect", "worth",
+        "source", "load", "entry", "call", "keep", "target", "transform", "model", "chart", "metric", "expect", "worth",
         "endpoint",
     }
 )  # fmt: skip
@@ -57,6 +57,15 @@ class Scope:
     target: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePast:
+    """What is known of a declared source before a run: where its last load ended, and what its files look like."""
+
+    told: Mapping[str, object]
+    listing: str | None = None
+    """A digest of the names, sizes and times of its files: files that changed are read again, fresh or not."""
+
+
 @dataclass(slots=True)
 class Wiring:
     """The tasks of a solution while they are laid out: each is added once, with all that it needs."""
@@ -66,6 +75,7 @@ class Wiring:
     champions: Mapping[str, Mapping[str, object]]
     counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """How many rows earlier runs had, by expectation, the newest first."""
+    past: Mapping[str, SourcePast] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
     scope_of_model: dict[str, str] = field(default_factory=dict)
@@ -106,7 +116,8 @@ class Wiring:
             retries=step.retries,
             retry_delay_seconds=step.retry_delay_seconds,
             timeout_seconds=step.timeout_seconds,
-            fresh_seconds=(step.fresh_seconds or 0.0) if operation == "source" else None,
+            fresh_seconds=(step.fresh_seconds or 0.0) if operation in ("source", "load") else None,
+            past=self.past[step.name].told if operation == "load" and step.name in self.past else {},
             label=step.name if operation in OWN else f"{step.name} · {operation}",
             kind=str(step.kind),
             group=step.name,
@@ -152,7 +163,9 @@ class Wiring:
         task = f"{name}@{scope}" if scope is not None and self.needs_scope(name) else name
         if not self.once(task):
             return f"{task}.estimator" if step.kind is Kind.MODEL else task
-        if step.kind is Kind.SOURCE:
+        if step.kind is Kind.SOURCE and step.options:
+            self.add(task, "load", step, {}, self.load(step))
+        elif step.kind is Kind.SOURCE:
             self.add(task, "source", step, *self.bound(step, scope))
         elif step.kind is Kind.MODEL:
             self.done()
@@ -162,6 +175,19 @@ class Wiring:
             self.add(task, "entry" if is_table else "call", step, *self.bound(step, scope))
         self.done()
         return task
+
+    def load(self, step: StepInfo) -> dict[str, object]:
+        """The parameters of a task that loads a declared source."""
+        parameters: dict[str, object] = {"options": dict(step.options), "values": self.values_of(step)}
+        past = self.past.get(step.name)
+        if past is not None and past.listing is not None:
+            parameters["files"] = past.listing
+        return parameters
+
+    def values_of(self, step: StepInfo) -> dict[str, object]:
+        """The values of a declared source's parameters: what was set for this run, else what stands in the file."""
+        given = self.arguments.get(step.name, {})
+        return {each.name: given.get(each.name, each.default) for each in step.parameters}
 
     def is_entry(self, name: str) -> bool:
         """Whether a plain step's table is where a request path, or another row step, begins."""

@@ -11,6 +11,7 @@ from unshelve import __version__
 from unshelve.pipeline.step import Kind
 from unshelve.security.permissions import Action
 from unshelve.security.sessions import csrf_token
+from unshelve.solution.check_sources import declared_sources
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.frame import Frame, Link, RailEntry, RailOf, Theme, Who, marked, server_rail, solution_rail
@@ -82,6 +83,9 @@ def rail_of(facts: SolutionFacts) -> RailOf:
 def _data_pages(facts: SolutionFacts) -> tuple[Link, ...]:
     """The pages about data that a solution has something to show on."""
     found = []
+    sources = len(declared_sources(facts.declaration))
+    if sources:
+        found.append(Link("Sources", "sources", str(sources)))
     if facts.declaration.of_kind(Kind.EXPECT, Kind.KEEP):
         found.append(Link("Expectations", "expectations"))
     return tuple(found)

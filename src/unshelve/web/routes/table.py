@@ -22,6 +22,7 @@ from unshelve.web.routes.expectations import EXPECTATIONS
 from unshelve.web.routes.models import MODELS
 from unshelve.web.routes.people import PEOPLE
 from unshelve.web.routes.solutions import SOLUTIONS
+from unshelve.web.routes.sources import SOURCES
 from unshelve.web.routes.storage import STORAGE
 from unshelve.web.solution_facts import facts_of
 
@@ -53,5 +54,5 @@ _OPENAPI: Final = Route(
     name="api-openapi",
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *EXPECTATIONS, *MODELS, *STORAGE, _OPENAPI, *API)
+ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *SOURCES, *EXPECTATIONS, *MODELS, *STORAGE, _OPENAPI, *API)
 """The whole table. Tests walk it: each route as nobody, as every role, and with a key."""
