@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -41,7 +40,7 @@ class Part:
 class _Found:
     """What the examination knows so far: blobs that are damaged or needed."""
 
-    bad: dict[str, Path] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     """Digest -> the version and file that need it."""
 
@@ -86,12 +85,11 @@ def _database(connection: Connection) -> tuple[int, list[Damaged]]:
 def _blobs(stored: Stored, found: _Found) -> Part:
     strange = []
     for each in stored.blobs.verify():
-        digest = each.path.parent.name + each.path.name
-        if each.problem.startswith("a file"):
-            hint = f"Nothing uses it: delete {each.path}, or move it away."
-            strange.append(Damaged(f"{each.path} is {each.problem}.", code="strange-file", hint=hint))
+        if each.digest is None:
+            hint = f"Nothing uses it: delete {each.place}, or move it away."
+            strange.append(Damaged(f"{each.place} is {each.problem}.", code="strange-file", hint=hint))
         else:
-            found.bad[digest] = each.path
+            found.bad[each.digest] = each.place
     return Part("blobs", sum(1 for _ in stored.blobs.digests()), tuple(strange))
 
 

@@ -6,11 +6,12 @@ import hashlib
 import itertools
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol, runtime_checkable
 
 from unshelve.clock import SystemClock
 from unshelve.errors import Damaged, NotFound, Refused, StorageFull
@@ -18,7 +19,9 @@ from unshelve.storage.space import is_full
 
 _CHUNK_BYTES: Final = 1 << 20
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY_PREFIX: Final = ".new-"
+_MARK: Final = re.compile(r"[a-z][a-z0-9-]{0,59}\.json")
+TEMPORARY_PREFIX: Final = ".new-"
+"""What the name of a file begins with that is being written."""
 
 
 class BlobStore(Protocol):
@@ -37,8 +40,14 @@ class BlobStore(Protocol):
     def get(self, digest: str) -> bytes:
         """The bytes of a digest, checked. Raises NotFound, or Damaged when they are not what was stored."""
 
+    def copy_to(self, digest: str, path: Path) -> None:
+        """Writes the bytes into a file, checked and in little memory; what goes wrong leaves the file as it was.
+
+        Raises as `get` does.
+        """
+
     def path(self, digest: str) -> Path | None:
-        """The local file that holds the bytes, for mapping or sending; None where there is no such file."""
+        """A local file that holds the bytes, for mapping or sending; None where there is no such file."""
 
     def has(self, digest: str) -> bool:
         """Whether the bytes of a digest are stored."""
@@ -55,13 +64,86 @@ class BlobStore(Protocol):
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
 
+    def verify(self) -> Iterator[BlobProblem]:
+        """Reads every blob and gives those that are not what their name says, and what else does not belong."""
+
+
+@runtime_checkable
+class Marked(Protocol):
+    """A store that also keeps a few small notes under names, beside the blobs: whose it is, what it can do."""
+
+    create_only: bool | None
+    """Whether it keeps what is there when it is told to create only; None until that was probed."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people: without a credential."""
+
+    def mark(self, name: str, data: bytes) -> bool:
+        """Writes a note where there is none of that name; tells whether it did."""
+
+    def read_mark(self, name: str) -> bytes | None:
+        """What a note says; None where there is none."""
+
+    def drop_mark(self, name: str) -> None:
+        """Removes a note."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlobProblem:
-    """A blob that is not what its name says, or a file that is no blob."""
+    """A blob that is not what its name says, or something else that lies among the blobs."""
 
-    path: Path
+    place: str
+    """Where it lies, for people: a file, or an object's address."""
     problem: str
+    digest: str | None = None
+    """The name of a blob; None for what is no blob."""
+
+
+def check_digest(digest: str) -> str:
+    """The digest itself. Raises Refused where a text is none."""
+    if not _DIGEST.fullmatch(digest):
+        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+    return digest
+
+
+def check_mark(name: str) -> str:
+    """The name of a note itself. Raises Refused where a text is none."""
+    if not _MARK.fullmatch(name):
+        raise Refused(f"{name[:80]!r} is no name of a note beside blobs.", code="mark-invalid")
+    return name
+
+
+def no_such_blob(digest: str) -> NotFound:
+    return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
+
+
+def damaged_blob(digest: str) -> Damaged:
+    return Damaged(
+        f"The stored bytes {digest[:12]}… are not what was written.",
+        code="blob-damaged",
+        hint="`unshelve fsck` lists what else is damaged.",
+        details={"digest": digest},
+    )
+
+
+def write_checked(digest: str, chunks: Iterable[bytes], path: Path) -> None:
+    """Writes chunks into a file whole or not at all. Raises Damaged where they are not the bytes of the digest."""
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident():x}-{path.name[:40]}")
+    hasher = hashlib.sha256()
+    try:
+        with temporary.open("wb", buffering=0) as target:
+            for chunk in chunks:
+                hasher.update(chunk)
+                _write_all(target.fileno(), chunk)
+        if hasher.hexdigest() != digest:
+            raise damaged_blob(digest)
+        temporary.rename(path)
+    except OSError as error:
+        _give_up(str(temporary), error, path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class FolderBlobs:
@@ -76,10 +158,15 @@ class FolderBlobs:
     def __init__(self, root: Path, *, durable: bool = False) -> None:
         self.root = root
         self.durable = durable
+        self.create_only: bool | None = True
         self._folder = root / "sha256"
         self._prefix = f"{self._folder}{os.sep}"
         self._numbers = itertools.count()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        return str(self.root)
 
     def put(self, data: bytes | bytearray | memoryview) -> str:
         digest = hashlib.sha256(data).hexdigest()
@@ -132,15 +219,13 @@ class FolderBlobs:
         try:
             data = Path(self._place(digest)).read_bytes()
         except FileNotFoundError:
-            raise _missing(digest) from None
+            raise no_such_blob(digest) from None
         if hashlib.sha256(data).hexdigest() != digest:
-            raise Damaged(
-                f"The stored bytes {digest[:12]}… are not what was written.",
-                code="blob-damaged",
-                hint="`unshelve fsck` lists what else is damaged.",
-                details={"digest": digest},
-            )
+            raise damaged_blob(digest)
         return data
+
+    def copy_to(self, digest: str, path: Path) -> None:
+        write_checked(digest, self._chunks(digest), path)
 
     def path(self, digest: str) -> Path | None:
         path = Path(self._place(digest))
@@ -157,7 +242,7 @@ class FolderBlobs:
         try:
             return Path(self._place(digest)).stat().st_size
         except FileNotFoundError:
-            raise _missing(digest) from None
+            raise no_such_blob(digest) from None
 
     def delete(self, digest: str) -> bool:
         try:
@@ -167,32 +252,95 @@ class FolderBlobs:
         return True
 
     def digests(self, *, before: float | None = None) -> Iterator[str]:
+        for digest, found in self.stored():
+            if before is None or found.stat().st_mtime < before:
+                yield digest
+
+    def stored(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Every blob with its file."""
         for entry in self._entries():
             name = Path(entry.path).parent.name + entry.name
-            if _DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
-                yield name
+            if _DIGEST.fullmatch(name):
+                yield name, entry
+
+    def touch(self, digest: str) -> None:
+        """Makes a blob new, as a `put` of the same bytes does. Raises NotFound."""
+        try:
+            os.utime(self._place(digest))
+        except FileNotFoundError:
+            raise no_such_blob(digest) from None
+
+    def adopt(self, path: Path, digest: str) -> Path:
+        """Takes a file of this disk whose bytes were checked as the blob of a digest; it is moved, not copied."""
+        place = Path(self._place(digest))
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        path.chmod(0o400)
+        self._settle(str(path), str(place))
+        return place
 
     def verify(self) -> Iterator[BlobProblem]:
         """Reads every blob and gives those that are not what their name says, and files that do not belong.
 
         What a killed process left half-written is not a problem: it is removed once it is an hour old.
         """
-        stale = SystemClock().now().timestamp() - 3600
+        self.remove_stale()
         for entry in self._entries():
             path = Path(entry.path)
-            if entry.name.startswith(_TEMPORARY_PREFIX):
-                if entry.stat().st_mtime < stale:
-                    path.unlink(missing_ok=True)
+            if entry.name.startswith(TEMPORARY_PREFIX):
                 continue
             name = path.parent.name + entry.name
             if not _DIGEST.fullmatch(name):
-                yield BlobProblem(path, "a file that is no blob")
+                yield BlobProblem(entry.path, "a file that is no blob")
             elif _digest_of_file(path) != name:
-                yield BlobProblem(path, "the bytes are not what was written")
+                yield BlobProblem(entry.path, "the bytes are not what was written", name)
+
+    def mark(self, name: str, data: bytes) -> bool:
+        temporary = self._temporary(str(self.root))
+        try:
+            handle = self._create(temporary)
+            try:
+                _write_all(handle, data)
+            finally:
+                os.close(handle)
+            os.link(temporary, self.root / check_mark(name))  # whole or not at all, and never over another one
+        except FileExistsError:
+            return False
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return True
+
+    def read_mark(self, name: str) -> bytes | None:
+        try:
+            return (self.root / check_mark(name)).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def drop_mark(self, name: str) -> None:
+        (self.root / check_mark(name)).unlink(missing_ok=True)
+
+    def _chunks(self, digest: str) -> Iterator[bytes]:
+        try:
+            with Path(self._place(digest)).open("rb", buffering=0) as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    yield chunk
+        except FileNotFoundError:
+            raise no_such_blob(digest) from None
+
+    def remove_stale(self) -> None:
+        """Removes what killed processes left half-written an hour ago or longer."""
+        stale = SystemClock().now().timestamp() - 3600
+        for entry in self._entries():
+            if entry.name.startswith(TEMPORARY_PREFIX):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < stale:
+                        Path(entry.path).unlink()
+
+    def temporary(self) -> Path:
+        """A name beside the blobs for a file that will be one of them."""
+        return Path(self._temporary(str(self._folder)))
 
     def _place(self, digest: str) -> str:
-        if not _DIGEST.fullmatch(digest):
-            raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+        check_digest(digest)
         return f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
 
     def _already(self, place: str, size: int) -> bool:
@@ -206,7 +354,7 @@ class FolderBlobs:
         return True
 
     def _temporary(self, folder: str) -> str:
-        return f"{folder}{os.sep}{_TEMPORARY_PREFIX}{os.getpid()}-{id(self):x}-{next(self._numbers)}"
+        return f"{folder}{os.sep}{TEMPORARY_PREFIX}{os.getpid()}-{id(self):x}-{next(self._numbers)}"
 
     def _create(self, temporary: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -252,10 +400,6 @@ def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
             hint="Free some space, then try again.",
         ) from error
     raise error
-
-
-def _missing(digest: str) -> NotFound:
-    return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
 
 
 def _digest_of_file(path: Path) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
 
 from unshelve.clock import SystemClock
-from unshelve.errors import NotFound, Refused
-
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+from unshelve.errors import NotFound
+from unshelve.storage.blobs import BlobProblem, check_digest
 
 
 class MemoryBlobs:
@@ -35,12 +32,15 @@ class MemoryBlobs:
             raise NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found")
         return self._data[digest]
 
+    def copy_to(self, digest: str, path: Path) -> None:
+        path.write_bytes(self.get(digest))
+
     def path(self, digest: str) -> Path | None:
-        _check(digest)
+        check_digest(digest)
         return None
 
     def has(self, digest: str) -> bool:
-        _check(digest)
+        check_digest(digest)
         return digest in self._data
 
     def has_many(self, digests: Iterable[str]) -> set[str]:
@@ -50,7 +50,7 @@ class MemoryBlobs:
         return len(self.get(digest))
 
     def delete(self, digest: str) -> bool:
-        _check(digest)
+        check_digest(digest)
         self._put_at.pop(digest, None)
         return self._data.pop(digest, None) is not None
 
@@ -59,7 +59,5 @@ class MemoryBlobs:
             if before is None or moment < before:
                 yield digest
 
-
-def _check(digest: str) -> None:
-    if not _DIGEST.fullmatch(digest):
-        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+    def verify(self) -> Iterator[BlobProblem]:
+        return iter(())
