@@ -57,7 +57,14 @@ class Settings:
     """Everything that can be set, with its value. Each field is a row of the table."""
 
     database: str = _set("", "Where the database is: a path or `sqlite:///PATH`. Empty: `unshelve.db` in the home.")
-    blobs: str = _set("", "Where blobs are kept: a folder. Empty: `blobs/` in the home.")
+    blobs: str = _set(
+        "",
+        "Where blobs are kept: a folder, or `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX`. "
+        "Empty: `blobs/` in the home.",
+    )
+    blob_cache_bytes: int = _set(
+        4 * 2**30, "How much of blobs that are kept elsewhere is also kept in the home, in bytes.", least=0
+    )
     durable_blobs: bool = _set(
         False, "Whether each blob waits for the disk, so that no loss of power can take it back."
     )

@@ -16,7 +16,8 @@ from unshelve.pipeline.artifacts import read_artifact
 from unshelve.pipeline.kinds import artifact_from_json
 from unshelve.security.loader import load
 from unshelve.solution.binding import resolve
-from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.blobs import BlobStore
+from unshelve.storage.opening import open_text
 
 
 class Sides:
@@ -25,7 +26,7 @@ class Sides:
     def __init__(self, order: CompareOrder, functions: Mapping[str, Callable[..., object]]) -> None:
         self.order = order
         self.functions = functions
-        self.inputs = _Inputs(order.inputs, FolderBlobs(Path(order.blobs)))
+        self.inputs = _Inputs(order.inputs, open_text(order.blobs))
 
     def call(self, number: int | None) -> KeptCall | None:
         """A kept call of the notebook; None where it was not kept."""
@@ -132,7 +133,7 @@ class KeptCall:
 class _Inputs(Mapping[str, Any]):
     """The artifacts of a run by label, each read once."""
 
-    def __init__(self, described: Mapping[str, Mapping[str, Any]], blobs: FolderBlobs) -> None:
+    def __init__(self, described: Mapping[str, Mapping[str, Any]], blobs: BlobStore) -> None:
         self._described = described
         self._blobs = blobs
         self._read: dict[str, Any] = {}

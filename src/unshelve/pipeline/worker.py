@@ -31,15 +31,9 @@ from unshelve.pipeline.executor import Ended, Order, Progressed, Started
 from unshelve.pipeline.performing import Performer
 from unshelve.pipeline.randomness import Chance
 from unshelve.security.secrets import remember_all
-from unshelve.storage.blobs import BlobStore, FolderBlobs
 
 _OUT: Final = 1
 _LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
-
-
-def folder_store(address: str) -> BlobStore:
-    """The blob store in a local folder."""
-    return FolderBlobs(Path(address))
 
 
 def main(argument: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
 from unshelve.models.package import Manifest, manifest_from
@@ -15,9 +14,10 @@ from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
 from unshelve.settings import read_settings
-from unshelve.storage.blobs import BlobStore, FolderBlobs
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
+from unshelve.storage.opening import open_place, place_of
 
 MOST_UNRELEASED = 8
 """Versions that are held in memory though nothing releases them: those being proved or tried."""
@@ -158,5 +158,4 @@ class LiveReleases:
 def live_releases(home: Home, database: Database) -> LiveReleases:
     """The releases of a home, as an answer process is told to make them."""
     settings = read_settings(home.settings_file, os.environ)
-    blobs = Path(settings.blobs) if settings.blobs else home.blobs
-    return LiveReleases(database, FolderBlobs(blobs), Verifier.load(home.keys))
+    return LiveReleases(database, open_place(place_of(home, settings)), Verifier.load(home.keys))

@@ -31,15 +31,20 @@ from unshelve.serving.limits import Limits
 from unshelve.serving.process import AnswerProcesses, AnswerSettings
 from unshelve.serving.relay import control_socket
 from unshelve.settings import Settings, read_settings
-from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home, HomeLock
 from unshelve.storage.house import House, enter_house
 from unshelve.storage.jobs import free_leases, open_jobs
 from unshelve.storage.migration import migrate
+from unshelve.storage.opening import BlobPlace, open_place, place_of
+from unshelve.storage.probing import claim, probe
 
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads of numeric libraries that wait give their core to the next worker: spinning costs 40 s of a 1 s fit here."""
+
+OPEN_BLOBS = "unshelve.storage.opening:open_text"
+"""How a worker opens the store of a home."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -51,7 +56,9 @@ class Control:
 
     home: Home
     database: Database
-    blobs: FolderBlobs
+    blobs: BlobStore
+    blob_place: BlobPlace
+    """Where the blobs are, for other processes."""
     signer: Signer
     clock: Clock
     settings: Settings
@@ -86,19 +93,24 @@ class Control:
             limits = PoolLimits(
                 workers=settings.workers or os.cpu_count() or 1, idle_seconds=settings.worker_idle_seconds
             )
-            blobs = Path(settings.blobs) if settings.blobs else home.blobs
+            place = place_of(home, settings)
+            blobs = open_place(place)
+            probe(blobs)
+            claim(blobs, house.id)
             remember_all(home.secrets)
             return cls(
                 home=home,
                 database=database,
-                blobs=FolderBlobs(blobs, durable=settings.durable_blobs),
+                blobs=blobs,
+                blob_place=place,
                 signer=signer,
                 house=house,
                 worker=f"{socket.gethostname()}:{os.getpid()}:{new_id(milliseconds(told.now()))[-6:]}",
                 clock=told,
                 settings=settings,
                 pool=WorkerPool(
-                    str(blobs),
+                    place.text(),
+                    store_opener=OPEN_BLOBS,
                     limits=limits,
                     clock=told,
                     environment={**WORKER_ENVIRONMENT, "UNSHELVE_HOME": str(home.root)},

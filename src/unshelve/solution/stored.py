@@ -6,17 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.versions import Version
 from unshelve.security.signing import Verifier
 from unshelve.settings import read_settings
 from unshelve.solution.control import Control
-from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 from unshelve.storage.migration import NEWEST, stored_revision
+from unshelve.storage.opening import open_place, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Stored:
 
     home: Home
     database: Database
-    blobs: FolderBlobs
+    blobs: BlobStore
     verifier: Verifier
 
     def manifest(self, version: Version) -> Manifest:
@@ -48,7 +48,7 @@ def stored(home: Home) -> Iterator[Stored]:
         yield Stored(
             home,
             database,
-            FolderBlobs(Path(settings.blobs) if settings.blobs else home.blobs),
+            open_place(place_of(home, settings)),
             Verifier.load(home.keys),
         )
     finally:
