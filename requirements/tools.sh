@@ -1,5 +1,18 @@
 #!/bin/sh
-# Installs what only tests need from Debian: Chromium for the pages, PostgreSQL. Says so clearly when it may not.
+# Installs what only tests need and PyPI does not have: Chromium for the pages, Azurite for the blob stores.
+# Says so clearly when it may not. The argument is the virtual environment, into which Azurite goes.
+here=$(dirname "$0")
+
+if [ -n "$1" ] && [ ! -f "$1/azurite/node_modules/azurite/package.json" ]; then
+    if command -v npm >/dev/null 2>&1; then
+        echo "Installing Azurite for the tests of blob stores …"
+        mkdir -p "$1/azurite" && cp "$here"/azurite/package*.json "$1/azurite/" &&
+            (cd "$1/azurite" && npm ci --ignore-scripts --no-audit --no-fund --silent) || exit 1
+    else
+        echo "npm is not here, so blob stores are not tested against Azurite. All other servers come from PyPI." >&2
+    fi
+fi
+
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import re
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from unshelve.clock import SystemClock
-from unshelve.errors import Damaged, NotFound, Refused, StorageFull
-from unshelve.storage.space import is_full
+from unshelve.storage.checked import (
+    DIGEST,
+    TEMPORARY_PREFIX,
+    check_digest,
+    check_mark,
+    damaged_blob,
+    give_up,
+    no_such_blob,
+    write_all,
+    write_checked,
+)
 
 _CHUNK_BYTES: Final = 1 << 20
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_MARK: Final = re.compile(r"[a-z][a-z0-9-]{0,59}\.json")
-TEMPORARY_PREFIX: Final = ".new-"
-"""What the name of a file begins with that is being written."""
 
 
 class BlobStore(Protocol):
@@ -100,52 +103,6 @@ class BlobProblem:
     """The name of a blob; None for what is no blob."""
 
 
-def check_digest(digest: str) -> str:
-    """The digest itself. Raises Refused where a text is none."""
-    if not _DIGEST.fullmatch(digest):
-        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
-    return digest
-
-
-def check_mark(name: str) -> str:
-    """The name of a note itself. Raises Refused where a text is none."""
-    if not _MARK.fullmatch(name):
-        raise Refused(f"{name[:80]!r} is no name of a note beside blobs.", code="mark-invalid")
-    return name
-
-
-def no_such_blob(digest: str) -> NotFound:
-    return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
-
-
-def damaged_blob(digest: str) -> Damaged:
-    return Damaged(
-        f"The stored bytes {digest[:12]}… are not what was written.",
-        code="blob-damaged",
-        hint="`unshelve fsck` lists what else is damaged.",
-        details={"digest": digest},
-    )
-
-
-def write_checked(digest: str, chunks: Iterable[bytes], path: Path) -> None:
-    """Writes chunks into a file whole or not at all. Raises Damaged where they are not the bytes of the digest."""
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident():x}-{path.name[:40]}")
-    hasher = hashlib.sha256()
-    try:
-        with temporary.open("wb", buffering=0) as target:
-            for chunk in chunks:
-                hasher.update(chunk)
-                _write_all(target.fileno(), chunk)
-        if hasher.hexdigest() != digest:
-            raise damaged_blob(digest)
-        temporary.rename(path)
-    except OSError as error:
-        _give_up(str(temporary), error, path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 class FolderBlobs:
     """A store in a local folder: `sha256/ab/cdef…`.
 
@@ -178,14 +135,14 @@ class FolderBlobs:
         try:
             handle = self._create(temporary)
             try:
-                _write_all(handle, view)
+                write_all(handle, view)
                 if self.durable:
                     os.fsync(handle)
             finally:
                 os.close(handle)
             self._settle(temporary, place)
         except OSError as error:
-            _give_up(temporary, error, self.root)
+            give_up(temporary, error, self.root)
         return digest
 
     def put_file(self, path: Path) -> str:
@@ -199,7 +156,7 @@ class FolderBlobs:
                     while chunk := source.read(_CHUNK_BYTES):
                         hasher.update(chunk)
                         size += len(chunk)
-                        _write_all(handle, chunk)
+                        write_all(handle, chunk)
                     if self.durable:
                         os.fsync(handle)
                 finally:
@@ -212,7 +169,7 @@ class FolderBlobs:
                     Path(place).parent.mkdir(mode=0o700, exist_ok=True)
                     self._settle(temporary, place)
             except OSError as error:
-                _give_up(temporary, error, self.root)
+                give_up(temporary, error, self.root)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -260,7 +217,7 @@ class FolderBlobs:
         """Every blob with its file."""
         for entry in self._entries():
             name = Path(entry.path).parent.name + entry.name
-            if _DIGEST.fullmatch(name):
+            if DIGEST.fullmatch(name):
                 yield name, entry
 
     def touch(self, digest: str) -> None:
@@ -289,7 +246,7 @@ class FolderBlobs:
             if entry.name.startswith(TEMPORARY_PREFIX):
                 continue
             name = path.parent.name + entry.name
-            if not _DIGEST.fullmatch(name):
+            if not DIGEST.fullmatch(name):
                 yield BlobProblem(entry.path, "a file that is no blob")
             elif _digest_of_file(path) != name:
                 yield BlobProblem(entry.path, "the bytes are not what was written", name)
@@ -299,7 +256,7 @@ class FolderBlobs:
         try:
             handle = self._create(temporary)
             try:
-                _write_all(handle, data)
+                write_all(handle, data)
             finally:
                 os.close(handle)
             os.link(temporary, self.root / check_mark(name))  # whole or not at all, and never over another one
@@ -380,26 +337,6 @@ class FolderBlobs:
                 yield from os.scandir(entry.path)
             else:
                 yield entry
-
-
-def _write_all(handle: int, data: bytes | memoryview) -> None:
-    written = os.write(handle, data)
-    if written < len(data):
-        view = memoryview(data)[written:]
-        while view:
-            view = view[os.write(handle, view) :]
-
-
-def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
-    """Removes what was half-written and raises."""
-    with suppress(FileNotFoundError):
-        Path(temporary).unlink()
-    if is_full(error):
-        raise StorageFull(
-            f"There is no room left for blobs under {root}; nothing was stored.",
-            hint="Free some space, then try again.",
-        ) from error
-    raise error
 
 
 def _digest_of_file(path: Path) -> str:

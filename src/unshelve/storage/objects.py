@@ -19,14 +19,8 @@ from typing import TYPE_CHECKING, Final
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import Conflict, StorageFull, Unavailable, UnshelveError
 from unshelve.storage.addresses import CREDENTIALS, ObjectAddress, object_address, scheme_of
-from unshelve.storage.blobs import (
-    BlobProblem,
-    check_digest,
-    check_mark,
-    damaged_blob,
-    no_such_blob,
-    write_checked,
-)
+from unshelve.storage.blobs import BlobProblem
+from unshelve.storage.checked import check_digest, check_mark, damaged_blob, no_such_blob, write_checked
 
 try:
     import obstore
@@ -323,7 +317,7 @@ class ObjectBlobs:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:
             # The text of the driver is not kept: it holds the request, and of some servers the key's id.
             raise self._meant(error) from None
 

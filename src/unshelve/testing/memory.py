@@ -8,7 +8,8 @@ from pathlib import Path
 
 from unshelve.clock import SystemClock
 from unshelve.errors import NotFound
-from unshelve.storage.blobs import BlobProblem, check_digest
+from unshelve.storage.blobs import BlobProblem
+from unshelve.storage.checked import check_digest
 
 
 class MemoryBlobs:
