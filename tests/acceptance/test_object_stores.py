@@ -145,7 +145,7 @@ def test_a_store_that_is_not_there_is_given_up_in_bounded_time(server: ObjectSer
     began = SystemClock().monotonic()
     with pytest.raises(Unavailable, match="cannot be reached"):
         blobs.put(b"x")
-    assert SystemClock().monotonic() - began < 15
+    assert SystemClock().monotonic() - began < 45
 
 
 # -- credentials and buckets ---------------------------------------------------------------------------------------

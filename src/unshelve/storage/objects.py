@@ -62,13 +62,13 @@ _METADATA: Final = ("169.254.169.254", "metadata.google", "169.254.170.2", "Inst
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a store is waited for. With these numbers a store that is down is given up after some 5 seconds,
-    and one that takes connections and then says nothing after a minute."""
+    """How long a store is waited for. With these numbers a store that is down is given up after 2 to 15
+    seconds (the waits are drawn by lot), and one that takes connections and says nothing after a minute or two."""
 
     connect_seconds: float = 5.0
     silent_seconds: float = 60.0
     """Without a byte of an answer; sending one part of 8 MiB has to be done in it: 140 kB a second and connection."""
-    retries: int = 5
+    retries: int = 8
     retry_seconds: float = 60.0
     """After this time since the first attempt there is no further one."""
 
@@ -88,7 +88,7 @@ def object_store(address: str | ObjectAddress, *, patience: Patience | None = No
         "max_retries": patience.retries,
         "retry_timeout": timedelta(seconds=patience.retry_seconds),
         "backoff": {
-            "init_backoff": timedelta(milliseconds=100),
+            "init_backoff": timedelta(milliseconds=250),
             "max_backoff": timedelta(seconds=5),
             "base": 2,
         },
