@@ -40,8 +40,8 @@ docs: $(VENV)/.test  ## checks that docs say what the code does
 lock: $(VENV)/.test  ## writes requirements/*.txt anew from what is installed
 	$(BIN)/python requirements/lock.py
 
-tools: | $(VENV)/bin/python  ## what only tests need from Debian and npm: a browser, a double of Azure's storage
-	@sh requirements/tools.sh $(VENV)
+tools:  ## what only tests need from Debian: a browser
+	@sh requirements/tools.sh
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache examples/*/.unshelve examples/notebooks/churn/churn

@@ -167,6 +167,7 @@ def our_server(folder: Path) -> Iterator[tuple[str, str]]:
     settings = AnswerSettings(
         home=home.root,
         database=str(home.database_file),
+        blobs=str(home.blobs),
         control=home.root / "run" / "control.sock",
         releases="ours:releases",
         port=free_port(),

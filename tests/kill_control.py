@@ -24,6 +24,7 @@ async def control(root: Path, port: int) -> None:
         settings = AnswerSettings(
             home=home.root,
             database=database.address,
+            blobs=str(home.blobs),
             control=home.root / "run" / "control.sock",
             releases="serving_tiny:releases",
             port=port,

@@ -39,7 +39,7 @@ from botocore.config import Config
 KEY_ID: Final = "id-of-the-testers"
 KEY: Final = "not-a-real-key-of-anybody"
 BUCKET: Final = "unshelve-tests"
-AZURITE: Final = Path(sys.prefix) / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+AZURITE: Final = Path(__file__).parents[1] / "requirements/node/node_modules/azurite/dist/src/blob/main.js"
 _START_SECONDS: Final = 60.0
 _NUMBERS = itertools.count(1)
 _AWS: Final = {

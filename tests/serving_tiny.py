@@ -38,6 +38,7 @@ from unshelve.serving.messages import App, Scope, Send, send_json
 from unshelve.serving.predictor import Predictor
 from unshelve.serving.relay import Relay
 from unshelve.serving.release_watch import ReleaseWatch
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
@@ -126,7 +127,7 @@ class TinyReleases:
         self._now = {model: self.versions[model, champion] for model, champion in rows}
 
 
-def releases(home: Home, database: Database) -> TinyReleases:
+def releases(home: Home, database: Database, blobs: BlobStore) -> TinyReleases:
     """Versions 1 to 3 of the tiny model, for answer processes."""
     return TinyReleases(database, {(MODEL, number): Tiny(number) for number in (1, 2, 3)})
 

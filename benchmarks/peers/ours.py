@@ -17,6 +17,7 @@ from unshelve.data.profile import learn
 from unshelve.errors import NotFound
 from unshelve.schema.decoder import Decoder, decoder
 from unshelve.schema.rows import Rows
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 
@@ -74,7 +75,7 @@ class Fixed:
         return
 
 
-def releases(home: Home, database: Database) -> Fixed:
+def releases(home: Home, database: Database, blobs: BlobStore) -> Fixed:
     flights = load(Path(os.environ["PEER_MODEL"]))
     schema = learn(flights.sample)
     parts = (decoder(schema), flights, solution().features)

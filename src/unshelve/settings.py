@@ -56,14 +56,14 @@ def _set(default: object, text: str, *, least: float | None = None, choices: tup
 class Settings:
     """Everything that can be set, with its value. Each field is a row of the table."""
 
-    database: str = _set("", "Where the database is: a path or `sqlite:///PATH`. Empty: `unshelve.db` in the home.")
+    database: str = _set(
+        "", "Where the database is: a path or `postgresql://USER:PASSWORD@HOST/NAME`. Empty: `unshelve.db` in the home."
+    )
     blobs: str = _set(
-        "",
-        "Where blobs are kept: a folder, or `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX`. "
-        "Empty: `blobs/` in the home.",
+        "", "Where blobs are kept: a folder, `s3://BUCKET/PREFIX`, `az://…` or `gs://…`. Empty: `blobs/` in the home."
     )
     blob_cache_bytes: int = _set(
-        4 * 2**30, "How much of blobs that are kept elsewhere is also kept in the home, in bytes.", least=0
+        10 * 2**30, "How much of blobs that are kept elsewhere may lie in `cache/` in the home.", least=2**20
     )
     durable_blobs: bool = _set(
         False, "Whether each blob waits for the disk, so that no loss of power can take it back."
@@ -87,6 +87,11 @@ class Settings:
         "Whether packages that a notebook lacks are fetched from the package index, into an environment of its own.",
     )
     workers: int = _set(0, "How many processes run steps at a time; 0: one for each core.", least=0)
+    lease_seconds: float = _set(
+        30.0,
+        "Seconds after the last word of a server until another one on the same database takes up its runs.",
+        least=1.0,
+    )
     worker_idle_seconds: float = _set(60.0, "Seconds after which a run process without work ends.", least=0)
 
 

@@ -20,9 +20,8 @@ from object_servers import BUCKET, KEY, KEY_ID, ObjectServer, Wire, moto, progra
 from unshelve.clock import SystemClock
 from unshelve.errors import Conflict, Unavailable
 from unshelve.solution.control import Control
-from unshelve.storage.addresses import object_address
 from unshelve.storage.cached import CachedBlobs
-from unshelve.storage.objects import ObjectBlobs, Patience, object_store
+from unshelve.storage.objects import ObjectBlobs, Patience, open_objects
 from unshelve.storage.opening import open_blobs
 from unshelve.storage.probing import probe, standing
 
@@ -44,8 +43,7 @@ def wire(server: ObjectServer) -> Iterator[Wire]:
 
 
 def at(address: str, *, patience: Patience | None = None) -> ObjectBlobs:
-    read = object_address(address)
-    return ObjectBlobs(object_store(read, patience=patience), read.name)
+    return open_objects(address, patience=patience)
 
 
 def through(server: ObjectServer, wire: Wire, *, patience: Patience | None = None) -> ObjectBlobs:

@@ -16,14 +16,19 @@ from unshelve.testing.memory import MemoryBlobs
 
 CACHE_BYTES = 10_000_000
 
+
+def cached(far: BlobStore, folder: Path, most_bytes: int) -> CachedBlobs:
+    return CachedBlobs(far, FolderBlobs(folder / "cache"), most_bytes=most_bytes)
+
+
 STORES: dict[str, Callable[[Path], BlobStore]] = {
     "folder": lambda folder: FolderBlobs(folder / "blobs"),
     "durable folder": lambda folder: FolderBlobs(folder / "blobs", durable=True),
     "memory": lambda folder: MemoryBlobs(),
     "objects in memory": lambda folder: open_blobs("memory://"),
-    "cached": lambda folder: CachedBlobs(MemoryBlobs(), folder / "cache", limit_bytes=CACHE_BYTES),
-    "cached objects": lambda folder: CachedBlobs(open_blobs("memory://"), folder / "cache", limit_bytes=CACHE_BYTES),
-    "cached by nothing": lambda folder: CachedBlobs(open_blobs("memory://"), folder / "cache", limit_bytes=0),
+    "cached": lambda folder: cached(MemoryBlobs(), folder, CACHE_BYTES),
+    "cached objects": lambda folder: cached(open_blobs("memory://"), folder, CACHE_BYTES),
+    "cached by nothing": lambda folder: cached(open_blobs("memory://"), folder, 0),
 }
 
 

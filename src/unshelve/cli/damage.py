@@ -49,7 +49,7 @@ def examine(stored: Stored) -> Iterator[Part]:
     """Every part of what is stored, as soon as it has been read. Cost: reads everything once."""
     found = _Found()
     with stored.database.read() as connection:
-        yield _part("database", lambda: _database(connection))
+        yield _part("database", lambda: _database(stored, connection))
         yield _blobs(stored, found)
         yield _versions(stored, connection, found)
         yield Part("damaged blobs", len(found.bad), tuple(_explained(found)))
@@ -73,13 +73,9 @@ def _part(name: str, look: Callable[[], tuple[int, list[Damaged]]]) -> Part:
     return Part(name, count, tuple(damages))
 
 
-def _database(connection: Connection) -> tuple[int, list[Damaged]]:
-    said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    wrong = [text for text in said if text != "ok"]
-    return int(pages), [
-        Damaged(f"The database is damaged: {text}.", code="database-damaged", hint=BACKUP) for text in wrong
-    ]
+def _database(stored: Stored, connection: Connection) -> tuple[int, list[Damaged]]:
+    pages, wrong = stored.database.examine(connection)
+    return pages, [Damaged(f"The database is damaged: {text}.", code="database-damaged", hint=BACKUP) for text in wrong]
 
 
 def _blobs(stored: Stored, found: _Found) -> Part:
@@ -103,7 +99,7 @@ def _explained(found: _Found) -> Iterator[Damaged]:
         else:
             message = f"The bytes {digest[:12]}… are not what was written; they are {use}."
             hint = f"{BACKUP} Without one, delete {path} and run the solution again."
-        yield Damaged(message, code="blob-damaged", hint=hint, details={"digest": digest, "path": str(path)})
+        yield Damaged(message, code="blob-damaged", hint=hint, details={"digest": digest, "path": path})
 
 
 def _versions(stored: Stored, connection: Connection, found: _Found) -> Part:
@@ -186,7 +182,7 @@ def _audit(stored: Stored, connection: Connection) -> Part:
 def _predictions(stored: Stored, connection: Connection) -> Part:
     damages = [
         Damaged(error.message, code=error.subject_code, hint=BACKUP)
-        for error in checking.damages(connection, stored.home.predictions)
+        for error in checking.damages(connection, stored.home.predictions, stored.blobs)
     ]
     audited = _audited_segments(connection)
     segments = connection.execute(select(SEGMENT.c.id, SEGMENT.c.digest)).all()

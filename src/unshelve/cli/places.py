@@ -23,5 +23,11 @@ def home_for(home: Path | None, paths: list[Path] | None = None) -> Path:
 
 
 def existing_home(home: Path | None) -> Home:
-    """The home that a command reads; NotFound when there is none."""
-    return Home.open(home_for(home))
+    """The home that a command reads; NotFound when there is none.
+
+    A folder with the keys of another server's home and nothing else is made one: that is how a server is added.
+    """
+    place = home_for(home)
+    if (place / "keys" / "signing.pem").is_file():
+        return Home.create_or_open(place)
+    return Home.open(place)

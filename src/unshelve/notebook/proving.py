@@ -139,7 +139,7 @@ def _compared(ran: LiftRun, expected: Expected) -> tuple[CompareAnswer, tuple[Te
     """What the child process found, and the rows that it wrote down."""
     order = CompareOrder(
         kept=str(expected.kept.resolve()),
-        blobs=ran.control.blob_place.text(),
+        blobs=ran.control.blob_place.text,
         model=expected.model,
         features=expected.features,
         fit_call=expected.fit_call,

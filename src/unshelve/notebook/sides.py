@@ -17,7 +17,7 @@ from unshelve.pipeline.kinds import artifact_from_json
 from unshelve.security.loader import load
 from unshelve.solution.binding import resolve
 from unshelve.storage.blobs import BlobStore
-from unshelve.storage.opening import open_text
+from unshelve.storage.opening import open_blobs
 
 
 class Sides:
@@ -26,7 +26,7 @@ class Sides:
     def __init__(self, order: CompareOrder, functions: Mapping[str, Callable[..., object]]) -> None:
         self.order = order
         self.functions = functions
-        self.inputs = _Inputs(order.inputs, open_text(order.blobs))
+        self.inputs = _Inputs(order.inputs, open_blobs(order.blobs))
 
     def call(self, number: int | None) -> KeptCall | None:
         """A kept call of the notebook; None where it was not kept."""

@@ -11,7 +11,7 @@ from unshelve.clock import Clock, SystemClock
 from unshelve.errors import Unavailable
 from unshelve.pipeline.worker_process import Program, WorkerProcess
 
-_AT_ADDRESS: Final = "unshelve.storage.opening:open_blobs"
+_STORE_OPENER: Final = "unshelve.storage.opening:open_blobs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,8 @@ class PoolLimits:
 class WorkerPool:
     """Starts workers when they are wanted, keeps them warm, and ends those that nobody wanted for a while.
 
-    `store` says where the blob store is, and `store_opener` ("module:name") opens it in the worker; by default it is
-    an address, such as a folder. `environment` is added to each worker's own. Safe to use from several threads.
+    `store` is the address of the blob store, which `store_opener` ("module:name") opens in the worker.
+    `environment` is added to each worker's own. Safe to use from several threads.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class WorkerPool:
         store: str,
         *,
         limits: PoolLimits | None = None,
-        store_opener: str = _AT_ADDRESS,
+        store_opener: str = _STORE_OPENER,
         environment: Mapping[str, str] | None = None,
         clock: Clock | None = None,
     ) -> None:

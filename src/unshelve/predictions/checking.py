@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select
 from unshelve.errors import Damaged
 from unshelve.ids import digest_json
 from unshelve.predictions.tables import SEGMENT, SEGMENT_FILE
+from unshelve.storage.blobs import BlobStore
 
 
-def damages(connection: Connection, folder: Path) -> Iterator[Damaged]:
+def damages(connection: Connection, folder: Path, blobs: BlobStore) -> Iterator[Damaged]:
     """One error for each sealed file that is gone or changed, and for each segment whose digest is not its files'.
 
     Reads every file once. That a segment's digest is the one in the audit is for the audit to say.
@@ -28,6 +29,8 @@ def damages(connection: Connection, folder: Path) -> Iterator[Damaged]:
             with (folder / path).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
+            if blobs.has(digest):
+                continue  # what its bytes are, the examination of the blobs says
             yield Damaged(f"The sealed predictions {path} are gone.", code="predictions-gone")
             continue
         if found != digest:

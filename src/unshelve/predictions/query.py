@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -24,6 +24,7 @@ from unshelve.predictions.sealed import SealedFiles
 from unshelve.predictions.segment import segments
 from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
 from unshelve.predictions.tail import Tail
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 
 _DAY: Final = 86_400_000
@@ -40,11 +41,19 @@ class DayCount:
     answers: int
 
 
+class _File(NamedTuple):
+    """A sealed file: where it lies below the folder, or under which digest among the blobs."""
+
+    path: str
+    digest: str
+
+
 class PredictionLog:
     """What has been answered. May be asked by several threads."""
 
-    def __init__(self, database: Database, folder: Path, files: SealedFiles) -> None:
+    def __init__(self, database: Database, folder: Path, files: SealedFiles, *, blobs: BlobStore | None = None) -> None:
         self.folder = folder
+        self._blobs = blobs
         self._database = database
         self._files = files
         self._tails: dict[str, Tail] = {}
@@ -62,7 +71,8 @@ class PredictionLog:
                 for path, last_id in files:
                     if len(found) >= limit and last_id < found[-1].id:
                         break
-                    _merge(found, self._files.recent(path, model=model, before=before, limit=limit), limit)
+                    here = self._here(path)
+                    _merge(found, self._files.recent(here, model=model, before=before, limit=limit), limit)
             return found
 
     def find(self, record_id: str) -> Record:
@@ -74,7 +84,7 @@ class PredictionLog:
                     if record is not None:
                         return record
                 for path in _files_around(connection, record_id):
-                    record = self._files.find(path, record_id)
+                    record = self._files.find(self._here(path), record_id)
                     if record is not None:
                         return record
         raise NotFound(f"No answer has the id {record_id[:40]!r}.", code="prediction-not-found")
@@ -94,6 +104,20 @@ class PredictionLog:
             DayCount(day=day, model=name, version=version, answers=answers)
             for (day, name, version), answers in sorted(sums.items())
         ]
+
+    def _here(self, file: _File) -> str:
+        """Where this machine has a sealed file: in the folder, or among the blobs."""
+        if self._blobs is None or (self.folder / file.path).exists():
+            return file.path
+        found = self._blobs.path(file.digest)
+        if found is not None:
+            return str(found)
+        fetched = self.folder / "fetched"
+        fetched.mkdir(mode=0o700, exist_ok=True)
+        place = fetched / f"{file.digest}.parquet"
+        if not place.exists():
+            self._blobs.copy_to(file.digest, place)
+        return str(place)
 
     @contextmanager
     def _unsealed(self) -> Iterator[tuple[list[Tail], Connection]]:
@@ -125,8 +149,8 @@ def _merge(found: list[Record], more: Iterable[Record], limit: int) -> None:
 
 def _files_before(
     connection: Connection, model: str | None, before: str | None
-) -> Generator[tuple[str, str], None, None]:
-    """(path, newest id) of the sealed files with answers below `before`, those with the newest answers first.
+) -> Generator[tuple[_File, str], None, None]:
+    """(file, newest id) of the sealed files with answers below `before`, those with the newest answers first.
 
     A file holds answers of one day, so none that ends more than a day after `before` begins below it: the index
     over the newest id is entered there, and left by the caller when it has enough.
@@ -143,24 +167,24 @@ def _files_before(
         for segment, day, last_id in rows:
             if (segment, day) not in seen:
                 seen.add((segment, day))
-                yield _path(connection, segment, day), last_id
+                yield _file(connection, segment, day), last_id
 
 
-def _path(connection: Connection, segment: str, day: str) -> str:
+def _file(connection: Connection, segment: str, day: str) -> _File:
     table = SEGMENT_FILE
-    statement = select(table.c.path).where(table.c.segment == segment, table.c.day == day)
-    path: str = connection.execute(statement).scalar_one()
-    return path
+    statement = select(table.c.path, table.c.digest).where(table.c.segment == segment, table.c.day == day)
+    row = connection.execute(statement).one()
+    return _File(row.path, row.digest)
 
 
-def _files_around(connection: Connection, record_id: str) -> list[str]:
+def _files_around(connection: Connection, record_id: str) -> list[_File]:
     """The sealed files whose ids begin below and end above an id."""
     table = SEGMENT_FILE
     moment = _milliseconds(record_id) or 0
-    statement = select(table.c.path).where(
+    statement = select(table.c.path, table.c.digest).where(
         table.c.last_id >= record_id, table.c.last_id < _first_id(moment + _DAY), table.c.first_id <= record_id
     )
-    return list(connection.execute(statement).scalars())
+    return [_File(row.path, row.digest) for row in connection.execute(statement)]
 
 
 def _counts(days: tuple[str, str], model: str | None) -> Select[str, str, int, int]:

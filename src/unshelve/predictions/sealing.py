@@ -17,13 +17,14 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from unshelve.clock import Clock, SystemClock, milliseconds
-from unshelve.errors import UnshelveError
+from unshelve.errors import Damaged, UnshelveError
 from unshelve.ids import digest_json
 from unshelve.predictions.sealed import SealedFiles, SealedSegment
 from unshelve.predictions.segment import Ending, claim, remove_unfinished, segments
 from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
 from unshelve.security import audit
 from unshelve.security.actors import Actor
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 
 _LOGGER: Final = logging.getLogger("unshelve.predictions")
@@ -39,16 +40,27 @@ class Sealing:
 
 
 class Sealer:
-    """Seals the segments below one folder. Used by the process that writes the database, by one thread of it."""
+    """Seals the segments below one folder. Used by the process that writes the database, by one thread of it.
+
+    With `blobs`, sealed files go there and leave the folder, so that other servers can read them.
+    """
 
     def __init__(
-        self, database: Database, folder: Path, files: SealedFiles, *, actor: Actor, clock: Clock | None = None
+        self,
+        database: Database,
+        folder: Path,
+        files: SealedFiles,
+        *,
+        actor: Actor,
+        clock: Clock | None = None,
+        blobs: BlobStore | None = None,
     ) -> None:
         self.folder = folder
         self._database = database
         self._files = files
         self._actor = actor
         self._clock = clock or SystemClock()
+        self._blobs = blobs
 
     def seal(self) -> Sealing:
         """Seals every segment that nobody writes any more.
@@ -79,14 +91,36 @@ class Sealer:
         if ending is None:
             sealed = self._files.seal(path)
             ending = sealed.ending
+            self._share(sealed)
             if sealed.records or ending == Ending.DAMAGED:
                 with self._database.write() as connection:
                     self._record(connection, path.stem, sealed)
+        self._leave_to_blobs(path.stem)
         if ending == Ending.DAMAGED:
             self._set_aside(path)
         else:
             path.unlink()
         return sealed.records if sealed else 0
+
+    def _share(self, sealed: SealedSegment) -> None:
+        """Puts the files of a segment where other servers find them."""
+        if self._blobs is None:
+            return
+        for file in sealed.files:
+            stored = self._blobs.put_file(self.folder / file.path)
+            if stored != file.digest:
+                raise Damaged(f"The sealed predictions {file.path} were changed while they were stored.")
+
+    def _leave_to_blobs(self, segment: str) -> None:
+        """Removes files of a sealed segment that are among the blobs, also what an earlier process left."""
+        if self._blobs is None:
+            return
+        with self._database.read() as connection:
+            rows = select(SEGMENT_FILE.c.path, SEGMENT_FILE.c.digest).where(SEGMENT_FILE.c.segment == segment)
+            files = connection.execute(rows).all()
+        for path, digest in files:
+            if self._blobs.has(digest):
+                (self.folder / path).unlink(missing_ok=True)
 
     def _record(self, connection: Connection, segment: str, sealed: SealedSegment) -> None:
         now = self._clock.now()

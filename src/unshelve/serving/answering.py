@@ -38,8 +38,10 @@ from unshelve.serving.protocol import limited
 from unshelve.serving.relay import Relay
 from unshelve.serving.release_watch import ReleaseWatch
 from unshelve.serving.settling import settle
+from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
+from unshelve.storage.opening import open_blobs
 
 _LOGGER: Final = logging.getLogger("unshelve.serving")
 
@@ -86,7 +88,7 @@ async def answer(orders: Orders) -> None:
     relay = Relay(Path(orders.control))
     parts = Parts(
         doors=Doors(Doorkeeper(database, Delegation.load_or_create(home.keys)), clock),
-        releases=ReleaseWatch(_releases(orders.releases, home, database), database),
+        releases=ReleaseWatch(_releases(orders.releases, home, database, open_blobs(orders.blobs)), database),
         log=LogWriter(home.predictions / "open", orders.log, clock),
         control=relay,
         limits=orders.limits,
@@ -129,10 +131,10 @@ def main() -> int:
     return 0
 
 
-def _releases(name: str, home: Home, database: Database) -> Releases:
+def _releases(name: str, home: Home, database: Database, blobs: BlobStore) -> Releases:
     module, _, function = name.partition(":")
-    make: Callable[[Home, Database], Releases] = getattr(import_module(module), function)
-    return make(home, database)
+    make: Callable[[Home, Database, BlobStore], Releases] = getattr(import_module(module), function)
+    return make(home, database, blobs)
 
 
 async def _say_ready(server: HttpServer, orders: Orders) -> None:

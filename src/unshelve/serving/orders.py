@@ -21,6 +21,8 @@ class Orders:
     home: str
     database: str
     """A path or an address."""
+    blobs: str
+    """A `storage.opening.BlobPlace` as text, or an address."""
     listening: int
     """The handle of the socket to take connections from."""
     ready: int
@@ -28,7 +30,7 @@ class Orders:
     control: str
     """The path of control's Unix socket."""
     releases: str
-    """`module:function` that makes the Releases from the home and the database."""
+    """`module:function` that makes the Releases from the home, the database and the blobs."""
     port: int
     grace_seconds: float
     log: LogSettings

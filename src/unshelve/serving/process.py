@@ -48,10 +48,11 @@ class AnswerSettings:
 
     home: Path
     database: str
+    blobs: str
     control: Path
     """Control's Unix socket."""
     releases: str
-    """`module:function` that makes the Releases from the home and the database, in the answer process."""
+    """`module:function` that makes the Releases from the home, the database and the blobs, in the answer process."""
     host: str = "127.0.0.1"
     port: int = 8000
     processes: int = 1
@@ -147,6 +148,7 @@ class AnswerProcesses:
         return Orders(
             home=str(self.settings.home),
             database=self.settings.database,
+            blobs=self.settings.blobs,
             listening=sock.fileno(),
             ready=-1,
             control=str(self.settings.control),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 
@@ -13,11 +12,9 @@ from unshelve.registry.versions import Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
-from unshelve.settings import read_settings
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
-from unshelve.storage.opening import open_place, place_of
 
 MOST_UNRELEASED = 8
 """Versions that are held in memory though nothing releases them: those being proved or tried."""
@@ -155,7 +152,6 @@ class LiveReleases:
         return found
 
 
-def live_releases(home: Home, database: Database) -> LiveReleases:
+def live_releases(home: Home, database: Database, blobs: BlobStore) -> LiveReleases:
     """The releases of a home, as an answer process is told to make them."""
-    settings = read_settings(home.settings_file, os.environ)
-    return LiveReleases(database, open_place(place_of(home, settings)), Verifier.load(home.keys))
+    return LiveReleases(database, blobs, Verifier.load(home.keys))

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -37,14 +37,11 @@ from unshelve.storage.home import Home, HomeLock
 from unshelve.storage.house import House, enter_house
 from unshelve.storage.jobs import free_leases, open_jobs
 from unshelve.storage.migration import migrate
-from unshelve.storage.opening import BlobPlace, open_place, place_of
-from unshelve.storage.probing import claim, probe
+from unshelve.storage.opening import BlobPlace, blob_place, open_blobs
+from unshelve.storage.probing import claim
 
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads of numeric libraries that wait give their core to the next worker: spinning costs 40 s of a 1 s fit here."""
-
-OPEN_BLOBS = "unshelve.storage.opening:open_text"
-"""How a worker opens the store of a home."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -58,7 +55,7 @@ class Control:
     database: Database
     blobs: BlobStore
     blob_place: BlobPlace
-    """Where the blobs are, for other processes."""
+    """Where they are, for other processes."""
     signer: Signer
     clock: Clock
     settings: Settings
@@ -93,9 +90,8 @@ class Control:
             limits = PoolLimits(
                 workers=settings.workers or os.cpu_count() or 1, idle_seconds=settings.worker_idle_seconds
             )
-            place = place_of(home, settings)
-            blobs = open_place(place)
-            probe(blobs)
+            place = blob_place(home, settings)
+            blobs = open_blobs(place)
             claim(blobs, house.id)
             remember_all(home.secrets)
             return cls(
@@ -109,8 +105,7 @@ class Control:
                 clock=told,
                 settings=settings,
                 pool=WorkerPool(
-                    place.text(),
-                    store_opener=OPEN_BLOBS,
+                    place.text,
                     limits=limits,
                     clock=told,
                     environment={**WORKER_ENVIRONMENT, "UNSHELVE_HOME": str(home.root)},
@@ -120,6 +115,11 @@ class Control:
         except BaseException:
             lock.release()
             raise
+
+    @property
+    def lease(self) -> timedelta:
+        """How long after the last word of a process its jobs are free again."""
+        return timedelta(seconds=self.settings.lease_seconds)
 
     @property
     def verifier(self) -> Verifier:
@@ -160,6 +160,7 @@ def answer_settings(control: Control, *, port: int, host: str = "127.0.0.1", pro
     return AnswerSettings(
         home=control.home.root,
         database=control.database.address,
+        blobs=control.blob_place.text,
         control=control_socket(control.home.root),
         releases="unshelve.serving.releases:live_releases",
         host=host,

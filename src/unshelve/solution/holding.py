@@ -19,24 +19,23 @@ from unshelve.errors import Conflict, UnshelveError
 from unshelve.storage.database import Database
 from unshelve.storage.jobs import check_lease, get_job, renew
 
-LEASE: Final = timedelta(seconds=30)
-"""How long after the last word of a worker its job is free again."""
-
-_LOOK_SECONDS: Final = 0.5
-_RENEW_SECONDS: Final = LEASE.total_seconds() / 3
+_LOOK_SECONDS: Final = 0.3
 _LOGGER: Final = logging.getLogger("unshelve.jobs")
 
 
 class Holding:
     """A leased job, held for as long as the block lasts. `stop` is set when the work has to end."""
 
-    def __init__(self, database: Database, job_id: str, worker: str, *, clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self, database: Database, job_id: str, worker: str, *, lasts: timedelta, clock: Clock, stop: threading.Event
+    ) -> None:
         self.database = database.guarded(self._check)
         """For what is written on behalf of the job."""
         self.stop = stop
         self._plain = database
         self._job_id = job_id
         self._worker = worker
+        self._lasts = lasts
         self._clock = clock
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -63,9 +62,9 @@ class Holding:
                 if now != token:
                     token = now
                     self._look()
-                if self._clock.monotonic() - renewed > _RENEW_SECONDS:
+                if self._clock.monotonic() - renewed > self._lasts.total_seconds() / 3:
                     with self._plain.write() as connection:
-                        renew(connection, self._job_id, self._worker, now=self._clock.now(), lasts=LEASE)
+                        renew(connection, self._job_id, self._worker, now=self._clock.now(), lasts=self._lasts)
                     renewed = self._clock.monotonic()
             except Conflict as error:
                 _LOGGER.warning("the work is ended: %s", error)
@@ -74,7 +73,7 @@ class Holding:
             except UnshelveError as error:
                 # The database is away. Until the lease is over nobody else may begin; then this one must have ended.
                 _LOGGER.warning("the lease could not be renewed: %s", error)
-                if self._clock.monotonic() - renewed > LEASE.total_seconds():
+                if self._clock.monotonic() - renewed > self._lasts.total_seconds():
                     self.stop.set()
                     return
 

@@ -19,7 +19,7 @@ from unshelve.registry.states import RunState
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 from unshelve.solution.control import Cause, Control
-from unshelve.solution.holding import LEASE, Holding
+from unshelve.solution.holding import Holding
 from unshelve.storage import jobs
 from unshelve.storage.jobs import Job, JobState, Order
 
@@ -105,7 +105,7 @@ def take_up(control: Control) -> Job | None:
     """The oldest run's job that is due and can be done here, leased to this process; None when none is."""
     with control.database.write() as connection:
         now = control.clock.now()
-        job = jobs.lease(connection, control.worker, kinds=[KIND], now=now, lasts=LEASE, suits=runs_here)
+        job = jobs.lease(connection, control.worker, kinds=[KIND], now=now, lasts=control.lease, suits=runs_here)
         if job is not None and job.attempts > 1:
             runs.interrupt(connection, order_of(job.payload).run, now=now)
         return job
@@ -143,7 +143,7 @@ def holding(control: Control, job: str, stop: Event) -> Iterator[Control]:
 
     The job is done when the block ends, whatever came of the run.
     """
-    with Holding(control.database, job, control.worker, clock=control.clock, stop=stop) as held:
+    with Holding(control.database, job, control.worker, lasts=control.lease, clock=control.clock, stop=stop) as held:
         try:
             yield replace(control, database=held.database)
         finally:

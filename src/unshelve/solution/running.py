@@ -29,7 +29,6 @@ from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
 from unshelve.solution.findings import Finding, refuse
-from unshelve.solution.holding import LEASE
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
 from unshelve.solution.purpose import Purpose
 from unshelve.solution.queueing import QueuedRun, holding, queue_run
@@ -194,7 +193,7 @@ def begin_run(
     """A new run whose job this process takes at once."""
     with control.database.write() as connection:
         queued = queue_run(connection, control, folder, solution, cause, arguments)
-        take(connection, queued.job, control.worker, now=control.clock.now(), lasts=LEASE)
+        take(connection, queued.job, control.worker, now=control.clock.now(), lasts=control.lease)
     return queued
 
 

@@ -16,7 +16,7 @@ from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.home import Home
 from unshelve.storage.migration import NEWEST, stored_revision
-from unshelve.storage.opening import open_place, place_of
+from unshelve.storage.opening import blob_place, open_blobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def stored(home: Home) -> Iterator[Stored]:
         yield Stored(
             home,
             database,
-            open_place(place_of(home, settings)),
+            open_blobs(blob_place(home, settings)),
             Verifier.load(home.keys),
         )
     finally:

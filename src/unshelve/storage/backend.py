@@ -43,6 +43,9 @@ class Backend(Protocol):
     def meaning(self, error: Exception) -> UnshelveError | None:
         """What a failure of the driver means here; None for a mistake in a statement."""
 
+    def examine(self, connection: Connection) -> tuple[int, list[str]]:
+        """How many pages there are, and what is wrong with them; reads everything once."""
+
     def token(self) -> int:
         """A number that differs once any process has committed since it was last asked."""
 

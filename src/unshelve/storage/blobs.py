@@ -5,26 +5,23 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import IO, Final, NoReturn, Protocol, runtime_checkable
 
 from unshelve.clock import SystemClock
-from unshelve.storage.checked import (
-    DIGEST,
-    TEMPORARY_PREFIX,
-    check_digest,
-    check_mark,
-    damaged_blob,
-    give_up,
-    no_such_blob,
-    write_all,
-    write_checked,
-)
+from unshelve.errors import Damaged, NotFound, Refused, StorageFull
+from unshelve.storage.space import is_full
 
 _CHUNK_BYTES: Final = 1 << 20
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+"""The name of a blob."""
+_MARK: Final = re.compile(r"[a-z][a-z0-9-]{0,59}\.json")
+_TEMPORARY_PREFIX: Final = ".new-"
 
 
 class BlobStore(Protocol):
@@ -44,13 +41,10 @@ class BlobStore(Protocol):
         """The bytes of a digest, checked. Raises NotFound, or Damaged when they are not what was stored."""
 
     def copy_to(self, digest: str, path: Path) -> None:
-        """Writes the bytes into a file, checked and in little memory; what goes wrong leaves the file as it was.
-
-        Raises as `get` does.
-        """
+        """Writes the bytes to a file, whole or not at all, in little memory. Raises NotFound or Damaged as `get`."""
 
     def path(self, digest: str) -> Path | None:
-        """A local file that holds the bytes, for mapping or sending; None where there is no such file."""
+        """The local file that holds the bytes, for mapping or sending; None where there is no such file."""
 
     def has(self, digest: str) -> bool:
         """Whether the bytes of a digest are stored."""
@@ -68,7 +62,7 @@ class BlobStore(Protocol):
         """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
 
     def verify(self) -> Iterator[BlobProblem]:
-        """Reads every blob and gives those that are not what their name says, and what else does not belong."""
+        """Reads every blob and gives those that are not what their name says, and files that do not belong."""
 
 
 @runtime_checkable
@@ -94,13 +88,13 @@ class Marked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlobProblem:
-    """A blob that is not what its name says, or something else that lies among the blobs."""
+    """A blob that is not what its name says, or a file that is no blob."""
 
+    digest: str | None
+    """None for a file that is no blob."""
     place: str
-    """Where it lies, for people: a file, or an object's address."""
+    """Where it lies, for people."""
     problem: str
-    digest: str | None = None
-    """The name of a blob; None for what is no blob."""
 
 
 class FolderBlobs:
@@ -135,14 +129,14 @@ class FolderBlobs:
         try:
             handle = self._create(temporary)
             try:
-                write_all(handle, view)
+                _write_all(handle, view)
                 if self.durable:
                     os.fsync(handle)
             finally:
                 os.close(handle)
             self._settle(temporary, place)
         except OSError as error:
-            give_up(temporary, error, self.root)
+            _give_up(temporary, error, self.root)
         return digest
 
     def put_file(self, path: Path) -> str:
@@ -156,7 +150,7 @@ class FolderBlobs:
                     while chunk := source.read(_CHUNK_BYTES):
                         hasher.update(chunk)
                         size += len(chunk)
-                        write_all(handle, chunk)
+                        _write_all(handle, chunk)
                     if self.durable:
                         os.fsync(handle)
                 finally:
@@ -169,20 +163,29 @@ class FolderBlobs:
                     Path(place).parent.mkdir(mode=0o700, exist_ok=True)
                     self._settle(temporary, place)
             except OSError as error:
-                give_up(temporary, error, self.root)
+                _give_up(temporary, error, self.root)
         return digest
 
     def get(self, digest: str) -> bytes:
         try:
             data = Path(self._place(digest)).read_bytes()
         except FileNotFoundError:
-            raise no_such_blob(digest) from None
+            raise missing_blob(digest) from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise damaged_blob(digest)
         return data
 
     def copy_to(self, digest: str, path: Path) -> None:
-        write_checked(digest, self._chunks(digest), path)
+        hasher = hashlib.sha256()
+        place = self.path(digest)
+        if place is None:
+            raise missing_blob(digest)
+        with place.open("rb", buffering=0) as source, written_whole(path) as target:
+            while chunk := source.read(_CHUNK_BYTES):
+                hasher.update(chunk)
+                target.write(chunk)
+            if hasher.hexdigest() != digest:
+                raise damaged_blob(digest)
 
     def path(self, digest: str) -> Path | None:
         path = Path(self._place(digest))
@@ -199,7 +202,7 @@ class FolderBlobs:
         try:
             return Path(self._place(digest)).stat().st_size
         except FileNotFoundError:
-            raise no_such_blob(digest) from None
+            raise missing_blob(digest) from None
 
     def delete(self, digest: str) -> bool:
         try:
@@ -209,31 +212,10 @@ class FolderBlobs:
         return True
 
     def digests(self, *, before: float | None = None) -> Iterator[str]:
-        for digest, found in self.stored():
-            if before is None or found.stat().st_mtime < before:
-                yield digest
-
-    def stored(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Every blob with its file."""
         for entry in self._entries():
             name = Path(entry.path).parent.name + entry.name
-            if DIGEST.fullmatch(name):
-                yield name, entry
-
-    def touch(self, digest: str) -> None:
-        """Makes a blob new, as a `put` of the same bytes does. Raises NotFound."""
-        try:
-            os.utime(self._place(digest))
-        except FileNotFoundError:
-            raise no_such_blob(digest) from None
-
-    def adopt(self, path: Path, digest: str) -> Path:
-        """Takes a file of this disk whose bytes were checked as the blob of a digest; it is moved, not copied."""
-        place = Path(self._place(digest))
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        path.chmod(0o400)
-        self._settle(str(path), str(place))
-        return place
+            if DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
+                yield name
 
     def verify(self) -> Iterator[BlobProblem]:
         """Reads every blob and gives those that are not what their name says, and files that do not belong.
@@ -243,20 +225,32 @@ class FolderBlobs:
         self.remove_stale()
         for entry in self._entries():
             path = Path(entry.path)
-            if entry.name.startswith(TEMPORARY_PREFIX):
+            if entry.name.startswith(_TEMPORARY_PREFIX):
                 continue
             name = path.parent.name + entry.name
             if not DIGEST.fullmatch(name):
-                yield BlobProblem(entry.path, "a file that is no blob")
+                yield BlobProblem(None, str(path), "a file that is no blob")
             elif _digest_of_file(path) != name:
-                yield BlobProblem(entry.path, "the bytes are not what was written", name)
+                yield BlobProblem(name, str(path), "the bytes are not what was written")
+
+    def place(self, digest: str) -> Path:
+        """Where the bytes of a digest lie, or would."""
+        return Path(self._place(digest))
+
+    def files(self) -> Iterator[tuple[float, int, Path]]:
+        """Every blob with the time of its last use (seconds since 1970) and its size."""
+        for entry in self._entries():
+            if not entry.name.startswith(_TEMPORARY_PREFIX):
+                with suppress(FileNotFoundError):
+                    found = entry.stat()
+                    yield found.st_mtime, found.st_size, Path(entry.path)
 
     def mark(self, name: str, data: bytes) -> bool:
         temporary = self._temporary(str(self.root))
         try:
             handle = self._create(temporary)
             try:
-                write_all(handle, data)
+                _write_all(handle, data)
             finally:
                 os.close(handle)
             os.link(temporary, self.root / check_mark(name))  # whole or not at all, and never over another one
@@ -275,26 +269,33 @@ class FolderBlobs:
     def drop_mark(self, name: str) -> None:
         (self.root / check_mark(name)).unlink(missing_ok=True)
 
-    def _chunks(self, digest: str) -> Iterator[bytes]:
+    def touch(self, digest: str) -> None:
+        """Makes a blob new, as a `put` of the same bytes does. Raises NotFound."""
         try:
-            with Path(self._place(digest)).open("rb", buffering=0) as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    yield chunk
+            os.utime(self._place(digest))
         except FileNotFoundError:
-            raise no_such_blob(digest) from None
+            raise missing_blob(digest) from None
+
+    def temporary(self) -> Path:
+        """A name beside the blobs for a file that will be one of them."""
+        return Path(self._temporary(str(self._folder)))
+
+    def adopt(self, path: Path, digest: str) -> Path:
+        """Takes a file of this disk whose bytes were checked as the blob of a digest; it is moved, not copied."""
+        place = self.place(digest)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        path.chmod(0o400)
+        self._settle(str(path), str(place))
+        return place
 
     def remove_stale(self) -> None:
         """Removes what killed processes left half-written an hour ago or longer."""
         stale = SystemClock().now().timestamp() - 3600
         for entry in self._entries():
-            if entry.name.startswith(TEMPORARY_PREFIX):
+            if entry.name.startswith(_TEMPORARY_PREFIX):
                 with suppress(FileNotFoundError):
                     if entry.stat().st_mtime < stale:
                         Path(entry.path).unlink()
-
-    def temporary(self) -> Path:
-        """A name beside the blobs for a file that will be one of them."""
-        return Path(self._temporary(str(self._folder)))
 
     def _place(self, digest: str) -> str:
         check_digest(digest)
@@ -311,7 +312,7 @@ class FolderBlobs:
         return True
 
     def _temporary(self, folder: str) -> str:
-        return f"{folder}{os.sep}{TEMPORARY_PREFIX}{os.getpid()}-{id(self):x}-{next(self._numbers)}"
+        return f"{folder}{os.sep}{_TEMPORARY_PREFIX}{os.getpid()}-{id(self):x}-{next(self._numbers)}"
 
     def _create(self, temporary: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -337,6 +338,69 @@ class FolderBlobs:
                 yield from os.scandir(entry.path)
             else:
                 yield entry
+
+
+def _write_all(handle: int, data: bytes | memoryview) -> None:
+    written = os.write(handle, data)
+    if written < len(data):
+        view = memoryview(data)[written:]
+        while view:
+            view = view[os.write(handle, view) :]
+
+
+def _give_up(temporary: str, error: OSError, root: Path) -> NoReturn:
+    """Removes what was half-written and raises."""
+    with suppress(FileNotFoundError):
+        Path(temporary).unlink()
+    if is_full(error):
+        raise StorageFull(
+            f"There is no room left for blobs under {root}; nothing was stored.",
+            hint="Free some space, then try again.",
+        ) from error
+    raise error
+
+
+def check_digest(digest: str) -> None:
+    """Raises Refused for what cannot be the name of a blob."""
+    if not DIGEST.fullmatch(digest):
+        raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+
+
+def check_mark(name: str) -> str:
+    """The name of a note itself. Raises Refused for what cannot be one."""
+    if not _MARK.fullmatch(name):
+        raise Refused(f"{name[:80]!r} is no name of a note beside blobs.", code="mark-invalid")
+    return name
+
+
+def missing_blob(digest: str) -> NotFound:
+    """The error for bytes that are not stored."""
+    return NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found", details={"digest": digest})
+
+
+def damaged_blob(digest: str) -> Damaged:
+    """The error for bytes that are not what their name says."""
+    return Damaged(
+        f"The stored bytes {digest[:12]}… are not what was written.",
+        code="blob-damaged",
+        hint="`unshelve fsck` lists what else is damaged.",
+        details={"digest": digest},
+    )
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside its place, which takes it when the block ends and is gone when the block raises."""
+    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        with temporary.open("wb") as target:
+            yield target
+        temporary.replace(path)
+    except OSError as error:
+        _give_up(str(temporary), error, path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _digest_of_file(path: Path) -> str:

@@ -1,8 +1,7 @@
-"""Blobs of a remote store, with those that were used last in a folder of this machine."""
+"""Blobs of a store that is far away, with those that were used last in a folder of this machine."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,142 +19,132 @@ _SMALL_BYTES: Final = 8 << 20
 
 
 class CachedBlobs:
-    """A remote store behind a folder that holds copies of what was used last, up to `limit_bytes`.
+    """A store that is far away, behind a folder that holds copies of what was used last, up to `most_bytes`.
 
-    What is put is in the remote store before `put` returns. Whether a blob is there, only the remote store can say.
+    What is put is in the far store before `put` returns. Whether a blob is there, only the far store can say.
     What is read from the folder is checked as it is everywhere; a damaged copy is fetched again. Several processes
     share one folder: each may pass the bound by a thirty-second of it before it notices.
     """
 
-    def __init__(self, remote: BlobStore, folder: Path, *, limit_bytes: int, clock: Clock | None = None) -> None:
-        self.remote = remote
-        self.cache = FolderBlobs(folder)
-        self.limit_bytes = limit_bytes
+    def __init__(self, far: BlobStore, folder: FolderBlobs, *, most_bytes: int, clock: Clock | None = None) -> None:
+        self.far = far
+        self.folder = folder
+        self.most_bytes = most_bytes
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._room = 0
         """How many bytes may be added before the folder is looked through again."""
 
     def put(self, data: bytes | bytearray | memoryview) -> str:
-        digest = self.remote.put(data)
+        digest = self.far.put(data)
         size = memoryview(data).nbytes
-        if size <= self.limit_bytes:
+        if size <= self.most_bytes:
             with suppress(StorageFull):  # the blob is safe; a copy of it is only a convenience
-                self.cache.put(data)
+                self.folder.put(data)
                 self._added(size)
         return digest
 
     def put_file(self, path: Path) -> str:
-        if path.stat().st_size > self.limit_bytes:
-            return self.remote.put_file(path)
+        if path.stat().st_size > self.most_bytes:
+            return self.far.put_file(path)
         try:
-            digest = self.cache.put_file(path)
+            digest = self.folder.put_file(path)
         except StorageFull:
-            return self.remote.put_file(path)
-        copy = self.cache.path(digest)
-        size = self.cache.size(digest)
-        stored = self.remote.put_file(copy or path)
+            return self.far.put_file(path)
+        copy = self.folder.path(digest)
+        size = self.folder.size(digest)
+        stored = self.far.put_file(copy or path)
         self._added(size)
         return stored
 
     def get(self, digest: str) -> bytes:
         try:
-            data = self.cache.get(digest)
+            data = self.folder.get(digest)
         except NotFound:
             pass
         except Damaged:
-            self.cache.delete(digest)
+            self.folder.delete(digest)
         else:
             self._used(digest)
             return data
-        data = self.remote.get(digest)
-        if len(data) <= min(_SMALL_BYTES, self.limit_bytes):
+        data = self.far.get(digest)
+        if len(data) <= min(_SMALL_BYTES, self.most_bytes):
             with suppress(StorageFull):
-                self.cache.put(data)
+                self.folder.put(data)
                 self._added(len(data))
         return data
 
     def copy_to(self, digest: str, path: Path) -> None:
         try:
-            self.cache.copy_to(digest, path)
+            self.folder.copy_to(digest, path)
         except NotFound:
-            self.remote.copy_to(digest, path)
+            self.far.copy_to(digest, path)
         except Damaged:
-            self.cache.delete(digest)
-            self.remote.copy_to(digest, path)
+            self.folder.delete(digest)
+            self.far.copy_to(digest, path)
         else:
             self._used(digest)
 
     def path(self, digest: str) -> Path | None:
-        found = self.cache.path(digest)
+        found = self.folder.path(digest)
         if found is None:
             return self._fetched(digest)
         self._used(digest)
         return found
 
     def has(self, digest: str) -> bool:
-        return self.remote.has(digest)
+        return self.far.has(digest)
 
     def has_many(self, digests: Iterable[str]) -> set[str]:
-        return self.remote.has_many(digests)
+        return self.far.has_many(digests)
 
     def size(self, digest: str) -> int:
         try:
-            return self.cache.size(digest)
+            return self.folder.size(digest)
         except NotFound:
-            return self.remote.size(digest)
+            return self.far.size(digest)
 
     def delete(self, digest: str) -> bool:
-        self.cache.delete(digest)
-        return self.remote.delete(digest)
+        self.folder.delete(digest)
+        return self.far.delete(digest)
 
     def digests(self, *, before: float | None = None) -> Iterator[str]:
-        return self.remote.digests(before=before)
+        return self.far.digests(before=before)
 
     def verify(self) -> Iterator[BlobProblem]:
-        return self.remote.verify()
+        return self.far.verify()
 
     def sweep(self) -> int:
         """Removes what was used longest ago until the folder is within its bound; gives how many bytes it holds."""
-        self.cache.remove_stale()
-        found = sorted(
-            ((stat.st_mtime, stat.st_size, entry.path) for _, entry in self.cache.stored() if (stat := _stat(entry))),
-        )
+        self.folder.remove_stale()
+        found = sorted(self.folder.files())
         held = sum(size for _, size, _ in found)
         newest = self._clock.now().timestamp() - SPARED_SECONDS
         for moment, size, path in found:
-            if held <= self.limit_bytes or moment > newest:
+            if held <= self.most_bytes or moment > newest:
                 break
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             held -= size
         return held
 
     def _fetched(self, digest: str) -> Path | None:
         """A copy of a blob in the folder, fetched without holding it in memory."""
-        target = self.cache.temporary()
+        target = self.folder.temporary()
         try:
-            self.remote.copy_to(digest, target)
+            self.far.copy_to(digest, target)
         except NotFound:
             return None
-        place = self.cache.adopt(target, digest)
+        place = self.folder.adopt(target, digest)
         self._added(place.stat().st_size)
         return place
 
     def _used(self, digest: str) -> None:
         with suppress(NotFound, FileNotFoundError):
-            self.cache.touch(digest)
+            self.folder.touch(digest)
 
     def _added(self, size: int) -> None:
         with self._lock:
             self._room -= size
             if self._room < 0:
-                left = self.limit_bytes - self.sweep()
-                self._room = max(left // 2, self.limit_bytes // 32)
-
-
-def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """What the disk says of a file; None where another process has just removed it."""
-    try:
-        return entry.stat()
-    except FileNotFoundError:
-        return None
+                left = self.most_bytes - self.sweep()
+                self._room = max(left // 2, self.most_bytes // 32)

@@ -97,6 +97,10 @@ class Database:
         other._guard = guard
         return other
 
+    def examine(self, connection: Connection) -> tuple[int, list[str]]:
+        """How many pages there are, and what is wrong with them. Reads everything once."""
+        return self._backend.examine(connection)
+
     def migrated(self, connection: Connection) -> None:
         """Is told by the migrations, inside their transaction, that they are through."""
         self._backend.migrated(connection)

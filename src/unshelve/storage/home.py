@@ -15,7 +15,7 @@ HOME_VERSION: Final = 1
 """The layout below. Raise it when an older unshelve could no longer read or keep a home safely."""
 
 _FOLDERS: Final = ("blobs", "predictions", "keys")
-_KNOWN: Final = frozenset({*_FOLDERS, "cache", "version", "version.new", "lock", "settings.toml"})
+_KNOWN: Final = frozenset({*_FOLDERS, "version", "version.new", "lock", "settings.toml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Home:
     blobs/         bytes named by their sha256
     predictions/   the prediction log
     keys/          signing key, audit head, hash seed, secrets: for the owner of the process alone (0700)
-    cache/         copies of blobs that are kept elsewhere; may be deleted at any time
+    cache/         copies of blobs that are kept elsewhere; may be removed at any time
     run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
@@ -75,8 +75,8 @@ class Home:
         return self.root / "blobs"
 
     @property
-    def blob_cache(self) -> Path:
-        return self.root / "cache" / "blobs"
+    def cache(self) -> Path:
+        return self.root / "cache"
 
     @property
     def predictions(self) -> Path:

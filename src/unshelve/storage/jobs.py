@@ -20,7 +20,7 @@ from unshelve.errors import Conflict, NotFound
 from unshelve.ids import canonical_json, new_id
 from unshelve.storage.tables import JOBS
 
-MOST_ATTEMPTS: Final = 3
+MOST_ATTEMPTS: Final = 5
 """How often a job is taken up before it is given up: one that kills its worker must not go round for ever."""
 
 _MOST_LOOKED_AT: Final = 100

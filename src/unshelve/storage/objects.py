@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Final
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import Conflict, StorageFull, Unavailable, UnshelveError
 from unshelve.storage.addresses import CREDENTIALS, ObjectAddress, object_address, scheme_of
-from unshelve.storage.blobs import BlobProblem
-from unshelve.storage.checked import check_digest, check_mark, damaged_blob, no_such_blob, write_checked
+from unshelve.storage.blobs import (
+    BlobProblem,
+    check_digest,
+    check_mark,
+    damaged_blob,
+    missing_blob,
+    written_whole,
+)
 
 try:
     import obstore
@@ -73,9 +79,12 @@ class Patience:
     """After this time since the first attempt there is no further one."""
 
 
-def object_store(address: str | ObjectAddress, *, patience: Patience | None = None) -> ObjectStore:
-    """The objects at an address, with the credentials that the environment holds; nothing is asked yet."""
-    at = object_address(address) if isinstance(address, str) else address
+def object_store(address: str, *, patience: Patience | None = None) -> tuple[ObjectStore, str]:
+    """The objects at an address, and its name for people. Nothing is asked yet.
+
+    Credentials come from the environment. Raises Refused for what `addresses.object_address` refuses.
+    """
+    at = object_address(address)
     patience = patience or Patience()
     client: ClientConfig = {
         "allow_http": at.endpoint.startswith("http://"),
@@ -93,12 +102,17 @@ def object_store(address: str | ObjectAddress, *, patience: Patience | None = No
             "base": 2,
         },
     }
-    return _MAKERS[at.scheme](at, client, retry)
+    return _MAKERS[at.scheme](at, client, retry), at.name
 
 
-def memory_store() -> ObjectStore:
-    """Objects in the memory of this process."""
-    return MemoryStore()
+def open_objects(address: str, *, patience: Patience | None = None) -> ObjectBlobs:
+    """The blob store at an address of an object store; see `object_store`."""
+    return ObjectBlobs(*object_store(address, patience=patience))
+
+
+def open_memory(address: str) -> ObjectBlobs:
+    """A blob store in the memory of this process."""
+    return ObjectBlobs(MemoryStore(), address)
 
 
 class ObjectBlobs:
@@ -163,7 +177,13 @@ class ObjectBlobs:
 
     def copy_to(self, digest: str, path: Path) -> None:
         check_digest(digest)
-        write_checked(digest, self._chunks(digest), path)
+        hasher = hashlib.sha256()
+        with written_whole(path) as target:
+            for chunk in self._chunks(digest):
+                hasher.update(chunk)
+                target.write(chunk)
+            if hasher.hexdigest() != digest:
+                raise damaged_blob(digest)
 
     def path(self, digest: str) -> Path | None:
         check_digest(digest)
@@ -173,7 +193,7 @@ class ObjectBlobs:
         return self._head(_key(digest)) is not None
 
     def has_many(self, digests: Iterable[str]) -> set[str]:
-        asked = list(dict.fromkeys(map(check_digest, digests)))
+        asked = list(dict.fromkeys(digests))
         if not asked:
             return set()
         with ThreadPoolExecutor(min(_ASKERS, len(asked)), thread_name_prefix="unshelve-objects") as askers:
@@ -182,7 +202,7 @@ class ObjectBlobs:
     def size(self, digest: str) -> int:
         found = self._head(_key(digest))
         if found is None:
-            raise no_such_blob(digest)
+            raise missing_blob(digest)
         return found["size"]
 
     def delete(self, digest: str) -> bool:
@@ -207,13 +227,13 @@ class ObjectBlobs:
             digest = _digest_at(each["path"])
             place = f"{self.name}/{each['path']}"
             if digest is None:
-                yield BlobProblem(place, "an object that is no blob")
+                yield BlobProblem(None, place, "a file that is no blob")
                 continue
             hasher = hashlib.sha256()
             for chunk in self._chunks(digest):
                 hasher.update(chunk)
             if hasher.hexdigest() != digest:
-                yield BlobProblem(place, "the bytes are not what was written", digest)
+                yield BlobProblem(digest, place, "the bytes are not what was written")
 
     def mark(self, name: str, data: bytes) -> bool:
         with self._told():
@@ -292,7 +312,7 @@ class ObjectBlobs:
                 return obstore.get(self._store, _key(digest), options={"range": {"offset": at}} if at else None)
             except FileNotFoundError as error:
                 self._check_bucket(error)
-                raise no_such_blob(digest) from None
+                raise missing_blob(digest) from None
 
     def _head(self, key: str) -> ObjectMeta | None:
         with self._told():

@@ -14,9 +14,10 @@ import threading
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import table as named
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from unshelve.clock import SystemClock
@@ -57,6 +58,11 @@ _SORTS_BY_BYTES: Final = (
 _TEXTS_OF_A_LANGUAGE: Final = (
     "select table_name, column_name from information_schema.columns "
     "where table_schema = current_schema() and data_type = 'text' and collation_name is null"
+)
+_SIZES: Final = (
+    "select c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int from pg_class c "
+    "join pg_namespace n on n.oid = c.relnamespace where n.nspname = current_schema() and c.relkind = 'r' "
+    "order by c.relname"
 )
 _READERS: Final = 8
 _MORE_READERS: Final = 24
@@ -123,6 +129,18 @@ class Postgresql:
             return Refused(_NUL, code="text-with-nul") if "NUL" in str(found) else None
         words = {"name": self.name, "database": self._url.database, "user": self._url.username}
         return kind.failure(kind.text.format(**words), code=kind.code, hint=kind.hint.format(**words) or None)
+
+    def examine(self, connection: Connection) -> tuple[int, list[str]]:
+        """Reads every table; a page that does not hold its checksum, where there are any, ends that with an error."""
+        sizes = connection.execute(text(_SIZES)).all()
+        problems = []
+        for table, _ in sizes:
+            try:
+                with connection.begin_nested():
+                    connection.execute(select(func.count()).select_from(named(table))).scalar_one()
+            except DBAPIError as error:
+                problems.append(str(error.orig).partition("\n")[0])
+        return sum(int(pages) for _, pages in sizes), problems
 
     def token(self) -> int:
         return self._listener.token()

@@ -67,8 +67,8 @@ def standing(store: BlobStore) -> Standing:
         name=inner.name if isinstance(inner, Marked) else type(inner).__name__,
         remote=not isinstance(inner, FolderBlobs),
         create_only=inner.create_only if isinstance(inner, Marked) else None,
-        cache=cache.cache.name if cache else "",
-        cache_limit_bytes=cache.limit_bytes if cache else 0,
+        cache=cache.folder.name if cache else "",
+        cache_limit_bytes=cache.most_bytes if cache else 0,
     )
 
 
@@ -99,7 +99,7 @@ def claim(store: BlobStore, owner: str) -> None:
 
 def _behind(store: BlobStore) -> BlobStore:
     """The store itself, without the folder for copies in front of it."""
-    return store.remote if isinstance(store, CachedBlobs) else store
+    return store.far if isinstance(store, CachedBlobs) else store
 
 
 def _owner_in(said: bytes | None) -> str:

@@ -65,6 +65,11 @@ class Sqlite:
         failure, text = kind
         return failure(text.format(path=self.path))
 
+    def examine(self, connection: Connection) -> tuple[int, list[str]]:
+        said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+        pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+        return pages, [text for text in said if text != "ok"]
+
     def token(self) -> int:
         with self._token_lock:
             if self._token_connection is None:

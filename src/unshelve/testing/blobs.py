@@ -63,23 +63,6 @@ def holds_nothing_and_much(store: BlobStore) -> None:
         assert store.get(store.put_file(Path(folder) / "much")) == much[1:]
 
 
-def copies_to_a_file_whole_or_not_at_all(store: BlobStore) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "copy"
-        for data in (b"", b"small", b"y" * 3_000_000):
-            store.copy_to(store.put(data), target)
-            assert target.read_bytes() == data
-        with _raises(NotFound):
-            store.copy_to(_ABSENT, target)
-        assert (target.read_bytes(), list(Path(folder).iterdir())) == (b"y" * 3_000_000, [target])
-
-
-def finds_nothing_wrong_with_what_was_put(store: BlobStore) -> None:
-    store.put(b"good")
-    store.put(b"")
-    assert list(store.verify()) == []
-
-
 def keeps_notes_beside_the_blobs(store: BlobStore) -> None:
     if not isinstance(store, Marked):
         return
@@ -145,6 +128,31 @@ def gives_a_path_whose_bytes_are_the_blob_or_none(store: BlobStore) -> None:
     assert store.path(_ABSENT) is None
 
 
+def copies_bytes_to_a_file_whole_or_not_at_all(store: BlobStore) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for data in (b"", b"y" * 3_000_000):
+            place = Path(folder) / "copy"
+            store.copy_to(store.put(data), place)
+            assert place.read_bytes() == data
+        with _raises(NotFound):
+            store.copy_to(_ABSENT, Path(folder) / "none")
+        assert [path.name for path in Path(folder).iterdir()] == ["copy"]
+
+
+def puts_again_what_it_has(store: BlobStore) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "a-file"
+        source.write_bytes(b"again" * 10)
+        assert store.put_file(source) == store.put(b"again" * 10) == store.put_file(source)
+    assert len(list(store.digests())) == 1
+
+
+def finds_nothing_wrong_with_what_it_wrote(store: BlobStore) -> None:
+    store.put(b"")
+    store.put(b"whole")
+    assert list(store.verify()) == []
+
+
 def takes_the_same_bytes_from_many_threads(store: BlobStore) -> None:
     data = [bytes([number]) * 5_000 for number in range(20)]
     failures: list[UnshelveError | OSError] = []
@@ -180,16 +188,17 @@ CHECKS: Final[tuple[Callable[[BlobStore], None], ...]] = (
     takes_bytearrays_and_views,
     stores_equal_bytes_once,
     stores_a_file_as_its_bytes,
-    holds_nothing_and_much,
-    copies_to_a_file_whole_or_not_at_all,
-    finds_nothing_wrong_with_what_was_put,
-    keeps_notes_beside_the_blobs,
-    belongs_to_one_owner,
     says_what_is_not_there,
     refuses_names_that_are_no_digests,
     finds_many_at_once,
     forgets_what_is_deleted,
     tells_old_from_new,
     gives_a_path_whose_bytes_are_the_blob_or_none,
+    copies_bytes_to_a_file_whole_or_not_at_all,
+    puts_again_what_it_has,
+    holds_nothing_and_much,
+    keeps_notes_beside_the_blobs,
+    belongs_to_one_owner,
+    finds_nothing_wrong_with_what_it_wrote,
     takes_the_same_bytes_from_many_threads,
 )

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from unshelve.clock import SystemClock
-from unshelve.errors import NotFound
-from unshelve.storage.blobs import BlobProblem
-from unshelve.storage.checked import check_digest
+from unshelve.storage.blobs import BlobProblem, check_digest, missing_blob, written_whole
 
 
 class MemoryBlobs:
@@ -30,11 +28,12 @@ class MemoryBlobs:
 
     def get(self, digest: str) -> bytes:
         if not self.has(digest):
-            raise NotFound(f"No bytes are stored under {digest[:12]}….", code="blob-not-found")
+            raise missing_blob(digest)
         return self._data[digest]
 
     def copy_to(self, digest: str, path: Path) -> None:
-        path.write_bytes(self.get(digest))
+        with written_whole(path) as target:
+            target.write(self.get(digest))
 
     def path(self, digest: str) -> Path | None:
         check_digest(digest)
@@ -61,4 +60,6 @@ class MemoryBlobs:
                 yield digest
 
     def verify(self) -> Iterator[BlobProblem]:
-        return iter(())
+        for digest, data in list(self._data.items()):
+            if hashlib.sha256(data).hexdigest() != digest:
+                yield BlobProblem(digest, digest, "the bytes are not what was written")

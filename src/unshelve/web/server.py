@@ -41,6 +41,7 @@ from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
+from unshelve.storage.probing import probe
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
@@ -98,6 +99,7 @@ async def serve(
     What it raises ends the server, and is raised. `lifts` makes what lifts notebooks again.
     """
     live = LiveRuns()
+    probe(control.blobs)
 
     def told(event: RunEvent) -> None:
         live.listen(event)
@@ -198,7 +200,7 @@ def site_for(
     return Site(
         database=control.database,
         blobs=control.blobs,
-        predictions=PredictionLog(control.database, control.home.predictions, files),
+        predictions=PredictionLog(control.database, control.home.predictions, files, blobs=control.blobs),
         doorkeeper=Doorkeeper(control.database, delegation),
         sign_in=SignIn(
             control.database,
@@ -285,6 +287,7 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         files,
         actor=LOCAL,
         clock=control.clock,
+        blobs=control.blobs if control.settings.blobs else None,
     ).seal()
     site.last_use.write(control.database)
     with control.database.write() as connection:

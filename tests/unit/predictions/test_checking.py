@@ -17,6 +17,7 @@ from unshelve.predictions.tables import SEGMENT_FILE
 from unshelve.security.actors import LOCAL
 from unshelve.storage.database import Database
 from unshelve.storage.migration import migrate
+from unshelve.testing.memory import MemoryBlobs
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def found(database: Database, tmp_path: Path) -> list[str]:
     with database.read() as connection:
-        return [each.subject_code for each in damages(connection, tmp_path / "predictions")]
+        return [each.subject_code for each in damages(connection, tmp_path / "predictions", MemoryBlobs())]
 
 
 def test_files_as_they_were_sealed_are_whole(database: Database, tmp_path: Path) -> None:

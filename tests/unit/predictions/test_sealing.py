@@ -12,6 +12,7 @@ from databases import open_database
 from predictions_log_files import HOUR, NOON, closed, record, segment
 from unshelve.errors import Damaged
 from unshelve.predictions.parquet import ParquetFiles
+from unshelve.predictions.query import PredictionLog
 from unshelve.predictions.sealed import SealedSegment
 from unshelve.predictions.sealing import Sealer
 from unshelve.predictions.segment import frame
@@ -20,6 +21,7 @@ from unshelve.security import audit
 from unshelve.security.actors import LOCAL
 from unshelve.storage.database import Database
 from unshelve.storage.migration import migrate
+from unshelve.testing.memory import MemoryBlobs
 
 
 @pytest.fixture
@@ -196,3 +198,30 @@ class Translated(CutShort):
             return self._files.seal(segment)
         except OSError as error:
             raise Damaged(str(error)) from error
+
+
+def test_sealed_files_go_to_the_blobs_where_others_read_them(database: Database, folder: Path, tmp_path: Path) -> None:
+    answered = [record(NOON), record(NOON + 13 * HOUR)]
+    closed(folder, answered, name="s1")
+    blobs = MemoryBlobs()
+    Sealer(database, folder, ParquetFiles(folder), actor=LOCAL, blobs=blobs).seal()
+    assert list(folder.rglob("*.parquet")) == []
+    elsewhere = tmp_path / "another server"
+    elsewhere.mkdir()
+    log = PredictionLog(database, elsewhere, ParquetFiles(elsewhere), blobs=blobs)
+    assert [found.id for found in log.recent()] == [each.id for each in reversed(answered)]
+    assert log.find(answered[0].id) == answered[0]
+
+
+def test_a_sealing_that_was_cut_off_before_the_files_left_is_brought_to_its_end(
+    database: Database, folder: Path
+) -> None:
+    path = closed(folder, [record(NOON)], name="s1")
+    kept = path.read_bytes()
+    sealer(database, folder).seal()
+    path.write_bytes(kept)  # the process ended before the segment was removed
+    blobs = MemoryBlobs()
+    for file in folder.rglob("*.parquet"):
+        blobs.put_file(file)
+    Sealer(database, folder, ParquetFiles(folder), actor=LOCAL, blobs=blobs).seal()
+    assert not path.exists() and list(folder.rglob("*.parquet")) == []

@@ -36,6 +36,7 @@ class Place:
         self.settings = AnswerSettings(
             home=self.home.root,
             database=self.database.address,
+            blobs=str(self.home.blobs),
             control=self.home.root / "run" / "control.sock",
             releases="serving_tiny:releases",
             port=0,

@@ -67,8 +67,8 @@ def test_verify_names_what_is_wrong_and_nothing_else(blobs: FolderBlobs) -> None
     change(place(blobs, bad), b"worse")
     (blobs.root / "sha256" / "note.txt").write_text("x")
     assert sorted(blobs.verify(), key=lambda found: found.problem) == [
-        BlobProblem(str(blobs.root / "sha256" / "note.txt"), "a file that is no blob"),
-        BlobProblem(str(place(blobs, bad)), "the bytes are not what was written", bad),
+        BlobProblem(None, str(blobs.root / "sha256" / "note.txt"), "a file that is no blob"),
+        BlobProblem(bad, str(place(blobs, bad)), "the bytes are not what was written"),
     ]
     assert blobs.has(good)
 

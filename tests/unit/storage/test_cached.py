@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from unshelve.errors import NotFound
+from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.cached import CachedBlobs
 from unshelve.testing.memory import MemoryBlobs
 
@@ -30,14 +31,14 @@ def remote() -> Counted:
     return Counted()
 
 
-def cached(remote: Counted, folder: Path, limit_bytes: int = 1_000_000) -> CachedBlobs:
-    return CachedBlobs(remote, folder / "cache", limit_bytes=limit_bytes)
+def cached(remote: Counted, folder: Path, most_bytes: int = 1_000_000) -> CachedBlobs:
+    return CachedBlobs(remote, FolderBlobs(folder / "cache"), most_bytes=most_bytes)
 
 
 def used_long_ago(blobs: CachedBlobs, *digests: str) -> None:
     """Makes copies old, the first one oldest."""
     for number, digest in enumerate(digests):
-        path = blobs.cache.path(digest)
+        path = blobs.folder.path(digest)
         assert path is not None
         os.utime(path, (1000 + number, 1000 + number))
 
@@ -88,7 +89,7 @@ def test_what_was_used_longest_ago_goes_first(remote: Counted, tmp_path: Path) -
     used_long_ago(blobs, first, second, third)
     blobs.get(first)  # is now the newest
     assert blobs.sweep() == 2_000
-    assert set(blobs.cache.digests()) == {first, third}
+    assert set(blobs.folder.digests()) == {first, third}
     assert blobs.get(second) == b"\x01" * 1_000
 
 
@@ -97,7 +98,7 @@ def test_the_folder_stays_within_its_bound_by_itself(remote: Counted, tmp_path: 
     for number in range(500):
         digest = blobs.put(number.to_bytes(2, "big") * 1_000)
         used_long_ago(blobs, digest)
-    held = sum(entry.stat().st_size for _, entry in blobs.cache.stored())
+    held = sum(size for _, size, _ in blobs.folder.files())
     assert 50_000 < held <= 100_000 + 100_000 // 32 + 2_000
     assert len(list(blobs.digests())) == 500
 
@@ -106,7 +107,7 @@ def test_what_was_used_just_now_is_spared(remote: Counted, tmp_path: Path) -> No
     blobs = cached(remote, tmp_path, 1_500)
     one, other = blobs.put(b"1" * 1_000), blobs.put(b"2" * 1_000)
     assert blobs.sweep() == 2_000
-    assert set(blobs.cache.digests()) == {one, other}
+    assert set(blobs.folder.digests()) == {one, other}
 
 
 def test_what_is_larger_than_the_bound_is_not_kept(remote: Counted, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_what_is_larger_than_the_bound_is_not_kept(remote: Counted, tmp_path: Pa
     (tmp_path / "file").write_bytes(b"y" * 11)
     other = blobs.put_file(tmp_path / "file")
     assert (blobs.get(digest), blobs.get(other)) == (b"x" * 11, b"y" * 11)
-    assert list(blobs.cache.digests()) == []
+    assert list(blobs.folder.digests()) == []
 
 
 def test_only_the_remote_store_says_what_is_there(remote: Counted, tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_what_is_deleted_is_gone_from_both(remote: Counted, tmp_path: Path) -> N
 
 def test_what_a_killed_process_was_fetching_goes_after_an_hour(remote: Counted, tmp_path: Path) -> None:
     blobs = cached(remote, tmp_path)
-    stale, fresh = blobs.cache.temporary(), blobs.cache.temporary()
+    stale, fresh = blobs.folder.temporary(), blobs.folder.temporary()
     for path in (stale, fresh):
         path.write_bytes(b"ha")
     os.utime(stale, (0, 0))

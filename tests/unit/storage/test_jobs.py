@@ -95,7 +95,7 @@ def test_a_job_that_kills_its_workers_is_given_up(connection: Connection) -> Non
     job = jobs.get_job(connection, job_id)
     assert (job.state, job.error) == (
         JobState.FAILED,
-        "It was taken up 3 times, and each time its worker ended before the work did.",
+        "It was taken up 5 times, and each time its worker ended before the work did.",
     )
 
 

@@ -81,8 +81,8 @@ def test_verify_names_what_is_wrong_and_nothing_else(watched: Watched) -> None:
     obstore.put(watched.store, key(digest), b"worse")
     obstore.put(watched.store, "sha256/note.txt", b"x")
     assert sorted(watched.blobs.verify(), key=lambda found: found.problem) == [
-        BlobProblem("memory:///sha256/note.txt", "an object that is no blob"),
-        BlobProblem(f"memory:///{key(digest)}", "the bytes are not what was written", digest),
+        BlobProblem(None, "memory:///sha256/note.txt", "a file that is no blob"),
+        BlobProblem(digest, f"memory:///{key(digest)}", "the bytes are not what was written"),
     ]
 
 

@@ -12,7 +12,7 @@ from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.cached import CachedBlobs
 from unshelve.storage.home import Home
 from unshelve.storage.objects import ObjectBlobs
-from unshelve.storage.opening import BlobPlace, open_blobs, open_place, open_text, place_of
+from unshelve.storage.opening import BlobPlace, blob_place, open_blobs
 
 
 @pytest.fixture
@@ -51,28 +51,29 @@ def test_a_file_address_of_another_machine_is_refused(address: str) -> None:
 
 
 def test_a_home_keeps_its_blobs_in_itself_unless_told_otherwise(home: Home, tmp_path: Path) -> None:
-    assert place_of(home, Settings()) == BlobPlace(address=str(home.blobs))
-    told = place_of(home, Settings(blobs=str(tmp_path / "elsewhere"), durable_blobs=True))
-    assert told == BlobPlace(address=str(tmp_path / "elsewhere"), durable=True)
+    assert blob_place(home, Settings()).address == str(home.blobs)
+    told = blob_place(home, Settings(blobs=str(tmp_path / "elsewhere"), durable_blobs=True))
+    assert (told.address, told.durable) == (str(tmp_path / "elsewhere"), True)
+    assert isinstance(open_blobs(told), FolderBlobs)
 
 
 def test_a_store_elsewhere_has_a_folder_of_copies_in_the_home(home: Home) -> None:
-    place = place_of(home, Settings(blobs="s3://models/x", blob_cache_bytes=1000))
-    assert place == BlobPlace(address="s3://models/x", cache=str(home.root / "cache" / "blobs"), cache_bytes=1000)
-    opened = open_place(place)
+    place = blob_place(home, Settings(blobs="s3://models/x", blob_cache_bytes=2_000_000))
+    assert place == BlobPlace(address="s3://models/x", cache=str(home.root / "cache"), cache_bytes=2_000_000)
+    opened = open_blobs(place)
     assert isinstance(opened, CachedBlobs)
-    assert (type(opened.remote), opened.limit_bytes) == (ObjectBlobs, 1000)
+    assert (type(opened.far), opened.folder.root, opened.most_bytes) == (ObjectBlobs, home.cache, 2_000_000)
 
 
 def test_a_place_is_the_same_in_another_process(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    place = place_of(home, Settings(blobs="here"))
+    place = blob_place(home, Settings(blobs="here"))
     monkeypatch.chdir("/")
-    opened = open_text(place.text())
+    opened = open_blobs(place.text)
     assert isinstance(opened, FolderBlobs)
     assert opened.root == tmp_path / "here"
 
 
 def test_a_home_cannot_keep_its_blobs_in_the_memory_of_one_process(home: Home) -> None:
     with pytest.raises(Refused, match="several processes"):
-        place_of(home, Settings(blobs="memory://"))
+        blob_place(home, Settings(blobs="memory://"))

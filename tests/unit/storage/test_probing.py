@@ -53,7 +53,7 @@ def test_a_careful_store_is_not_spoken_of(caplog: pytest.LogCaptureFixture, tmp_
 
 
 def test_a_page_is_told_of_the_store_and_of_the_copies_in_front(tmp_path: Path) -> None:
-    store = CachedBlobs(Careless(), tmp_path / "cache", limit_bytes=1000)
+    store = CachedBlobs(Careless(), FolderBlobs(tmp_path / "cache"), most_bytes=1000)
     probe(store)
     assert standing(store) == Standing(
         name="s3://careless/x",
