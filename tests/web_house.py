@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from databases import database_of, settle
 from predictions_log_files import closed
 from unshelve.clock import FakeClock, milliseconds
-from unshelve.errors import SchemaMismatch
+from unshelve.errors import NotAllowed, SchemaMismatch
 from unshelve.ids import canonical_json, new_id
 from unshelve.models.package import File, Manifest
 from unshelve.pipeline.step import Kind
@@ -37,7 +37,7 @@ from unshelve.registry.solutions import put_solution
 from unshelve.registry.versions import Attestation, add_version, attest, set_state
 from unshelve.schema.decoder import decoder
 from unshelve.schema.schema import Category, Field, FieldType, Schema
-from unshelve.security.actors import LOCAL, Actor, Role
+from unshelve.security.actors import LOCAL, Actor, ActorKind, Role
 from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.keys import create_key
 from unshelve.security.last_use import LastUse
@@ -52,6 +52,9 @@ from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
+from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.keeper import Places
+from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.app import build
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Site
@@ -99,6 +102,20 @@ class NothingSealed:
 
     def find(self, path: str, record_id: str) -> Record | None:
         return None
+
+
+class Sweeps:
+    """Stands for the keeper of the store: says what it was asked and removes nothing."""
+
+    places = Places("unshelve.db", "blobs", "/")
+
+    def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
+        return Sweep(blobs=12, needed=9, young=1, removed=2, freed_bytes=3_400_000, dry_run=dry_run)
+
+    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+        if actor.kind is not ActorKind.LOCAL:
+            raise NotAllowed
+        return BackupDone(name="now", folder=str(folder), blobs=9, size_bytes=9000, added_bytes=9000, rows=40)
 
 
 @dataclass(slots=True)
@@ -225,6 +242,7 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
         ask=answer_late,
         score=score_nothing,
         runs=started,
+        keeper=Sweeps(),
     )
     house = House(site=site, app=build(site), signer=signer, started=started)
     if furnished:

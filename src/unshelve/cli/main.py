@@ -34,6 +34,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "secret": ("unshelve.cli.secret", "Secrets that sources need: set, list, remove."),
     "audit": ("unshelve.cli.audit", "Who changed what, and whether the chain is whole."),
     "fsck": ("unshelve.cli.fsck", "Check all that is stored."),
+    "gc": ("unshelve.cli.gc", "Remove stored bytes that nothing needs."),
+    "backup": ("unshelve.cli.backup", "A home as it is now, into a folder, while it is served."),
+    "restore": ("unshelve.cli.restore", "A new home from a backup."),
+    "move": ("unshelve.cli.move", "Database and blobs to PostgreSQL and object storage, and back."),
 }
 """Verb -> its module, which has a function `command` or a table COMMANDS, and one line of help."""
 

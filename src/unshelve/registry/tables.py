@@ -109,7 +109,7 @@ version = Table(
     Column("manifest", Text, nullable=False),  # digest of the manifest's canonical JSON, a blob
     Column("signature", Text, nullable=False),
     Column("run_id", Text, nullable=False),
-    Column("state", Text, nullable=False),  # candidate, refused, accepted, retired
+    Column("state", Text, nullable=False),  # candidate, refused, accepted, retired, removed
     Column("summary", Text, nullable=False),  # JSON: task, headline metric, baseline, sizes: what lists show
     Column("made_at", Text, nullable=False),
     Index("version_by_solution", "solution", "made_at"),

@@ -22,6 +22,7 @@ DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 """The name of a blob."""
 _MARK: Final = re.compile(r"[a-z][a-z0-9-]{0,59}\.json")
 _TEMPORARY_PREFIX: Final = ".new-"
+_SWEPT_PREFIX: Final = ".swept-"
 
 
 class BlobStore(Protocol):
@@ -57,6 +58,12 @@ class BlobStore(Protocol):
 
     def delete(self, digest: str) -> bool:
         """Forgets the bytes of a digest; tells whether there were any."""
+
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        """Forgets bytes that were last put before a time (seconds since 1970), and gives how many; None otherwise.
+
+        Bytes that are put again while this goes on stay.
+        """
 
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
@@ -211,8 +218,29 @@ class FolderBlobs:
             return False
         return True
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        place = self.place(digest)
+        aside = place.with_name(f"{_SWEPT_PREFIX}{place.name}")
+        try:
+            if place.stat().st_mtime >= before:
+                return None
+            # Who puts the bytes again now renews the time of this file before it is moved, and then it comes back,
+            # or finds nothing here, and then they are written anew.
+            place.rename(aside)
+            found = aside.stat()
+            if found.st_mtime >= before:
+                aside.rename(place)
+                return None
+            aside.unlink()
+        except FileNotFoundError:
+            return None
+        return found.st_size
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for entry in self._entries():
+            if before is not None and entry.name.startswith(_SWEPT_PREFIX):
+                self._take_back(Path(entry.path))
+                continue
             name = Path(entry.path).parent.name + entry.name
             if DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
                 yield name
@@ -225,6 +253,8 @@ class FolderBlobs:
         self.remove_stale()
         for entry in self._entries():
             path = Path(entry.path)
+            if entry.name.startswith(_SWEPT_PREFIX):
+                continue
             if entry.name.startswith(_TEMPORARY_PREFIX):
                 continue
             name = path.parent.name + entry.name
@@ -240,7 +270,7 @@ class FolderBlobs:
     def files(self) -> Iterator[tuple[float, int, Path]]:
         """Every blob with the time of its last use (seconds since 1970) and its size."""
         for entry in self._entries():
-            if not entry.name.startswith(_TEMPORARY_PREFIX):
+            if not entry.name.startswith((_TEMPORARY_PREFIX, _SWEPT_PREFIX)):
                 with suppress(FileNotFoundError):
                     found = entry.stat()
                     yield found.st_mtime, found.st_size, Path(entry.path)
@@ -300,6 +330,11 @@ class FolderBlobs:
     def _place(self, digest: str) -> str:
         check_digest(digest)
         return f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
+
+    def _take_back(self, aside: Path) -> None:
+        """Puts a blob in its place that a sweep had moved aside when its process ended."""
+        with suppress(FileNotFoundError):
+            aside.rename(aside.with_name(aside.name.removeprefix(_SWEPT_PREFIX)))
 
     def _already(self, place: str, size: int) -> bool:
         """Whether the bytes are there; their time is renewed, so that a sweep of old blobs spares them."""

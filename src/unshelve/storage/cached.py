@@ -108,13 +108,19 @@ class CachedBlobs:
         self.folder.delete(digest)
         return self.far.delete(digest)
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        freed = self.far.sweep(digest, before=before)
+        if freed is not None:
+            self.folder.delete(digest)
+        return freed
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         return self.far.digests(before=before)
 
     def verify(self) -> Iterator[BlobProblem]:
         return self.far.verify()
 
-    def sweep(self) -> int:
+    def trim(self) -> int:
         """Removes what was used longest ago until the folder is within its bound; gives how many bytes it holds."""
         self.folder.remove_stale()
         found = sorted(self.folder.files())
@@ -146,5 +152,5 @@ class CachedBlobs:
         with self._lock:
             self._room -= size
             if self._room < 0:
-                left = self.most_bytes - self.sweep()
+                left = self.most_bytes - self.trim()
                 self._room = max(left // 2, self.most_bytes // 32)

@@ -216,6 +216,18 @@ class ObjectBlobs:
                 return False
         return True
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        check_digest(digest)
+        with self._told():
+            try:
+                found = obstore.head(self._store, _key(digest))
+            except FileNotFoundError:
+                return None
+            if found["last_modified"].timestamp() >= before:
+                return None
+            obstore.delete(self._store, _key(digest))
+        return found["size"]
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for each in self._listed():
             digest = _digest_at(each["path"])

@@ -121,6 +121,15 @@ def tells_old_from_new(store: BlobStore) -> None:
     assert list(store.digests(before=1e11)) == [digest]
 
 
+def sweeps_what_is_old_and_spares_what_is_not(store: BlobStore) -> None:
+    digest = store.put(b"12345")
+    assert store.sweep(digest, before=0.0) is None
+    assert store.has(digest)
+    assert store.sweep(digest, before=1e11) == 5
+    assert not store.has(digest)
+    assert store.sweep(digest, before=1e11) is None
+
+
 def gives_a_path_whose_bytes_are_the_blob_or_none(store: BlobStore) -> None:
     digest = store.put(b"mapped")
     path = store.path(digest)
@@ -194,6 +203,7 @@ CHECKS: Final[tuple[Callable[[BlobStore], None], ...]] = (
     forgets_what_is_deleted,
     tells_old_from_new,
     gives_a_path_whose_bytes_are_the_blob_or_none,
+    sweeps_what_is_old_and_spares_what_is_not,
     copies_bytes_to_a_file_whole_or_not_at_all,
     puts_again_what_it_has,
     holds_nothing_and_much,

@@ -93,7 +93,7 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
     return marked(groups, here)
 
 
-def server_rail(*, people: bool, audit: bool) -> Group:
+def server_rail(*, people: bool, audit: bool, store: bool) -> Group:
     """The links of the server itself, as far as the actor may follow them."""
     links = [Link("Solutions", "/solutions")]
     if people:
@@ -101,6 +101,8 @@ def server_rail(*, people: bool, audit: bool) -> Group:
     links.append(Link("Keys", "/keys"))
     if audit:
         links.append(Link("Audit", "/audit"))
+    if store:
+        links.append(Link("Storage", "/storage"))
     return Group("This server", tuple(links))
 
 

@@ -32,7 +32,11 @@ def frame_for(
     """The frame of a page. `crumbs` come after those of the solution; `here` is the rail's link to mark."""
     path = here or asked.request.url.path
     groups = solution_rail(rail_of(facts), path) if facts else ()
-    rail = server_rail(people=asked.may(Action.MANAGE_USERS), audit=asked.may(Action.SEE_AUDIT))
+    rail = server_rail(
+        people=asked.may(Action.MANAGE_USERS),
+        audit=asked.may(Action.SEE_AUDIT),
+        store=asked.may(Action.MANAGE_STORE) and asked.site.keeper is not None,
+    )
     way = [SOLUTIONS]
     if facts:
         way.append(Link(facts.name, f"/solutions/{facts.name}"))

@@ -42,6 +42,7 @@ from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
 from unshelve.storage.probing import probe
+from unshelve.upkeep.keeper import Keeper
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
@@ -218,6 +219,8 @@ def site_for(
         ask=ask,
         score=score,
         runs=runner,
+        keeper=Keeper(control),
+        keep=control.settings,
         lifts=lifts,
         live=live,
         settings=WebSettings(most_file_bytes=control.settings.file_bytes),
@@ -295,3 +298,4 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         remove_prover_keys(connection, now=control.clock.now())
     with control.database.read() as connection:
         renew_head(connection, control.home.keys, control.signer)
+    Keeper(control).daily()

@@ -47,6 +47,7 @@ _VERSIONS: Final = {
     "refused": FAILED.named("refused"),
     "accepted": OK.named("accepted"),
     "retired": CACHED.named("retired"),
+    "removed": CACHED.named("removed"),
 }
 _PROOFS: Final = {
     "proven": OK.named("Proven"),

@@ -88,7 +88,7 @@ def test_what_was_used_longest_ago_goes_first(remote: Counted, tmp_path: Path) -
     first, second, third = (blobs.put(bytes([number]) * 1_000) for number in range(3))
     used_long_ago(blobs, first, second, third)
     blobs.get(first)  # is now the newest
-    assert blobs.sweep() == 2_000
+    assert blobs.trim() == 2_000
     assert set(blobs.folder.digests()) == {first, third}
     assert blobs.get(second) == b"\x01" * 1_000
 
@@ -106,7 +106,7 @@ def test_the_folder_stays_within_its_bound_by_itself(remote: Counted, tmp_path: 
 def test_what_was_used_just_now_is_spared(remote: Counted, tmp_path: Path) -> None:
     blobs = cached(remote, tmp_path, 1_500)
     one, other = blobs.put(b"1" * 1_000), blobs.put(b"2" * 1_000)
-    assert blobs.sweep() == 2_000
+    assert blobs.trim() == 2_000
     assert set(blobs.folder.digests()) == {one, other}
 
 
@@ -140,5 +140,5 @@ def test_what_a_killed_process_was_fetching_goes_after_an_hour(remote: Counted, 
     for path in (stale, fresh):
         path.write_bytes(b"ha")
     os.utime(stale, (0, 0))
-    blobs.sweep()
+    blobs.trim()
     assert (stale.exists(), fresh.exists()) == (False, True)
