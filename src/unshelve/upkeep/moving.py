@@ -26,7 +26,8 @@ from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.storage.house import known_house
 from unshelve.storage.migration import migrate
-from unshelve.storage.opening import BlobPlace, claim, open_blobs
+from unshelve.storage.opening import BlobPlace, open_blobs
+from unshelve.storage.probing import claim
 from unshelve.upkeep.copying import check_equal, copy_tables, fingerprints
 from unshelve.upkeep.marking import needed
 from unshelve.upkeep.turn import alone

@@ -41,7 +41,7 @@ from unshelve.solution.control import Control, Progress, answer_settings
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
-from unshelve.storage.opening import keeps_create_only
+from unshelve.storage.probing import probe
 from unshelve.upkeep.keeper import Keeper
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
@@ -100,11 +100,7 @@ async def serve(
     What it raises ends the server, and is raised. `lifts` makes what lifts notebooks again.
     """
     live = LiveRuns()
-    if not keeps_create_only(control.blobs):
-        _LOGGER.warning(
-            "the store of the blobs writes over objects that it was asked to leave alone; "
-            "nothing here relies on that: locks are taken in the database"
-        )
+    probe(control.blobs)
 
     def told(event: RunEvent) -> None:
         live.listen(event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
@@ -57,12 +56,11 @@ def told(home: Path) -> tuple[object, ...]:
 
 def test_a_home_goes_to_postgresql_and_objects_and_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = seaweedfs()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    server.enter(monkeypatch)
     before = told(home)
     assert before[2] == []
     with fresh_database() as url:
-        blobs = server.address.format(name=uuid.uuid4().hex)
+        blobs = server.address()
         with Control.open(home) as control:
             done = move(control, LOCAL, database=url, blobs=blobs)
             assert done.rows > 20 and done.copied > 10

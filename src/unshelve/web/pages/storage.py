@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from unshelve.errors import UnshelveError
 from unshelve.settings import Settings
+from unshelve.storage.probing import standing
 from unshelve.upkeep.keeper import counted_costs, latest
 from unshelve.upkeep.records import UpkeepKind, UpkeepRecord
 from unshelve.upkeep.sweeping import GRACE
@@ -47,12 +48,15 @@ def _page(asked: Asked, *, swept: str = "", problem: str = "", status: int = 200
         counted = counted_costs(connection)
         done = latest(connection)
     places = asked.keeper.places
+    blobs = standing(asked.site.blobs)
     found = counted.solutions
     free = shutil.disk_usage(places.home).free
     backup = done.get(UpkeepKind.BACKUP)
     view = StorageView(
         database=places.database,
         blobs=places.blobs,
+        remark=blobs.remark,
+        copies=f"{blobs.cache}, up to {size(blobs.cache_limit_bytes)}" if blobs.cache else "",
         home=places.home,
         glances=(
             Glance(name="Stored", figure=size(counted.total if counted.at else None)),

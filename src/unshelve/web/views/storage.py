@@ -39,6 +39,10 @@ class StorageView:
 
     database: str
     blobs: str
+    remark: str
+    """What somebody should know about the store of the blobs; empty where there is nothing."""
+    copies: str
+    """Where copies of what is kept elsewhere lie; empty for none."""
     home: str
     glances: Sequence[Glance]
     counted_at: datetime | None
