@@ -79,6 +79,9 @@ class Settings:
         True,
         "Whether packages that a notebook lacks are fetched from the package index, into an environment of its own.",
     )
+    webhook_hosts: str = _set(
+        "", "Hosts of the own network that webhooks may be sent to, with commas between them: `hooks.example.lan`."
+    )
     workers: int = _set(0, "How many processes run steps at a time; 0: one for each core.", least=0)
     worker_idle_seconds: float = _set(60.0, "Seconds after which a run process without work ends.", least=0)
 

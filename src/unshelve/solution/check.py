@@ -23,11 +23,21 @@ from unshelve.solution.request_path import (
     references,
     row_inputs,
 )
+from unshelve.solution.sink_findings import sink_findings
 from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
 """Kinds whose parameters may be something else than a step: request fields."""
-USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
+USED_BY_THEMSELVES = {
+    Kind.MODEL,
+    Kind.ENDPOINT,
+    Kind.CHART,
+    Kind.METRIC,
+    Kind.EXPECT,
+    Kind.WORTH,
+    Kind.ANSWER,
+    Kind.SINK,
+}
 
 
 def check(declaration: Declaration) -> tuple[Finding, ...]:
@@ -48,6 +58,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _measures,
             _endpoints,
             _answers,
+            sink_findings,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):

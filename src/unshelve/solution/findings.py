@@ -44,6 +44,9 @@ RULES = {
         Rule("U017", "warning", "What answers a request depends on more than the request"),
         Rule("U018", "warning", "What says where the solution comes from cannot be used"),
         Rule("U019", "error", "An own measure has the name of one of the platform's"),
+        Rule("U050", "error", "A sink has no answers or no rows to write"),
+        Rule("U051", "error", "Two sinks write to one place"),
+        Rule("U052", "warning", "A sink has a body that is not run"),
     )
 }
 

@@ -27,6 +27,7 @@ class Home:
     blobs/         bytes named by their sha256
     predictions/   the prediction log
     keys/          signing key, audit head, hash seed, secrets: for the owner of the process alone (0700)
+    sinks/         answers on their way into a table or a file
     run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
@@ -84,6 +85,10 @@ class Home:
     @property
     def secrets(self) -> Path:
         return self.keys / "secrets"
+
+    @property
+    def sinks(self) -> Path:
+        return self.root / "sinks"
 
     @property
     def settings_file(self) -> Path:

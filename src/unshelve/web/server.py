@@ -38,9 +38,11 @@ from unshelve.serving.process import AnswerProcesses
 from unshelve.serving.relay import control_socket
 from unshelve.serving.settling import settle
 from unshelve.solution.control import Control, Progress, answer_settings
+from unshelve.solution.delivering import Deliverer, tidy_deliveries, url_rules
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
+from unshelve.solution.sink_runner import SinkRunner
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
@@ -108,6 +110,8 @@ async def serve(
     files = ParquetProcess(control.home.predictions)
     lifting = None if lifts is None else lifts(control, runner)
     site = site_for(control, runner, live, files, lifting)
+    sinks = SinkRunner(control, told)
+    deliverer = Deliverer(control, site.predictions)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,6 +128,8 @@ async def serve(
         await starting
         control.address = f"http://{_reachable(serving.host)}:{answers.port}"
         runner.begin()
+        sinks.begin()
+        deliverer.begin()
         background = [
             asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
             asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site, files))),
@@ -140,7 +146,9 @@ async def serve(
         await asyncio.gather(starting, return_exceptions=True)
         if lifting is not None:
             await asyncio.to_thread(lifting.close)
+        await asyncio.to_thread(sinks.close)
         await asyncio.to_thread(runner.close)
+        await asyncio.to_thread(deliverer.close)
         await answers.stop()
         if pages is not None:
             pages.server.should_exit = True
@@ -218,7 +226,7 @@ def site_for(
         runs=runner,
         lifts=lifts,
         live=live,
-        settings=WebSettings(most_file_bytes=control.settings.file_bytes),
+        settings=WebSettings(most_file_bytes=control.settings.file_bytes, webhooks=url_rules(control.settings)),
     )
 
 
@@ -291,6 +299,7 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         clock=control.clock,
     ).seal()
     site.last_use.write(control.database)
+    tidy_deliveries(control)
     with control.database.write() as connection:
         sweep(connection, now=control.clock.now())
         remove_prover_keys(connection, now=control.clock.now())

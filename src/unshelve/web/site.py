@@ -16,6 +16,7 @@ from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.last_use import LastUse
 from unshelve.security.sign_in import SignIn
 from unshelve.security.signing import Verifier
+from unshelve.security.urls import UrlRules
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
 from unshelve.web.live import LiveRuns
@@ -81,6 +82,8 @@ class WebSettings:
 
     most_form_bytes: int = 2_000_000
     most_file_bytes: int = 250_000_000
+    webhooks: UrlRules = field(default_factory=UrlRules)
+    """Which addresses webhooks may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
