@@ -71,6 +71,8 @@ class RailOf:
     answers: str = ""
     notebook: str = ""
     """How far the lift is proven; empty where there was none."""
+    sinks: str = ""
+    """How many sinks there are; empty where there are none."""
 
 
 def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
@@ -89,16 +91,20 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
         Link("Schema", f"{root}/schema"),
         Link("API", f"{root}/api"),
     )
-    groups = [Group("The solution", first), Group("Made of", made_of), Group("How it is made", made)]
+    data = (Link("Sinks", f"{root}/sinks", rail.sinks),) if rail.sinks else ()
+    groups = [Group("The solution", first), Group("Made of", made_of), Group("Data", data)]
+    groups.append(Group("How it is made", made))
     return marked(groups, here)
 
 
-def server_rail(*, people: bool, audit: bool) -> Group:
+def server_rail(*, people: bool, audit: bool, webhooks: bool = False) -> Group:
     """The links of the server itself, as far as the actor may follow them."""
     links = [Link("Solutions", "/solutions")]
     if people:
         links.append(Link("People", "/users"))
     links.append(Link("Keys", "/keys"))
+    if webhooks:
+        links.append(Link("Webhooks", "/webhooks"))
     if audit:
         links.append(Link("Audit", "/audit"))
     return Group("This server", tuple(links))

@@ -32,7 +32,11 @@ def frame_for(
     """The frame of a page. `crumbs` come after those of the solution; `here` is the rail's link to mark."""
     path = here or asked.request.url.path
     groups = solution_rail(rail_of(facts), path) if facts else ()
-    rail = server_rail(people=asked.may(Action.MANAGE_USERS), audit=asked.may(Action.SEE_AUDIT))
+    rail = server_rail(
+        people=asked.may(Action.MANAGE_USERS),
+        audit=asked.may(Action.SEE_AUDIT),
+        webhooks=asked.may(Action.MANAGE_WEBHOOKS),
+    )
     way = [SOLUTIONS]
     if facts:
         way.append(Link(facts.name, f"/solutions/{facts.name}"))
@@ -65,7 +69,15 @@ def rail_of(facts: SolutionFacts) -> RailOf:
         entries.append(RailEntry(step.name, facts.full(step.name), f"v{number}" if number else kind))
     runs = str(facts.last_run.number) if facts.last_run else ""
     notebook = states.lift(facts.origin.state).word if facts.origin else ""
-    return RailOf(solution=facts.name, title=facts.title, entries=tuple(entries), runs=runs, notebook=notebook)
+    sinks = len(facts.declaration.of_kind(Kind.SINK))
+    return RailOf(
+        solution=facts.name,
+        title=facts.title,
+        entries=tuple(entries),
+        runs=runs,
+        notebook=notebook,
+        sinks=str(sinks) if sinks else "",
+    )
 
 
 def theme_of(request: Request) -> Theme:
@@ -92,5 +104,8 @@ TOASTS: Final = {
     "changed": "Changed.",
     "locked": "Locked out, at once.",
     "unlocked": "May sign in again.",
+    "ordered": "The batch is ordered.",
+    "queued": "It is on its way.",
+    "removed": "Forgotten.",
 }
 """What a page says once after something was done: `?done=KEY`. Only these words, so an address can say nothing else."""
