@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -224,7 +224,8 @@ class Deliverer:
                 solution = record.model.partition(".")[0]
                 if to.solution in (None, solution):
                     told = _told(record)
-                    post(connection, to, "prediction", record.model, told, now=now, unique=record.id)
+                    at = datetime.fromtimestamp(record.time / 1000, UTC)
+                    post(connection, to, "prediction", record.model, told, now=at, unique=record.id)
             change_webhook(connection, to.id, cursor=first_id(end))
         self._told[to.id] = frozenset(record.id for record in found)
 

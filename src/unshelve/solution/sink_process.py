@@ -289,12 +289,19 @@ class _Answering:
         ids = [str(answer["id"]) for answer in answers]
         times = [datetime.fromtimestamp(milliseconds_of(one) / 1000, UTC) for one in ids]
         return {
-            **{name: _array(kept[name]) for name in self.target.key},
+            **{name: _key_column(kept[name]) for name in self.target.key},
             **{name: column_of([column[place] for place in left]) for name, column in values.items()},
             "version": pa.array([answer["version"] for answer in answers], pa.int64()),
             "answer_id": pa.array(ids, pa.string()),
             "answered_at": pa.array(times, pa.timestamp("ms", tz="UTC")),
         }
+
+
+def _key_column(series: Any) -> pa.Array:
+    """A column of the key. Whole numbers that pandas made floats of, because one was missing, are whole again."""
+    if pd.api.types.is_float_dtype(series.dtype) and (series == series.round()).all() and series.abs().max() < 2**53:
+        return pa.array([int(one) for one in series], pa.int64())
+    return _array(series)
 
 
 def _array(series: Any) -> pa.Array:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,10 +52,18 @@ Progress = Callable[[int, int], None]
 class SinkRunner:
     """Takes batches that are due and carries them out. `listener` is told of the runs that fetch rows."""
 
-    def __init__(self, control: Control, listener: Listener = lambda _event: None, *, lasts: timedelta = LEASE) -> None:
+    def __init__(
+        self,
+        control: Control,
+        listener: Listener = lambda _event: None,
+        *,
+        lasts: timedelta = LEASE,
+        again_after: Sequence[timedelta] = AGAIN_AFTER,
+    ) -> None:
         self._control = control
         self._listener = listener
         self._lasts = lasts
+        self._again_after = again_after
         self._worker = f"{socket.gethostname()} {os.getpid()} {threading.get_native_id()}"
         self._closing = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -255,8 +263,8 @@ class SinkRunner:
         again = None
         if self._closing.is_set():
             again = now
-        elif passing and job.attempts <= len(AGAIN_AFTER):
-            again = now + AGAIN_AFTER[job.attempts - 1]
+        elif passing and job.attempts <= len(self._again_after):
+            again = now + self._again_after[job.attempts - 1]
         try:
             with control.database.write() as connection:
                 fail(connection, job.id, self._worker, error=str(error)[:1000], now=now, again=again)
