@@ -125,9 +125,10 @@ class Kills:
 def _children(parent: int) -> list[int]:
     """The processes that a control has started."""
     found = []
-    for each in Path(f"/proc/{parent}/task").glob("*/children"):
+    for each in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            found += [int(child) for child in each.read_text().split()]
+            if int(each.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(each.parent.name))
     return found
 
 

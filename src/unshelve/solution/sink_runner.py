@@ -36,7 +36,7 @@ from unshelve.solution.running import run_solution
 from unshelve.solution.sink_findings import answers_and_rows
 from unshelve.solution.sink_orders import SinkDone, SinkOrders, SinkSaid
 from unshelve.solution.sinking import JOB, ROWS_FOR, order_forgotten, sink_named
-from unshelve.storage.jobs import Job, JobState, fail, finish, get_job, lease, renew
+from unshelve.storage.jobs import Job, JobState, fail, finish, get_job, lease, put_back, renew
 
 _LOGGER: Final = logging.getLogger("unshelve.sinks")
 
@@ -44,6 +44,8 @@ POLL_SECONDS: Final = 1.0
 LEASE: Final = timedelta(seconds=30)
 AGAIN_AFTER: Final = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30))
 """How long a batch waits before it is tried again: a target that was away, or a process that ended."""
+MOST_TAKEN_UP: Final = 12
+"""How often a batch is taken up, by controls that were killed, before it is given up."""
 _SAY_SECONDS: Final = 2.0
 
 Progress = Callable[[int, int], None]
@@ -116,7 +118,7 @@ class SinkRunner:
                 connection,
                 batch.id,
                 state=BatchState.RUNNING.value,
-                attempts=job.attempts,
+                attempts=batch.attempts + 1,
                 started_at=batch.started_at or control.clock.now().isoformat(),
             )
         try:
@@ -311,10 +313,15 @@ def forget_spool(control: Control, batch_id: str) -> None:
 
 
 def _give_up_lost(connection: Connection, batches: list[SinkBatch], control: Control) -> None:
-    """Ends the batches whose job was given up because it killed each worker that took it up."""
+    """Puts batches back whose job was given up because each worker that took it up was killed; ends them at last.
+
+    A job is given up soon, for it may itself be what kills; a batch is carried out by a process of its own.
+    """
     for batch in batches:
         job = get_job(connection, batch.id)
-        if job.state is JobState.FAILED:
+        if job.state is JobState.FAILED and batch.attempts < MOST_TAKEN_UP:
+            put_back(connection, batch.id, now=control.clock.now())
+        elif job.state is JobState.FAILED:
             end_batch(connection, batch, BatchState.FAILED, now=control.clock.now(), error=job.error)
 
 

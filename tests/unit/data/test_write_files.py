@@ -17,7 +17,7 @@ from unshelve.data.write_files import write_file
 from unshelve.errors import Refused
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[Any, Any]]:
     if path.suffix == ".csv":
         return list(pd.read_csv(path).to_dict("records"))
     if path.suffix == ".parquet":

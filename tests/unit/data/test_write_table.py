@@ -158,7 +158,7 @@ def test_a_value_that_does_not_fit_its_column_is_placed(postgres: str, tmp_path:
 
 def test_a_locked_table_is_waited_for_and_then_said(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_table, "WAIT_SECONDS", 1)
-    monkeypatch.setitem(write_table._WAITS, "postgresql", ("SET LOCAL lock_timeout = '300ms'",))  # type: ignore[index]
+    monkeypatch.setitem(write_table._WAITS, "postgresql", ("SET LOCAL lock_timeout = '300ms'",))
     sql(url, TABLE)
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     if url.startswith("sqlite"):
