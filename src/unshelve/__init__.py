@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from unshelve.data.frozen import categories as categories
     from unshelve.data.frozen import codes as codes
     from unshelve.data.frozen import prepared_table as prepared_table
+    from unshelve.data.target import to_files as to_files
+    from unshelve.data.target import to_table as to_table
     from unshelve.evaluation.choice import best as best
     from unshelve.evaluation.gates import at_least as at_least
     from unshelve.evaluation.gates import at_most as at_most
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from unshelve.pipeline.step import keep as keep
     from unshelve.pipeline.step import metric as metric
     from unshelve.pipeline.step import model as model
+    from unshelve.pipeline.step import sink as sink
     from unshelve.pipeline.step import source as source
     from unshelve.pipeline.step import split as split
     from unshelve.pipeline.step import step as step
@@ -60,7 +63,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "unshelve.pipeline.step": (
         "source", "keep", "transform", "target", "split", "fit", "model", "answer", "metric",
-        "expect", "chart", "worth", "endpoint", "step",
+        "expect", "chart", "worth", "endpoint", "sink", "step",
     ),
     "unshelve.pipeline.declared": ("sql", "files", "objects", "http", "by_link", "by_page", "by_cursor"),
     "unshelve.evaluation.splits": ("by_time", "by_group", "at_random"),
@@ -70,6 +73,7 @@ _HOME_OF = {
     "unshelve.evaluation.choice": ("best",),
     "unshelve.data.checks": ("column", "key", "unique", "refers_to", "fresh", "row_count"),
     "unshelve.data.frozen": ("categories", "as_categories", "appearances", "codes", "prepared_table"),
+    "unshelve.data.target": ("to_table", "to_files"),
     "unshelve.security.secrets": ("secret",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names}

@@ -62,6 +62,8 @@ PAGES = (
     "/predictions/{prediction}",
     "/users",
     "/keys",
+    "/webhooks",
+    "/solutions/trains/sinks",
     "/audit",
     "/me",
     "/welcome",

@@ -33,6 +33,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "user": ("unshelve.cli.user", "People: invite, link, list, role, remove, restore."),
     "login": ("unshelve.cli.login", "A link that signs in, once."),
     "secret": ("unshelve.cli.secret", "Secrets that sources need: set, list, remove."),
+    "sink": ("unshelve.cli.sink", "Answers that are written back: run, list."),
+    "webhook": ("unshelve.cli.webhook", "Addresses that are told of events: add, list, test, replay."),
     "audit": ("unshelve.cli.audit", "Who changed what, and whether the chain is whole."),
     "fsck": ("unshelve.cli.fsck", "Check all that is stored."),
     "gc": ("unshelve.cli.gc", "Remove stored bytes that nothing needs."),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeVar, overload
 
+from unshelve.data.target import FileTarget, Target
 from unshelve.errors import Refused
 
 MARK: Final = "__unshelve__"
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     CHART = "chart"
     WORTH = "worth"
     ENDPOINT = "endpoint"
+    SINK = "sink"
     STEP = "step"
 
 
@@ -66,6 +68,16 @@ class ChoiceValue(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinkMark:
+    """Where a sink writes, and when: at the times of `schedule`, or after each run where there is none."""
+
+    to: Target
+    schedule: str | None = None
+    changed: bool = False
+    """Whether rows whose answer is what it was are left as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """What a decorator said about a function.
 
@@ -90,6 +102,7 @@ class Mark:
     table: str | None = None
     checks: tuple[CheckValue, ...] = ()
     at_most: float = AT_MOST
+    sink: SinkMark | None = None
     extra: dict[str, object] = field(default_factory=dict)
 
 
@@ -327,7 +340,27 @@ def worth(function: Function | None = None, /, *, unit: str | None = None) -> Fu
     return _apply(function, Mark(kind=Kind.WORTH, unit=unit))
 
 
+def sink(to: Target, *, schedule: str | None = None, changed: bool = False) -> Callable[[Function], Function]:
+    """Writes answers back: of the model or endpoint that the first parameter names, over the rows that the second does.
+
+    `to` is `to_table(…)` or `to_files(…)`. Without a `schedule` it writes after each run. With `changed`, rows whose
+    answer is what it was are left as they are. The function itself is not called: its name and its docstring count.
+    """
+    if changed and isinstance(to, FileTarget) and not to.key:
+        raise Refused(
+            f"changed=True needs to know which row is which, and {to.path} has no key.",
+            code="sink-without-key",
+            hint='Name the columns that a row is found again by: to_files(…, key="id").',
+        )
+    return _decorator(Mark(kind=Kind.SINK, sink=SinkMark(to=to, schedule=schedule, changed=changed)))
+
+
 def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Function], Function]:
+    decorate = _decorator(mark)
+    return decorate if function is None else decorate(function)
+
+
+def _decorator(mark: Mark) -> Callable[[Function], Function]:
     def decorate(decorated: Function) -> Function:
         if not callable(decorated):
             raise Refused(f"@{mark.kind} was put on {decorated!r}, which is not a function.")
@@ -338,7 +371,7 @@ def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Functi
         setattr(decorated, MARK, mark)
         return decorated
 
-    return decorate if function is None else decorate(function)
+    return decorate
 
 
 def _names(names: Sequence[str], option: str) -> tuple[str, ...]:

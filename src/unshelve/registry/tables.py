@@ -5,7 +5,19 @@ Times are ISO 8601 text in UTC (sortable, equal on SQLite and PostgreSQL). JSON 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from unshelve.storage.tables import METADATA
 
@@ -209,4 +221,65 @@ source_load = Table(
     Column("result", Text, nullable=False),  # digest of all rows
     Column("record", Text, nullable=False),  # digest of pipeline.loads.LoadRecord, a blob: its parts are the rows
     Column("artifact", Text, nullable=False),  # JSON of the table's artifact
+)
+
+sink_batch = Table(
+    "sink_batch",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("sink", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed
+    Column("cause", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("ordered_at", Text, nullable=False),
+    Column("run_id", Text),  # the run that made the rows
+    Column("rows", Text),  # JSON of the artifact with the rows
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("done", BigInteger, nullable=False),  # rows that are answered
+    Column("total", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("versions", Text, nullable=False),  # JSON list of numbers
+    Column("set_aside", Text, nullable=False),  # JSON: the first rows that were not written, each with why
+    Column("place", Text, nullable=False),
+    Column("error", Text),
+    Index("sink_batch_by_sink", "solution", "sink", "id"),
+)
+
+webhook = Table(
+    "webhook",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),  # names with commas between them
+    Column("secret", Text, nullable=False),  # the name of the secret that signs
+    Column("actor", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("solution", Text),
+    Column("disabled", Text),  # why it is told of nothing any more
+    Column("failing_since", BigInteger),
+    Column("cursor", Text, nullable=False),  # the newest answer that it was told of
+)
+
+delivery = Table(
+    "delivery",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("webhook", Text, ForeignKey("webhook.id"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, delivered, dead
+    Column("attempts", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("status", Integer),  # what the address answered last
+    Column("error", Text),
+    Index("delivery_by_state", "state", "next_at"),
+    Index("delivery_by_webhook", "webhook", "made_at"),
 )

@@ -85,6 +85,18 @@ def secret_is_set(folder: Path | None, name: str) -> bool:
     return bool(os.environ.get(_PREFIX + name) or _from_file(folder, name))
 
 
+def kept_secret(folder: Path, name: str) -> Secret:
+    """The value of a secret for control itself, which keeps them in a folder (`Home.secrets`). Raises NotFound."""
+    _check_name(name)
+    value = os.environ.get(_PREFIX + name) or _from_file(folder, name)
+    if not value:
+        raise NotFound(
+            f"The secret {name} is not set.", code="secret-not-found", hint=f"Set it: `unshelve secret set {name}`."
+        )
+    _remember(name, value)
+    return Secret(value, name)
+
+
 def redact(text: str) -> str:
     """The text with every secret that this process has read made unreadable, also where it was quoted or escaped."""
     for value in _values(_SHORTEST_HIDDEN):

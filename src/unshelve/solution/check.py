@@ -25,13 +25,23 @@ from unshelve.solution.request_path import (
     references,
     row_inputs,
 )
+from unshelve.solution.sink_findings import sink_findings
 from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
 """Kinds whose parameters may be something else than a step: request fields."""
 TABLE_KINDS = {Kind.SOURCE, Kind.STEP, Kind.KEEP, Kind.TRANSFORM, Kind.FIT, Kind.TARGET}
 """Kinds of steps that may give a table."""
-USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
+USED_BY_THEMSELVES = {
+    Kind.MODEL,
+    Kind.ENDPOINT,
+    Kind.CHART,
+    Kind.METRIC,
+    Kind.EXPECT,
+    Kind.WORTH,
+    Kind.ANSWER,
+    Kind.SINK,
+}
 
 
 def check(declaration: Declaration) -> tuple[Finding, ...]:
@@ -54,6 +64,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _answers,
             _expectations,
             source_findings,
+            sink_findings,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):

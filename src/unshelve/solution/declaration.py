@@ -39,6 +39,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinkInfo:
+    """What a sink said of itself; `to` is its target as JSON, with its type."""
+
+    to: Mapping[str, object]
+    schedule: str | None = None
+    changed: bool = False
+    has_body: bool = False
+    """Whether its function does anything, which nobody would see: it is not called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepInfo:
     """One step: its name, kind and parameters, what its decorator said, and the code that it reaches."""
 
@@ -74,6 +85,7 @@ class StepInfo:
     """What its code asks of the world beyond its parameters: the time, random numbers, …, each with its place."""
     answer_fields: tuple[tuple[str, str], ...] = ()
     """For endpoints: the fields of the dataclass it returns, with their annotations."""
+    sink: SinkInfo | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)

@@ -48,6 +48,9 @@ RULES = {
         Rule("U051", "error", "An expectation is about no table"),
         Rule("U040", "error", "A source says what does not fit together"),
         Rule("U041", "warning", "A connection is not set"),
+        Rule("U060", "error", "A sink has no answers or no rows to write"),
+        Rule("U061", "error", "Two sinks write to one place"),
+        Rule("U062", "warning", "A sink has a body that is not run"),
     )
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import dis
 import inspect
 import math
 import sys
@@ -29,7 +30,7 @@ from unshelve.pipeline.declared import DeclaredSource
 from unshelve.pipeline.libraries import environment as environment_of_all
 from unshelve.pipeline.reads import files_read
 from unshelve.pipeline.step import Expectation, Kind, Mark, mark_of
-from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
+from unshelve.solution.declaration import Declaration, Parameter, Place, SinkInfo, StepInfo
 from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
 from unshelve.solution.surroundings import leans_on
 
@@ -174,6 +175,7 @@ def _step_info(name: str, function: Function, mark: Mark, project: Project) -> S
         files_read=tuple(files_read(function, project)),
         leans_on=leans_on(function, project) if mark.kind in ON_REQUEST else (),
         answer_fields=_answer_fields(function) if mark.kind is Kind.ENDPOINT else (),
+        sink=_sink_info(function, mark),
     )
 
 
@@ -230,6 +232,21 @@ def _declared_source(name: str, declared: DeclaredSource, place: Place) -> StepI
         retry_delay_seconds=mark.retry_delay_seconds,
         timeout_seconds=mark.timeout_seconds,
     )
+
+
+def _sink_info(function: Callable[..., object], mark: Mark) -> SinkInfo | None:
+    if mark.sink is None:
+        return None
+    return SinkInfo(
+        to={"type": type(mark.sink.to).__name__, **msgspec.to_builtins(mark.sink.to)},
+        schedule=mark.sink.schedule,
+        changed=mark.sink.changed,
+        has_body=any(each.opname not in _NOTHING_DONE for each in dis.get_instructions(function)),
+    )
+
+
+_NOTHING_DONE = frozenset({"RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"})
+"""Instructions of a function that is a docstring, `...` or `pass`."""
 
 
 def _parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:

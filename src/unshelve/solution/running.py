@@ -39,6 +39,7 @@ from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
 from unshelve.solution.scheduling import keep_schedules
+from unshelve.solution.sinking import order_after_run
 from unshelve.solution.source_loads import keep_loads, past_loads
 from unshelve.solution.training import Training, training
 from unshelve.storage.blobs import BlobStore
@@ -188,6 +189,8 @@ def run_solution(
             keep_expectations(control, declaration, plan, outcome)
             if only is None:
                 decisions = decide(control, declaration, plan, outcome, cause, progress, purpose=purpose)
+                if outcome.state is RunState.DONE and purpose is Purpose.RELEASE:
+                    order_after_run(control, declaration, run.id, cause)
         with control.database.read() as connection:
             finished = get_run(connection, run.id)
         return RunResult(

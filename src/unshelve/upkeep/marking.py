@@ -2,7 +2,7 @@
 
 The mark errs on one side. Each text in each table is searched for digests, whatever it means, so that a table which
 is added tomorrow is covered today; only the audit is left out, whose chain is made of digests that name no blob.
-From a version's manifest and from a dataset the mark goes on to what they name.
+From versions' manifests, datasets and the records of loads the mark goes on to what they name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Connection, LargeBinary, Table, Text, select
+from sqlalchemy import Connection, LargeBinary, Select, Table, Text, func, select
 
 from unshelve.errors import Damaged, NotFound
 from unshelve.models.package import manifest_from
-from unshelve.registry.tables import version
+from unshelve.registry.tables import source_load, version
 from unshelve.registry.versions import REMOVED
 from unshelve.security.tables import AUDIT
 from unshelve.storage.blobs import BlobStore
@@ -40,6 +40,7 @@ def needed(connection: Connection, blobs: BlobStore) -> set[str]:
             found.update(_papers(manifest, blobs))
         else:
             leading.add(manifest)
+    leading.update(connection.execute(_newest_loads()).scalars())
     for table in tables():
         if table is AUDIT:
             continue
@@ -57,6 +58,21 @@ def needed(connection: Connection, blobs: BlobStore) -> set[str]:
         found.update(_DIGEST.findall(text))
         leading.update({one or other for one, other in _DATASET.findall(text)} - seen)
     return found
+
+
+def _newest_loads() -> Select[str]:
+    """The records of the loads from which the next ones begin: they name the parts of what was loaded so far."""
+    newest = (
+        select(source_load.c.solution, source_load.c.source, func.max(source_load.c.number).label("number"))
+        .group_by(source_load.c.solution, source_load.c.source)
+        .subquery()
+    )
+    same = (
+        (source_load.c.solution == newest.c.solution)
+        & (source_load.c.source == newest.c.source)
+        & (source_load.c.number == newest.c.number)
+    )
+    return select(source_load.c.record).join(newest, same)
 
 
 def _papers(manifest: str, blobs: BlobStore) -> Iterator[str]:

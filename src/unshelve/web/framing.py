@@ -37,6 +37,7 @@ def frame_for(
         people=asked.may(Action.MANAGE_USERS),
         audit=asked.may(Action.SEE_AUDIT),
         store=asked.may(Action.MANAGE_STORE) and asked.site.keeper is not None,
+        webhooks=asked.may(Action.MANAGE_WEBHOOKS),
     )
     way = [SOLUTIONS]
     if facts:
@@ -88,6 +89,9 @@ def _data_pages(facts: SolutionFacts) -> tuple[Link, ...]:
         found.append(Link("Sources", "sources", str(sources)))
     if facts.declaration.of_kind(Kind.EXPECT, Kind.KEEP):
         found.append(Link("Expectations", "expectations"))
+    sinks = len(facts.declaration.of_kind(Kind.SINK))
+    if sinks:
+        found.append(Link("Sinks", "sinks", str(sinks)))
     return tuple(found)
 
 
@@ -115,5 +119,8 @@ TOASTS: Final = {
     "changed": "Changed.",
     "locked": "Locked out, at once.",
     "unlocked": "May sign in again.",
+    "ordered": "The batch is ordered.",
+    "queued": "It is on its way.",
+    "removed": "Forgotten.",
 }
 """What a page says once after something was done: `?done=KEY`. Only these words, so an address can say nothing else."""

@@ -17,6 +17,7 @@ from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.last_use import LastUse
 from unshelve.security.sign_in import SignIn
 from unshelve.security.signing import Verifier
+from unshelve.security.urls import UrlRules
 from unshelve.settings import Settings
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
@@ -100,6 +101,8 @@ class WebSettings:
 
     most_form_bytes: int = 2_000_000
     most_file_bytes: int = 250_000_000
+    webhooks: UrlRules = field(default_factory=UrlRules)
+    """Which addresses webhooks may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
