@@ -59,6 +59,8 @@ from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
 from unshelve.upkeep.backup import BackupDone
 from unshelve.upkeep.keeper import Places
+from unshelve.upkeep.records import UpkeepKind
+from unshelve.upkeep.records import record as record_upkeep
 from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.app import build
 from unshelve.web.render import environment
@@ -257,6 +259,17 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
 
 
 def _furnish(house: House, home: Home) -> None:
+    large = {"versions": 61_000_000, "results": 24_600_000, "logs": 400_000}
+    small = {"versions": 4_000_000, "results": 7_100_000, "logs": 0}
+    costs = [
+        {"solution": "trains", "own": 84_000_000, "shared": 2_000_000, "parts": large},
+        {"solution": "parcels", "own": 9_100_000, "shared": 2_000_000, "parts": small},
+    ]
+    with house.site.database.write() as connection:
+        counted = {"solutions": costs, "total": 95_100_000}
+        record_upkeep(connection, UpkeepKind.COSTS, counted, actor="local", now=NOW)
+        swept = {"removed": 12, "freed_bytes": 3_400_000}
+        record_upkeep(connection, UpkeepKind.SWEEP, swept, actor="local", now=NOW)
     declaration = _declaration()
     finding = {
         "number": "U006",
