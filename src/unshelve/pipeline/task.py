@@ -25,6 +25,9 @@ class Task:
 
     `fresh_seconds` marks a task that asks the outside world: its stored result counts while it is younger than
     that (0: each run asks). None is the ordinary case: the result depends on what is in the key alone.
+
+    `past` is what control knows of earlier runs of a task that asks the outside world, as JSON values: where the last
+    load of a source ended. It is no part of the key, for it decides how the rows are brought and not which they are.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Task:
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
+    past: Mapping[str, object] = field(default_factory=dict)
     cacheable: bool = True
     may_be_none: bool = False
     label: str = ""

@@ -76,6 +76,17 @@ def refreshes_of(connection: Connection, solution: str, name: str, *, limit: int
     return [_refresh(row) for row in connection.execute(wanted).mappings()]
 
 
+def drop_refreshes(connection: Connection, run_id: str) -> None:
+    """Forget what a run brought of lookups, except for the copies that answer."""
+    kept = {(one.solution, one.name, one.made_at) for one in newest_copies(connection).values()}
+    wanted = select(lookup_copy.c.solution, lookup_copy.c.name, lookup_copy.c.made_at)
+    for key in connection.execute(wanted.where(lookup_copy.c.run_id == run_id)).all():
+        if tuple(key) not in kept:
+            solution, name, made_at = key
+            same = (lookup_copy.c.solution == solution, lookup_copy.c.name == name, lookup_copy.c.made_at == made_at)
+            connection.execute(lookup_copy.delete().where(*same))
+
+
 def _refresh(row: RowMapping) -> Refresh:
     columns = msgspec.json.decode(row["columns"], type=dict[str, str])
     return Refresh(**{**row, "columns": columns})

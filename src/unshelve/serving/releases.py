@@ -11,7 +11,7 @@ from unshelve.errors import Damaged, NotFound, SolutionInvalid, UnshelveError, U
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.lookups import newest_copies
 from unshelve.registry.releases import releases
-from unshelve.registry.versions import Version, get_version, versions_of
+from unshelve.registry.versions import REMOVED, Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.copies import Chosen, Copies
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
@@ -142,6 +142,12 @@ class LiveReleases:
 
     def _load(self, wanted: Version) -> Predictor:
         """A version with all that it pins. Damaged or Untrusted, naming it, when it is not what was signed."""
+        if wanted.state == REMOVED:
+            raise NotFound(
+                f"{wanted.model} v{wanted.number} was removed: it was older than versions are kept.",
+                code="version-removed",
+                hint="Run the solution again as it was then to make it anew.",
+            )
         try:
             return self._loaded(wanted)
         except (Damaged, Untrusted) as error:

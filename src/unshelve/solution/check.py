@@ -12,10 +12,12 @@ from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.schedule import check_expression
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
+from unshelve.solution.check_sources import source_findings
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.lookup_findings import lookup_findings
 from unshelve.solution.request_path import (
+    SET_ASIDE_KINDS,
     ModelPath,
     chain_to,
     entry_of,
@@ -26,11 +28,23 @@ from unshelve.solution.request_path import (
     references,
     row_inputs,
 )
+from unshelve.solution.sink_findings import sink_findings
 from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
 """Kinds whose parameters may be something else than a step: request fields."""
-USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
+TABLE_KINDS = {Kind.SOURCE, Kind.STEP, Kind.KEEP, Kind.TRANSFORM, Kind.FIT, Kind.TARGET}
+"""Kinds of steps that may give a table."""
+USED_BY_THEMSELVES = {
+    Kind.MODEL,
+    Kind.ENDPOINT,
+    Kind.CHART,
+    Kind.METRIC,
+    Kind.EXPECT,
+    Kind.WORTH,
+    Kind.ANSWER,
+    Kind.SINK,
+}
 
 
 def check(declaration: Declaration) -> tuple[Finding, ...]:
@@ -52,6 +66,9 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _measures,
             _endpoints,
             _answers,
+            _expectations,
+            source_findings,
+            sink_findings,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):
@@ -443,6 +460,30 @@ def _answers(declaration: Declaration) -> Iterator[Finding]:
             )
         else:
             seen[first.step] = step.name
+
+
+def _expectations(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.EXPECT):
+        named = references(declaration, step)
+        about = named.get(step.table or "")
+        kind = declaration.step(about.step).kind if about else None
+        if step.checks and kind not in TABLE_KINDS:
+            yield finding(
+                "U051",
+                step.name,
+                step.place,
+                f"Expectation {step.name} is about {step.table}, which is a {kind} and no table.",
+                "Name a source, a step, a keep or a transform.",
+            )
+        elif step.severity == "quarantine" and (about is None or about.part or kind not in SET_ASIDE_KINDS):
+            what = f"{step.table}, which is a {kind}" if about and not about.part else step.table or "no table"
+            yield finding(
+                "U050",
+                step.name,
+                step.place,
+                f"Expectation {step.name} cannot set rows aside of {what}.",
+                'Name the whole source, step or keep that the rows are of, or use severity="warn" or "stop".',
+            )
 
 
 def _planning(declaration: Declaration) -> Iterator[Finding]:

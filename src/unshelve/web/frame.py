@@ -101,14 +101,18 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
     return marked(groups, here)
 
 
-def server_rail(*, people: bool, audit: bool) -> Group:
+def server_rail(*, people: bool, audit: bool, store: bool, webhooks: bool = False) -> Group:
     """The links of the server itself, as far as the actor may follow them."""
     links = [Link("Solutions", "/solutions")]
     if people:
         links.append(Link("People", "/users"))
     links.append(Link("Keys", "/keys"))
+    if webhooks:
+        links.append(Link("Webhooks", "/webhooks"))
     if audit:
         links.append(Link("Audit", "/audit"))
+    if store:
+        links.append(Link("Storage", "/storage"))
     return Group("This server", tuple(links))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from databases import database_of
-from unshelve.registry.lookups import Refresh, add_refresh, newest_copies, refreshes_of
+from unshelve.registry.lookups import Refresh, add_refresh, drop_refreshes, newest_copies, refreshes_of
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
 
@@ -34,3 +34,15 @@ def test_the_newest_copy_is_the_last_that_came_whatever_failed_since(tmp_path: P
         }
         assert newest_copies(connection, "trains") == {}
         assert refreshes_of(connection, "flights", "weather", limit=2) == [failed, refresh(8, digest="b" * 64)]
+
+
+def test_what_an_old_run_brought_is_forgotten_but_never_the_copy_that_answers(tmp_path: Path) -> None:
+    database = database_of(Home.create_or_open(tmp_path / "home"))
+    migrate(database)
+    with database.write() as connection:
+        for one in (refresh(7), refresh(8), refresh(9, digest=None, error="no rows")):
+            add_refresh(connection, one)
+        drop_refreshes(connection, "another")
+        assert len(refreshes_of(connection, "flights", "weather")) == 3
+        drop_refreshes(connection, "r")
+        assert refreshes_of(connection, "flights", "weather") == [refresh(8)]

@@ -110,14 +110,24 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U017", '"""Late or not."""', "return __import__('x') or hash('a')", "depends on hash()", "column of the source"),
     ("U019", "@dataclass\n", "@metric\ndef accuracy(lateness, late_test): ...\n@dataclass\n", "Metric accuracy has the",
      "own_accuracy"),
-    ("U060", "@keep\n", "@source(lookup=True)\ndef w(): ...\n@keep\n", "Lookup w has no key", 'key="customer"'),
-    ("U060", "@keep\n", LOOKUP.replace(', at="t"', ', stale="1h"') + "@keep\n", "stale= and no at=", "Name the column"),
-    ("U060", "@keep\ndef flown(flights)", LOOKUP + "@keep\ndef flown(flights, w)", "Keep flown takes", "Let a @tr"),
-    ("U060", "@target\ndef late(flown)", LOOKUP + "@target\ndef late(flown, w)", "Target late takes the", "@tra"),
-    ("U060", "@transform\ndef features(flown,", LOOKUP + "@transform\ndef features(w, flown,", "as its rows", "first"),
-    ("U060", "@source\ndef flights(", LOOKUP + "@transform\ndef x(flights, w): ...\n@source(known_later=['t'])\n"
+    ("U050", "@dataclass\n", "@expect(severity='quarantine')\ndef few(features): ...\n@dataclass\n",
+     "few cannot set rows aside of features, which is a transform", "or use severity"),
+    ("U050", "@dataclass\n", "@expect(severity='quarantine')\ndef few(flown_train): ...\n@dataclass\n",
+     "few cannot set rows aside of flown_train", "Name the whole source"),
+    ("U051", "@dataclass\n", "fits = expect('lateness', unique('a'))\n@dataclass\n",
+     "fits is about lateness, which is a model and no table", "Name a source"),
+    ("U001", "@dataclass\n", "fits = expect('flihgts', unique('a'))\n@dataclass\n",
+     "fits takes flihgts, and there is no step", "Did you mean flights"),
+    ("U001", "@dataclass\n", "fits = expect('flights', refers_to('plains', 'a'))\n@dataclass\n",
+     "fits takes plains, and there is no step", "Did you mean planes"),
+    ("U070", "@keep\n", "@source(lookup=True)\ndef w(): ...\n@keep\n", "Lookup w has no key", 'key="customer"'),
+    ("U070", "@keep\n", LOOKUP.replace(', at="t"', ', stale="1h"') + "@keep\n", "stale= and no at=", "Name the column"),
+    ("U070", "@keep\ndef flown(flights)", LOOKUP + "@keep\ndef flown(flights, w)", "Keep flown takes", "Let a @tr"),
+    ("U070", "@target\ndef late(flown)", LOOKUP + "@target\ndef late(flown, w)", "Target late takes the", "@tra"),
+    ("U070", "@transform\ndef features(flown,", LOOKUP + "@transform\ndef features(w, flown,", "as its rows", "first"),
+    ("U070", "@source\ndef flights(", LOOKUP + "@transform\ndef x(flights, w): ...\n@source(known_later=['t'])\n"
      "def flights(", "joined by t, which no request", "known_later"),
-    ("U061", "@keep\n", '@source(lookup=True, key="k")\ndef w(): ...\n@keep\n', "the present state only", "history"),
+    ("U071", "@keep\n", '@source(lookup=True, key="k")\ndef w(): ...\n@keep\n', "the present state only", "history"),
 ]  # fmt: skip
 
 
@@ -144,8 +154,8 @@ def test_nothing_is_found_where_nothing_is_wrong(declared: Declare) -> None:
 
 
 def test_every_number_is_planted_here() -> None:
-    of_files_beside_the_code = {"U018"}  # planted in test_lifted.py
-    assert {each[0] for each in PLANTED} == set(RULES) - of_files_beside_the_code
+    elsewhere = {"U018", "U040", "U041", "U060", "U061", "U062"}
+    assert {each[0] for each in PLANTED} == set(RULES) - elsewhere
 
 
 def test_an_error_keeps_a_solution_from_running_and_a_warning_does_not(declared: Declare) -> None:

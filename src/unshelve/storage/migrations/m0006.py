@@ -1,4 +1,4 @@
-"""Copies of lookups: what each refresh brought, or why it brought nothing."""
+"""What each load of a declared source did, and where the next one begins."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from alembic.operations import Operations
 
 def upgrade(op: Operations) -> None:
     op.create_table(
-        "lookup_copy",
+        "source_load",
         sa.Column("solution", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("made_at", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text()),
-        sa.Column("size_bytes", sa.BigInteger()),
-        sa.Column("rows", sa.BigInteger()),
-        sa.Column("keys", sa.BigInteger()),
-        sa.Column("newest", sa.BigInteger()),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=True),
+        sa.Column("read_rows", sa.BigInteger(), nullable=False),
+        sa.Column("added", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("removed", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("columns", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text()),
-        sa.PrimaryKeyConstraint("solution", "name", "made_at", name=op.f("pk_lookup_copy")),
+        sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("artifact", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("solution", "source", "number", name=op.f("pk_source_load")),
     )

@@ -18,10 +18,14 @@ from unshelve.web.asked import Asked
 from unshelve.web.pages import asking
 from unshelve.web.route import Route
 from unshelve.web.routes.api import API
+from unshelve.web.routes.expectations import EXPECTATIONS
 from unshelve.web.routes.lookups import LOOKUPS
 from unshelve.web.routes.models import MODELS
 from unshelve.web.routes.people import PEOPLE
+from unshelve.web.routes.sinks import SINKS
 from unshelve.web.routes.solutions import SOLUTIONS
+from unshelve.web.routes.sources import SOURCES
+from unshelve.web.routes.storage import STORAGE
 from unshelve.web.solution_facts import facts_of
 
 
@@ -52,5 +56,16 @@ _OPENAPI: Final = Route(
     name="api-openapi",
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *LOOKUPS, *MODELS, _OPENAPI, *API)
+ROUTES: Final[tuple[Route, ...]] = (
+    *PEOPLE,
+    *SOLUTIONS,
+    *SOURCES,
+    *EXPECTATIONS,
+    *LOOKUPS,
+    *SINKS,
+    *MODELS,
+    *STORAGE,
+    _OPENAPI,
+    *API,
+)
 """The whole table. Tests walk it: each route as nobody, as every role, and with a key."""
