@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unshelve.data.dataset import Dataset as Dataset
     from unshelve.data.frozen import appearances as appearances
     from unshelve.data.frozen import as_categories as as_categories
     from unshelve.data.frozen import categories as categories
@@ -54,6 +55,7 @@ _HOME_OF = {
         "at_least", "at_most", "beats_champion", "worth_at_least", "max_latency", "max_size", "custom_gate",
     ),
     "unshelve.evaluation.choice": ("best",),
+    "unshelve.data.dataset": ("Dataset",),
     "unshelve.data.frozen": ("categories", "as_categories", "appearances", "codes", "prepared_table"),
     "unshelve.security.secrets": ("secret",),
 }  # fmt: skip

@@ -25,6 +25,8 @@ class Task:
 
     `fresh_seconds` marks a task that asks the outside world: its stored result counts while it is younger than
     that (0: each run asks). None is the ordinary case: the result depends on what is in the key alone.
+
+    `streamed` names the inputs whose rows are handed over as a `Dataset`, to be read in batches.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task:
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
+    streamed: tuple[str, ...] = ()
     cacheable: bool = True
     may_be_none: bool = False
     label: str = ""

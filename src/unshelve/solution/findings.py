@@ -44,6 +44,7 @@ RULES = {
         Rule("U017", "warning", "What answers a request depends on more than the request"),
         Rule("U018", "warning", "What says where the solution comes from cannot be used"),
         Rule("U019", "error", "An own measure has the name of one of the platform's"),
+        Rule("U070", "error", "Rows are asked for in batches that are only kept as one table"),
     )
 }
 

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unshelve.data.dataset import write_dataset
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import SolutionInvalid, UserCodeFailed
 from unshelve.evaluation.partition import partition
+from unshelve.pipeline.artifacts import in_parts
 from unshelve.pipeline.outputs import Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
 from unshelve.solution import judging, packing
@@ -43,7 +45,10 @@ def call(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
 
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
-    return entry_table(call(function, inputs, parameters, context), context.task)
+    made = call(function, inputs, parameters, context)
+    if in_parts(made):
+        made = write_dataset(made, context.blobs, f"Step {context.task}")
+    return entry_table(made, context.task)
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:

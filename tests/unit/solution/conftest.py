@@ -17,8 +17,8 @@ IMPORTS = (
     "from dataclasses import dataclass\n"
     "from datetime import date\n"
     "from typing import Literal\n"
-    "from unshelve import (answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, metric, "
-    "model, source, split, step, target, transform, worth)\n"
+    "from unshelve import (Dataset, answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, "
+    "metric, model, source, split, step, target, transform, worth)\n"
 )
 
 

@@ -108,6 +108,12 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("U017", '"""Late or not."""', "return __import__('x') or hash('a')", "depends on hash()", "column of the source"),
     ("U019", "@dataclass\n", "@metric\ndef accuracy(lateness, late_test): ...\n@dataclass\n", "Metric accuracy has the",
      "own_accuracy"),
+    ("U070", "def features(flown, usual, built)", "def features(flown, usual, built: Dataset)",
+     "Transform features takes built as a Dataset", "let a @step read the Dataset"),
+    ("U070", "def usual(flown_train)", "def usual(flown_train: Dataset)", "those rows are selected in memory",
+     "Leave the annotation of flown_train out"),
+    ("U070", "def lateness(features_train, late_train)", "def lateness(features_train: 'Dataset', late_train)",
+     "it works on rows that are selected in memory", "Leave the annotation of features_train out"),
 ]  # fmt: skip
 
 
