@@ -79,6 +79,12 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         return value
 
 
+def stored_bytes(artifact: Mapping[str, Any]) -> int:
+    """What an artifact, as JSON values, needs in the store: a dataset's own bytes and those of its parts."""
+    parts = artifact["summary"].get("bytes", 0) if artifact["kind"] == ArtifactKind.DATASET else 0
+    return int(artifact["size_bytes"]) + int(parts)
+
+
 class _Parts(msgspec.Struct):
     parts: list[dict[str, Any]]  # JSON
 
