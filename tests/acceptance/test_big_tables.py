@@ -246,6 +246,7 @@ def test_a_million_ratings_go_from_a_source_over_steps_to_a_model_that_answers(h
     ran = house.run("ratings", RATINGS.read_text(encoding="utf-8"), arguments={"taste": {"sweeps": 1}})
     assert ran.decision("taste").released, ran.errors()
     assert artifact(ran, "ratings").words == "1,000,000 x 4 dataset in 1 part"
+    assert (ran.steps["ratings"].peak_bytes or 0) < 700e6
     assert artifact(ran, "matrix").words.startswith("480,189 x 17,770 sparse matrix, ")
     stars = house.ask("ratings.taste", {"user": 1, "item": 2}, {"user": 400_000, "item": 5}).json()["answers"]
     assert all(1 <= row["value"] <= 5 for row in stars)

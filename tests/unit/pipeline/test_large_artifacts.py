@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,28 @@ def test_the_parts_of_a_dataset_are_read_from_its_bytes(blobs: FolderBlobs) -> N
 
 def iter_of(*tables: pd.DataFrame) -> Any:
     yield from tables
+
+
+@pytest.fixture
+def no_file_over_a_megabyte() -> Iterator[None]:
+    """As a full disk: the kernel refuses to make a file larger than that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_file_over_a_megabyte")
+def test_a_disk_that_fills_in_mid_stream_leaves_no_dataset(blobs: FolderBlobs) -> None:
+    chance = np.random.default_rng(0)
+    stream = (pd.DataFrame({"a": chance.random(100_000)}) for _ in range(100))
+    with pytest.raises(StorageFull, match="no room left for blobs"):
+        write_artifact(stream, blobs)
+    assert list(blobs.digests()) == []
+
+
+@pytest.mark.usefixtures("no_file_over_a_megabyte")
+def test_a_disk_that_fills_below_a_large_array_leaves_nothing(blobs: FolderBlobs) -> None:
+    with pytest.raises(StorageFull):
+        write_artifact(np.zeros(artifacts.LARGE_BYTES // 8), blobs)
+    assert list(blobs.digests()) == []
