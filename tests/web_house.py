@@ -6,6 +6,7 @@ Nothing was trained: declarations, evaluations and Proofs are written as a run w
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 import re
@@ -21,7 +22,8 @@ from starlette.applications import Starlette
 from databases import database_of, settle
 from predictions_log_files import closed
 from unshelve.clock import FakeClock, milliseconds
-from unshelve.errors import SchemaMismatch
+from unshelve.data.spool import SetAside
+from unshelve.errors import NotAllowed, SchemaMismatch
 from unshelve.ids import canonical_json, new_id
 from unshelve.models.package import File, Manifest
 from unshelve.pipeline.step import Kind
@@ -33,11 +35,14 @@ from unshelve.registry.charts import put_charts
 from unshelve.registry.metrics import RunMetric, record_metrics
 from unshelve.registry.releases import set_champion
 from unshelve.registry.runs import RunState, RunStep, StepState
+from unshelve.registry.schedules import put_schedules
+from unshelve.registry.sinks import BatchState, SinkBatch, add_batch, end_batch
 from unshelve.registry.solutions import put_solution
 from unshelve.registry.versions import Attestation, add_version, attest, set_state
+from unshelve.registry.webhooks import add_webhook, announce, change_delivery, change_webhook, deliveries
 from unshelve.schema.decoder import decoder
 from unshelve.schema.schema import Category, Field, FieldType, Schema
-from unshelve.security.actors import LOCAL, Actor, Role
+from unshelve.security.actors import LOCAL, Actor, ActorKind, Role
 from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.keys import create_key
 from unshelve.security.last_use import LastUse
@@ -45,16 +50,20 @@ from unshelve.security.links import create_link
 from unshelve.security.sign_in import SignIn
 from unshelve.security.signing import Signer
 from unshelve.security.users import create_user
-from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
+from unshelve.solution.declaration import Declaration, Parameter, Place, SinkInfo, StepInfo
 from unshelve.solution.files import code_files
 from unshelve.solution.lifted import origin_in
 from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
+from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.keeper import Places
+from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.app import build
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Site
+from web_expectations import EXPECTED, furnish_expectations
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 BEGAN = NOW - timedelta(hours=1)
@@ -99,6 +108,20 @@ class NothingSealed:
 
     def find(self, path: str, record_id: str) -> Record | None:
         return None
+
+
+class Sweeps:
+    """Stands for the keeper of the store: says what it was asked and removes nothing."""
+
+    places = Places("unshelve.db", "blobs", "/")
+
+    def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
+        return Sweep(blobs=12, needed=9, young=1, removed=2, freed_bytes=3_400_000, dry_run=dry_run)
+
+    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+        if actor.kind is not ActorKind.LOCAL:
+            raise NotAllowed
+        return BackupDone(name="now", folder=str(folder), blobs=9, size_bytes=9000, added_bytes=9000, rows=40)
 
 
 @dataclass(slots=True)
@@ -225,6 +248,7 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
         ask=answer_late,
         score=score_nothing,
         runs=started,
+        keeper=Sweeps(),
     )
     house = House(site=site, app=build(site), signer=signer, started=started)
     if furnished:
@@ -256,10 +280,13 @@ def _furnish(house: House, home: Home) -> None:
         keep_origin(connection, house.site.blobs, declaration, origin_in(LIFTED, declaration))
     house.run_id = _run(house)
     house.started.run_id = house.run_id
+    furnish_expectations(house.site.database, house.site.blobs, house.run_id, NOW)
     for number, area in ((1, 0.71), (2, 0.74), (3, 0.76)):
         _version(house, number, area)
     _endpoint(house)
     _answers(house, home)
+    _batches(house)
+    _told(house)
 
 
 def _step(
@@ -281,6 +308,7 @@ def _step(
 def _declaration() -> Declaration:
     steps = (
         _step("timetable", Kind.SOURCE, title="Trains of last year."),
+        EXPECTED,
         _step("run", Kind.KEEP, "timetable"),
         _step("is_late", Kind.TARGET, "run"),
         _step("usual", Kind.FIT, "run"),
@@ -290,6 +318,22 @@ def _declaration() -> Declaration:
         ),
         _step("by_hour", Kind.CHART, "run", title="Late trains by hour."),
         _step("advice", Kind.ENDPOINT, "late", title="What should a traveller do?"),
+        _step("tomorrow", Kind.SOURCE, title="Trains of tomorrow."),
+        dataclasses.replace(
+            _step("nightly", Kind.SINK, "late", "tomorrow", title="How late tomorrow's trains will be"),
+            sink=SinkInfo(
+                to={
+                    "type": "TableTarget",
+                    "table": "train_scores",
+                    "connection": "timetable-db",
+                    "key": ["train", "day"],
+                    "columns": {},
+                    "create": False,
+                },
+                schedule="0 2 * * *",
+                changed=True,
+            ),
+        ),
     )
     return Declaration(
         name="trains", title="Late trains", description="", steps=steps, environment={"python": "3.11.7"}, code=CODE
@@ -509,6 +553,85 @@ def _add(
                 reason="holds in spring too",
                 now=NOW - timedelta(days=10 - number),
             )
+
+
+def _batches(house: House) -> None:
+    """Three batches of the sink: one that failed, one that wrote all, and the newest, which left two rows out."""
+    site = house.site
+    failed = "The table train_scores of timetable-db has no column 'score'."
+    said = (
+        SetAside(row=17, key="train = 4711, day = 2026-03-15", problem="wind: must be at most 78"),
+        SetAside(row=230, key="train = 12, day = 2026-03-15", problem="its key stands in row 229 already"),
+    )
+    with site.database.write() as connection:
+        put_schedules(connection, "trains", {"nightly": ("0 2 * * *", NOW + timedelta(hours=11))})
+        for days, state in ((3, BatchState.FAILED), (2, BatchState.DONE), (1, BatchState.DONE)):
+            at = NOW - timedelta(days=days)
+            batch = SinkBatch(
+                id=new_id(milliseconds(at)),
+                solution="trains",
+                sink="nightly",
+                state=BatchState.WAITING,
+                cause="the schedule of nightly: daily at 02:00",
+                actor="local",
+                ordered_at=at.isoformat(),
+                started_at=at.isoformat(),
+                run_id=house.run_id,
+            )
+            add_batch(connection, batch)
+            left_out = said if days == 1 else ()
+            values: dict[str, object] = {
+                "total": 41_200,
+                "done": 41_200,
+                "written": 1_337 if days == 1 else 41_200,
+                "unchanged": 39_861 if days == 1 else 0,
+                "refused": len(left_out),
+                "versions": [2],
+                "set_aside": left_out,
+                "place": "table train_scores of timetable-db",
+            }
+            told = {"error": failed} if state is BatchState.FAILED else values
+            end_batch(connection, batch, state, now=at + timedelta(seconds=8.3), **told)
+
+
+def _told(house: House) -> None:
+    """Two webhooks: one that works, one whose receiver is gone, with a delivery that was set aside."""
+    site = house.site
+    with site.database.write() as connection:
+        works = add_webhook(
+            connection,
+            "https://hooks.example.com/trains",
+            ["release", "sink-failed"],
+            secret="WEBHOOK_TRAINS",
+            actor="olga",
+            solution="trains",
+            now=NOW - timedelta(days=3),
+        )
+        gone = add_webhook(
+            connection,
+            "https://old.example.org/a/rather/long/path/that/names/a/flow/8f14e45fceea167a5a36dedd4bea2543",
+            ["run-failed"],
+            secret="WEBHOOK_OLD",
+            actor="olga",
+            solution=None,
+            now=NOW - timedelta(days=9),
+        )
+        announce(connection, "release", MODEL, {"model": MODEL, "to": 2}, now=NOW - timedelta(hours=4))
+        announce(connection, "run-failed", "trains#1", {"run": house.run_id}, now=NOW - timedelta(hours=1))
+        announce(connection, "sink-failed", "trains.nightly", {"sink": "trains.nightly"}, now=NOW)
+        for one in deliveries(connection):
+            if one.webhook == gone.id:
+                change_delivery(
+                    connection, one.id, state="dead", attempts=9, status=410, error="It answered 410.", ended_at=1
+                )
+            elif one.event == "release":
+                change_delivery(connection, one.id, state="delivered", attempts=1, status=204, ended_at=1)
+            else:
+                later = milliseconds(NOW + timedelta(minutes=2))
+                said = "https://hooks.example.com did not answer (ConnectTimeout)."
+                change_delivery(connection, one.id, attempts=2, error=said, next_at=later)
+        change_webhook(connection, gone.id, disabled="The address answered 410: it wants nothing more.")
+        change_webhook(connection, works.id, failing_since=milliseconds(NOW))
 
 
 def _answers(house: House, home: Home) -> None:

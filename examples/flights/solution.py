@@ -23,12 +23,16 @@ from unshelve import (
     beats_champion,
     by_time,
     chart,
+    column,
     endpoint,
     expect,
     fit,
     keep,
+    key,
     metric,
     model,
+    refers_to,
+    row_count,
     source,
     target,
     transform,
@@ -63,8 +67,8 @@ def flights() -> pd.DataFrame:
 
 @source(fresh="30d")
 def planes() -> pd.DataFrame:
-    """The register of planes: tail number and year of make."""
-    return _table("planes.csv")[["tailnum", "year"]]
+    """The register of planes: tail number, year of make and number of seats."""
+    return _table("planes.csv")[["tailnum", "year", "seats"]]
 
 
 @source(fresh="30d")
@@ -81,14 +85,17 @@ def _table(name: str) -> pd.DataFrame:
     return pd.read_csv(Path(package.submodule_search_locations[0]) / "data" / name)
 
 
-@expect
-def flights_are_plausible(flights):
-    """Flights leave one of three airports and arrive less than a day early or late."""
-    odd = sorted(set(flights["origin"]) - {"EWR", "JFK", "LGA"})
-    if odd:
-        return f"flights leave from {', '.join(odd)}, which is not in New York"
-    too_far = (flights["arr_delay"].abs() >= 24 * 60).sum()
-    return f"{too_far} flights are a day or more off schedule" if too_far else None
+flights_are_plausible = expect(
+    "flights",
+    key("departs", "carrier", "flight", "origin"),
+    column("origin", one_of=["EWR", "JFK", "LGA"]),
+    column("arr_delay", between=(-24 * 60, 24 * 60)),
+    refers_to("airlines", "carrier"),
+    row_count(at_least=100_000),
+)
+
+# The register has some tail numbers from small private planes, which no airline flies passengers in.
+planes_are_airliners = expect("planes", key("tailnum"), column("seats", between=(20, None)), severity="quarantine")
 
 
 @expect(severity="warn")

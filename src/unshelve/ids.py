@@ -23,6 +23,19 @@ def new_id(milliseconds: int) -> str:
     return _base32(value, 26)
 
 
+def first_id(milliseconds: int) -> str:
+    """The lowest id that can be made in a millisecond."""
+    return new_id(milliseconds)[:10] + ALPHABET[0] * 16
+
+
+def milliseconds_of(made: str) -> int:
+    """The milliseconds since 1970 in an id that `new_id` made."""
+    value = 0
+    for letter in made[:10]:
+        value = value << 5 | ALPHABET.index(letter)
+    return value
+
+
 def canonical_json(value: object) -> bytes:
     """The one JSON text of a value: keys sorted, no spaces, floats in shortest round-trip form."""
     return _ENCODER.encode(value)

@@ -86,7 +86,17 @@ class Settings:
         True,
         "Whether packages that a notebook lacks are fetched from the package index, into an environment of its own.",
     )
+    webhook_hosts: str = _set(
+        "", "Hosts of the own network that webhooks may be sent to, with commas between them: `hooks.example.lan`."
+    )
     workers: int = _set(0, "How many processes run steps at a time; 0: one for each core.", least=0)
+    keep_runs_days: float = _set(
+        0.0, "Days after which runs that made no version that is kept are removed; 0: never.", least=0
+    )
+    keep_versions: int = _set(
+        0, "How many versions of each model are kept beside those that answer or did last; 0: all.", least=0
+    )
+    keep_predictions_days: float = _set(0.0, "Days after which sealed answers are removed; 0: never.", least=0)
     lease_seconds: float = _set(
         30.0,
         "Seconds after the last word of a server until another one on the same database takes up its runs.",

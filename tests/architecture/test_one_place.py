@@ -68,6 +68,7 @@ RULES = {
                 "aiohttp.*",
                 "ftplib.*",
                 "smtplib.*",
+                "obstore.*",
                 "xmlrpc.*",
                 "socket.create_connection",
                 "asyncio.open_connection",
@@ -75,6 +76,8 @@ RULES = {
         ),
         {
             "security.fetch": "the one place",
+            "storage.objects": "asks the object store that a setting or a source names, at a checked address",
+            "data.buckets": "reads files of the object store that a connection names, with the connection's own keys",
             "cli.connect": "asks control at its own socket in the home, or the application in this process",
             "serving.asker": "asks this server's own answer processes, at an address that the server itself gave them",
         },

@@ -1,27 +1,34 @@
-"""Every blob store passes the one suite of testing/blobs.py, object stores on real servers."""
+"""Every blob store passes the one suite of testing/blobs.py, on the servers that it is really used with."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore
 
 from object_servers import SERVERS
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 from unshelve.storage.cached import CachedBlobs
-from unshelve.storage.objects import ObjectBlobs, open_objects
+from unshelve.storage.opening import open_blobs
 from unshelve.testing.blobs import CHECKS
 from unshelve.testing.memory import MemoryBlobs
+
+CACHE_BYTES = 10_000_000
+
+
+def cached(far: BlobStore, folder: Path, most_bytes: int) -> CachedBlobs:
+    return CachedBlobs(far, FolderBlobs(folder / "cache"), most_bytes=most_bytes)
+
 
 STORES: dict[str, Callable[[Path], BlobStore]] = {
     "folder": lambda folder: FolderBlobs(folder / "blobs"),
     "durable folder": lambda folder: FolderBlobs(folder / "blobs", durable=True),
     "memory": lambda folder: MemoryBlobs(),
-    "objects in memory": lambda folder: ObjectBlobs(MemoryStore(), "memory"),
-    "cached": lambda folder: CachedBlobs(MemoryBlobs(), FolderBlobs(folder / "cache"), most_bytes=1 << 20),
+    "objects in memory": lambda folder: open_blobs("memory://"),
+    "cached": lambda folder: cached(MemoryBlobs(), folder, CACHE_BYTES),
+    "cached objects": lambda folder: cached(open_blobs("memory://"), folder, CACHE_BYTES),
+    "cached by nothing": lambda folder: cached(open_blobs("memory://"), folder, 0),
 }
 
 
@@ -35,6 +42,5 @@ def test_a_blob_store(store: str, check: Callable[[BlobStore], None], tmp_path: 
 @pytest.mark.parametrize("server", SERVERS)
 def test_an_object_store(server: str, check: Callable[[BlobStore], None], monkeypatch: pytest.MonkeyPatch) -> None:
     running = SERVERS[server]()
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    check(open_objects(running.address.format(name=uuid.uuid4().hex)))
+    running.enter(monkeypatch)
+    check(open_blobs(running.address()))

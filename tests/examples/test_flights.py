@@ -59,15 +59,24 @@ def test_the_weather_joined_is_that_of_the_departure_hour(flights_file: ModuleTy
 
 
 def test_the_rows_meet_what_is_expected_of_them(flights_file: ModuleType, rows: pd.DataFrame) -> None:
-    assert flights_file.flights_are_plausible(rows) is None
+    assert flights_file.flights_are_plausible(rows, flights_file.airlines()) == ()
     assert flights_file.weather_is_there(rows) is None
 
 
 def test_odd_rows_are_told(flights_file: ModuleType, rows: pd.DataFrame) -> None:
     some = rows.head(100)
-    assert "BOS" in flights_file.flights_are_plausible(some.assign(origin="BOS"))
-    assert "100 flights" in flights_file.flights_are_plausible(some.assign(arr_delay=5000.0))
+    odd = some.assign(origin="BOS", arr_delay=5000.0, carrier="ZZ")
+    assert flights_file.flights_are_plausible(odd, flights_file.airlines()) == (
+        "origin is one of EWR, JFK, LGA: 100 of 100 do not.",
+        "arr_delay is between -1,440 and 1,440: 100 of 100 do not.",
+        "carrier is in airlines: 100 of 100 do not.",
+        "there are at least 100,000 rows: There are 100.",
+    )
     assert "100.0%" in flights_file.weather_is_there(some.assign(temp=float("nan")))
+
+
+def test_private_planes_of_the_register_are_told(flights_file: ModuleType) -> None:
+    assert flights_file.planes_are_airliners(flights_file.planes()) == ("seats is at least 20: 40 of 3,322 do not.",)
 
 
 def test_what_is_known_only_later_changes_no_feature(

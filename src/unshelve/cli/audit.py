@@ -8,12 +8,12 @@ import msgspec
 import typer
 
 from unshelve.cli.connect import Json, connect
-from unshelve.cli.damage import audit_damage
 from unshelve.cli.output import HomeOption, JsonOption, moment, result, table
 from unshelve.cli.places import existing_home
 from unshelve.security.audit import newest
 from unshelve.solution.stored import stored
 from unshelve.storage.home import Home
+from unshelve.upkeep.damage import audit_damage
 
 
 def command(

@@ -9,8 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from unshelve.cli.output import JsonOption, result
+from unshelve.cli.output import HomeOption, JsonOption, result
+from unshelve.cli.places import home_for
+from unshelve.security.secrets import secret_is_set
 from unshelve.solution.check import check
+from unshelve.solution.check_sources import connection_findings
 from unshelve.solution.declaring import declaration_of
 from unshelve.solution.files import solution_folder
 from unshelve.solution.lifted import origin_findings, origin_in
@@ -19,6 +22,7 @@ from unshelve.solution.origin import NotebookFinding
 
 def command(
     path: Annotated[Path, typer.Argument(help="A solution folder, or a notebook.")] = Path(),
+    home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what can be found before anything runs: number, place, what it is, how to mend it."""
@@ -27,7 +31,12 @@ def command(
         return
     folder = solution_folder(path)
     declaration = declaration_of(folder)
-    findings = (*check(declaration), *origin_findings(origin_in(folder, declaration)))
+    secrets = home_for(home, [path]) / "keys" / "secrets"
+    findings = (
+        *check(declaration),
+        *origin_findings(origin_in(folder, declaration)),
+        *connection_findings(declaration, lambda name: secret_is_set(secrets, name)),
+    )
     lines = []
     for each in findings:
         lines.append(f"{each.place.file}:{each.place.line}  {each.number} {each.severity}  {each.message}")

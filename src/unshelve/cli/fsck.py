@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from unshelve.cli.damage import Part, examine
 from unshelve.cli.output import HomeOption, JsonOption, result, say
 from unshelve.cli.places import existing_home
 from unshelve.solution.stored import stored
+from unshelve.upkeep.damage import Part, examine
 
 
 def command(home: HomeOption = None, json: JsonOption = False) -> None:

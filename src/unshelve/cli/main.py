@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("unshelve.cli.serve", "What a home knows already, without running first."),
     "predict": ("unshelve.cli.predict", "Score a CSV, Parquet, Excel or JSON-lines file."),
     "schema": ("unshelve.cli.schema", "The Schema of a model as a file that you own."),
+    "profile": ("unshelve.cli.profile", "What tables look like, and what to expect of them."),
     "models": ("unshelve.cli.models", "Models and endpoints, and which version answers."),
     "runs": ("unshelve.cli.runs", "What has run, and why each step ran."),
     "promote": ("unshelve.cli.promote", "Let an accepted version answer."),
@@ -32,8 +33,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "user": ("unshelve.cli.user", "People: invite, link, list, role, remove, restore."),
     "login": ("unshelve.cli.login", "A link that signs in, once."),
     "secret": ("unshelve.cli.secret", "Secrets that sources need: set, list, remove."),
+    "sink": ("unshelve.cli.sink", "Answers that are written back: run, list."),
+    "webhook": ("unshelve.cli.webhook", "Addresses that are told of events: add, list, test, replay."),
     "audit": ("unshelve.cli.audit", "Who changed what, and whether the chain is whole."),
     "fsck": ("unshelve.cli.fsck", "Check all that is stored."),
+    "gc": ("unshelve.cli.gc", "Remove stored bytes that nothing needs."),
+    "backup": ("unshelve.cli.backup", "A home as it is now, into a folder, while it is served."),
+    "restore": ("unshelve.cli.restore", "A new home from a backup."),
+    "move": ("unshelve.cli.move", "Database and blobs to other places, and back."),
 }
 """Verb -> its module, which has a function `command` or a table COMMANDS, and one line of help."""
 

@@ -12,16 +12,19 @@ from unshelve.cli.connect import connect, part
 from unshelve.cli.output import HomeOption, JsonOption, result
 from unshelve.cli.places import existing_home
 
-NameArgument = Annotated[str, typer.Argument(help="Capital letters, digits and _, as the solution asks for it.")]
+NameArgument = Annotated[
+    str, typer.Argument(help="Letters, digits and _; small letters become capital ones, so that `crm` sets CRM.")
+]
 
 
 def keep(name: NameArgument, home: HomeOption = None, json: JsonOption = False) -> None:
     """Keep a secret. It is asked for, or read from standard input; never given on the command line."""
     place = existing_home(home)
+    name = _capital(name)
     value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
     with connect(place.root) as api:
         kept = api.post(f"/api/secrets/{part(name)}", {"value": value})
-    result(kept, json=json, lines=[f"Kept. A solution reads it by secret({name!r})."])
+    result(kept, json=json, lines=[f"Kept. A solution reads it by secret({name!r}), or as a connection."])
 
 
 def list_secrets(home: HomeOption = None, json: JsonOption = False) -> None:
@@ -33,9 +36,14 @@ def list_secrets(home: HomeOption = None, json: JsonOption = False) -> None:
 
 def remove(name: NameArgument, home: HomeOption = None, json: JsonOption = False) -> None:
     """Forget a secret."""
+    name = _capital(name)
     with connect(existing_home(home).root) as api:
         api.delete(f"/api/secrets/{part(name)}")
     result({"name": name, "removed": True}, json=json, lines=["Forgotten."])
+
+
+def _capital(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 COMMANDS = {"set": keep, "list": list_secrets, "remove": remove}

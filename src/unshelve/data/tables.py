@@ -141,7 +141,7 @@ def like(table: pd.DataFrame, example_is_polars: bool) -> Table:
 
 
 def to_pandas(table: Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas() if is_polars(table) else table
+    frame: pd.DataFrame = table.to_pandas() if is_polars(table) or is_dataset(table) else table
     return frame
 
 

@@ -28,7 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     `functions` are all functions of the solution, for operations that need more than one; `blobs` is where
     earlier versions' packages are found. `progress(done, of)`
     moves the bar of a long task. `identities` are the identities of the inputs (see `Artifact.identity`), by
-    parameter.
+    parameter. `past` is the task's (see `Task.past`).
     """
 
     task: str
@@ -37,6 +37,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     blobs: BlobStore
     identities: Mapping[str, str] = {}
     progress: Callable[[int, int], None] = lambda _done, _of: None
+    past: Mapping[str, object] = {}
 
 
 class Operation(Protocol):

@@ -74,6 +74,7 @@ class Performer:
             blobs=self._blobs,
             identities={name: artifact.identity for name, artifact in order.inputs.items()},
             progress=progress,
+            past=task.past,
         )
         return operation(self._function(task), values, _own_copy(task.parameters), context)
 

@@ -7,11 +7,13 @@ disk, network or another package, so importing a solution file costs what the us
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeVar, overload
 
+from unshelve.data.target import FileTarget, Target
 from unshelve.errors import Refused
 
 MARK: Final = "__unshelve__"
@@ -36,6 +38,7 @@ class Kind(StrEnum):
     CHART = "chart"
     WORTH = "worth"
     ENDPOINT = "endpoint"
+    SINK = "sink"
     STEP = "step"
 
 
@@ -45,11 +48,33 @@ GateValue = object
 """A gate as evaluation.gates makes it."""
 
 
+CheckValue = object
+"""A check as data.checks makes it."""
+
+Severity = Literal["warn", "quarantine", "stop"]
+"""What becomes of an expectation that does not hold: a warning, failing rows set aside, or no release."""
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("warn", "quarantine", "stop")
+
+AT_MOST: Final = 0.05
+"""The share of rows that a quarantine may set aside before it stops the run instead."""
+
+
 class ChoiceValue(Protocol):
     """A choice among candidates as evaluation.choice makes it."""
 
     @property
     def metric(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkMark:
+    """Where a sink writes, and when: at the times of `schedule`, or after each run where there is none."""
+
+    to: Target
+    schedule: str | None = None
+    changed: bool = False
+    """Whether rows whose answer is what it was are left as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +98,11 @@ class Mark:
     choose: ChoiceValue | None = None
     unit: str | None = None
     required: tuple[str, ...] = ()
-    severity: Literal["warn", "stop"] = "stop"
+    severity: Severity = "stop"
+    table: str | None = None
+    checks: tuple[CheckValue, ...] = ()
+    at_most: float = AT_MOST
+    sink: SinkMark | None = None
     extra: dict[str, object] = field(default_factory=dict)
 
 
@@ -235,17 +264,71 @@ chart = _plain(Kind.CHART, "A picture for the dashboard, redrawn by each run.")
 endpoint = _plain(Kind.ENDPOINT, "Combines answers of models and plain rules into one answer: a dataclass.")
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must hold of a table, as checks: what `expect("table", …)` gives. It is called what it is assigned to."""
+
+    table: str
+    checks: tuple[CheckValue, ...]
+    severity: Severity
+    at_most: float
+    file: str = field(repr=False, compare=False)
+    line: int = field(repr=False, compare=False)
+
+    def __call__(self, table: object, *others: object) -> tuple[str, ...]:
+        """What does not hold of a table, a sentence for each thing; `others` are the tables that checks refer to, in
+        their order. For tests and notebooks: a run calls nothing.
+        """
+        from unshelve.data.trying import sentences  # brings pandas, which importing a solution file does not
+
+        return sentences(table, self.checks, others)
+
+    @property
+    def __unshelve__(self) -> Mark:
+        return Mark(
+            kind=Kind.EXPECT, severity=self.severity, table=self.table, checks=self.checks, at_most=self.at_most
+        )
+
+
 @overload
 def expect(function: Function, /) -> Function: ...
 @overload
-def expect(*, severity: Literal["warn", "stop"] = "stop") -> Callable[[Function], Function]: ...
 def expect(
-    function: Function | None = None, /, *, severity: Literal["warn", "stop"] = "stop"
-) -> Function | Callable[[Function], Function]:
-    """What must hold of a table: returns nothing or True when it does, else False or a sentence that says what not."""
-    if severity not in ("warn", "stop"):
-        raise Refused(f"severity is {severity!r}.", hint='It is "warn" or "stop".')
-    return _apply(function, Mark(kind=Kind.EXPECT, severity=severity))
+    table: str, /, *checks: CheckValue, severity: Severity = "stop", at_most: float = AT_MOST
+) -> Expectation: ...
+@overload
+def expect(*, severity: Severity = "stop", at_most: float = AT_MOST) -> Callable[[Function], Function]: ...
+def expect(
+    what: Function | str | None = None,
+    /,
+    *checks: CheckValue,
+    severity: Severity = "stop",
+    at_most: float = AT_MOST,
+) -> Function | Expectation | Callable[[Function], Function]:
+    """What must hold of a table: named checks of it, or a function of one's own.
+
+    The function returns nothing or True where it holds, else False or a sentence that says what does not; or one
+    boolean for each row of its first table, False where the row fails; or the rows that fail, as a table.
+
+    `severity` says what follows: "warn" goes on, "stop" lets nothing be released, "quarantine" sets the failing rows
+    aside, so that all that comes after sees the table without them, and stops when more than `at_most` of them fail.
+    """
+    if severity not in SEVERITIES:
+        raise Refused(f"severity is {severity!r}.", hint=f"It is {', '.join(map(repr, SEVERITIES))}.")
+    if isinstance(at_most, bool) or not isinstance(at_most, int | float) or not 0 < at_most <= 1:
+        raise Refused(f"at_most is {at_most!r}.", hint="It is a share of the rows: 0.05 are 5 %.")
+    if not isinstance(what, str):
+        return _apply(what, Mark(kind=Kind.EXPECT, severity=severity, at_most=at_most))
+    if not checks:
+        raise Refused(f"expect({what!r}) names nothing that must hold.", hint="Name checks: column(…), unique(…), …")
+    odd = next((each for each in checks if not hasattr(each, "text") or isinstance(each, type)), None)
+    if odd is not None:
+        raise Refused(
+            f"expect({what!r}) was given {odd!r}, which is no check.",
+            hint="Checks are column, key, unique, refers_to, fresh and row_count; write others as an @expect function.",
+        )
+    caller = sys._getframe(1)
+    return Expectation(what, checks, severity, at_most, caller.f_code.co_filename, caller.f_lineno)
 
 
 @overload
@@ -257,7 +340,27 @@ def worth(function: Function | None = None, /, *, unit: str | None = None) -> Fu
     return _apply(function, Mark(kind=Kind.WORTH, unit=unit))
 
 
+def sink(to: Target, *, schedule: str | None = None, changed: bool = False) -> Callable[[Function], Function]:
+    """Writes answers back: of the model or endpoint that the first parameter names, over the rows that the second does.
+
+    `to` is `to_table(…)` or `to_files(…)`. Without a `schedule` it writes after each run. With `changed`, rows whose
+    answer is what it was are left as they are. The function itself is not called: its name and its docstring count.
+    """
+    if changed and isinstance(to, FileTarget) and not to.key:
+        raise Refused(
+            f"changed=True needs to know which row is which, and {to.path} has no key.",
+            code="sink-without-key",
+            hint='Name the columns that a row is found again by: to_files(…, key="id").',
+        )
+    return _decorator(Mark(kind=Kind.SINK, sink=SinkMark(to=to, schedule=schedule, changed=changed)))
+
+
 def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Function], Function]:
+    decorate = _decorator(mark)
+    return decorate if function is None else decorate(function)
+
+
+def _decorator(mark: Mark) -> Callable[[Function], Function]:
     def decorate(decorated: Function) -> Function:
         if not callable(decorated):
             raise Refused(f"@{mark.kind} was put on {decorated!r}, which is not a function.")
@@ -268,7 +371,7 @@ def _apply(function: Function | None, mark: Mark) -> Function | Callable[[Functi
         setattr(decorated, MARK, mark)
         return decorated
 
-    return decorate if function is None else decorate(function)
+    return decorate
 
 
 def _names(names: Sequence[str], option: str) -> tuple[str, ...]:

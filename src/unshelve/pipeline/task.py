@@ -27,6 +27,9 @@ class Task:
     that (0: each run asks). None is the ordinary case: the result depends on what is in the key alone.
 
     `streamed` names the inputs whose rows are handed over as a `Dataset`, to be read in batches.
+
+    `past` is what control knows of earlier runs of a task that asks the outside world, as JSON values: where the last
+    load of a source ended. It is no part of the key, for it decides how the rows are brought and not which they are.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Task:
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
     streamed: tuple[str, ...] = ()
+    past: Mapping[str, object] = field(default_factory=dict)
     cacheable: bool = True
     may_be_none: bool = False
     label: str = ""

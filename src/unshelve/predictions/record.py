@@ -21,7 +21,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tru
     actor: str
     """The id of the actor that asked."""
     route: str
-    """The kind of route: `model` for the released version, `version` for one that was named, `form`, `file`."""
+    """The kind of route: `model` for the released version, `version` for one that was named, `form`, `file`,
+    `sink`."""
     row: bytes
     answer: bytes
     seconds: float

@@ -18,6 +18,7 @@ from unshelve.errors import Conflict, NotFound
 from unshelve.ids import new_id
 from unshelve.registry.tables import release, release_change
 from unshelve.registry.versions import get_version, unknown_model
+from unshelve.registry.webhooks import announce
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 
@@ -163,4 +164,6 @@ def _record(
         details={"from": before, "to": after, "reason": reason},
         now=now,
     )
+    told = {"model": model, "from": before, "to": after, "verb": verb, "reason": reason, "actor": actor.name}
+    announce(connection, "release", model, told, now=now)
     return change

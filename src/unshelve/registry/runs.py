@@ -21,6 +21,7 @@ from unshelve.registry.bulk import add_rows
 from unshelve.registry.states import RunState as RunState
 from unshelve.registry.states import StepState as StepState
 from unshelve.registry.tables import run, run_step
+from unshelve.registry.webhooks import announce
 
 RESUMABLE_FOR: Final = timedelta(days=1)
 """How long a broken run's sources count for the run that resumes it."""
@@ -146,10 +147,16 @@ def step_row(run_id: str, step: RunStep, position: int) -> tuple[object, ...]:
 
 
 def end(connection: Connection, run_id: str, state: RunState, *, now: datetime, error: str | None = None) -> None:
-    """Says how a run ended, with one sentence on why where it did not end well."""
+    """Says how a run ended, with one sentence on why where it did not end well; webhooks are told of it."""
     connection.execute(
         update(run).where(run.c.id == run_id).values(state=state.value, ended_at=time_text(now), error=error)
     )
+    event = _EVENTS.get(state)
+    row = connection.execute(select(run.c.solution, run.c.number, run.c.cause).where(run.c.id == run_id)).first()
+    if event is not None and row is not None:
+        told = {"run": run_id, "solution": row.solution, "number": row.number, "state": state.value}
+        told |= {"cause": row.cause, "error": error}
+        announce(connection, event, f"{row.solution}#{row.number}", told, now=now)
 
 
 def interrupt(connection: Connection, run_id: str, *, now: datetime) -> None:
@@ -339,6 +346,11 @@ def _step(row: Row[Any]) -> RunStep:
     )
 
 
+_EVENTS: Final = {
+    RunState.DONE: "run-done",
+    RunState.FAILED: "run-failed",
+    RunState.INTERRUPTED: "run-failed",
+}
 _BROKEN: Final = frozenset({RunState.INTERRUPTED.value, RunState.STOPPED.value})
 _COLUMNS: Final = tuple(column for column in run.c if column.name != "graph")
 _STEP_COLUMNS: Final = tuple(column for column in run_step.c if column.name not in ("run_id", "position"))

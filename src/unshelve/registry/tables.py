@@ -5,7 +5,19 @@ Times are ISO 8601 text in UTC (sortable, equal on SQLite and PostgreSQL). JSON 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from unshelve.storage.tables import METADATA
 
@@ -109,7 +121,7 @@ version = Table(
     Column("manifest", Text, nullable=False),  # digest of the manifest's canonical JSON, a blob
     Column("signature", Text, nullable=False),
     Column("run_id", Text, nullable=False),
-    Column("state", Text, nullable=False),  # candidate, refused, accepted, retired
+    Column("state", Text, nullable=False),  # candidate, refused, accepted, retired, removed
     Column("summary", Text, nullable=False),  # JSON: task, headline metric, baseline, sizes: what lists show
     Column("made_at", Text, nullable=False),
     Index("version_by_solution", "solution", "made_at"),
@@ -166,4 +178,108 @@ chart = Table(
     Column("solution", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("artifact", Text, nullable=False),  # JSON of the artifact
+)
+
+expectation = Table(
+    "expectation",
+    METADATA,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("severity", Text, nullable=False),  # warn, quarantine, stop
+    Column("outcome", Text, nullable=False),  # held, warned, set-aside, stopped, broken
+    Column("rows", BigInteger),  # null where nothing could be looked at
+    Column("failing", BigInteger),
+    Column("message", Text, nullable=False),
+    Column("report", Text),  # digest of the report, a JSON blob
+    Column("aside", Text),  # JSON: parquet, csv -> the artifact with the rows that were set aside
+    Column("made_at", Text, nullable=False),
+    Index("expectation_by_time", "solution", "name", "made_at"),
+)
+
+source_load = Table(
+    "source_load",
+    METADATA,
+    Column("solution", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 … of the source; the next load begins from the newest
+    Column("run_id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),  # all was loaded, not only what was new
+    Column("why", Text, nullable=False),
+    Column("mark", Text),  # in words
+    Column("read_rows", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("columns", Text, nullable=False),  # JSON: name and type of each
+    Column("notes", Text, nullable=False),  # JSON: what was changed in reading
+    Column("result", Text, nullable=False),  # digest of all rows
+    Column("record", Text, nullable=False),  # digest of pipeline.loads.LoadRecord, a blob: its parts are the rows
+    Column("artifact", Text, nullable=False),  # JSON of the table's artifact
+)
+
+sink_batch = Table(
+    "sink_batch",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("solution", Text, nullable=False),
+    Column("sink", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed
+    Column("cause", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("ordered_at", Text, nullable=False),
+    Column("run_id", Text),  # the run that made the rows
+    Column("rows", Text),  # JSON of the artifact with the rows
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("done", BigInteger, nullable=False),  # rows that are answered
+    Column("total", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("versions", Text, nullable=False),  # JSON list of numbers
+    Column("set_aside", Text, nullable=False),  # JSON: the first rows that were not written, each with why
+    Column("place", Text, nullable=False),
+    Column("error", Text),
+    Index("sink_batch_by_sink", "solution", "sink", "id"),
+)
+
+webhook = Table(
+    "webhook",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),  # names with commas between them
+    Column("secret", Text, nullable=False),  # the name of the secret that signs
+    Column("actor", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("solution", Text),
+    Column("disabled", Text),  # why it is told of nothing any more
+    Column("failing_since", BigInteger),
+    Column("cursor", Text, nullable=False),  # the newest answer that it was told of
+)
+
+delivery = Table(
+    "delivery",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("webhook", Text, ForeignKey("webhook.id"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, delivered, dead
+    Column("attempts", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("status", Integer),  # what the address answered last
+    Column("error", Text),
+    Index("delivery_by_state", "state", "next_at"),
+    Index("delivery_by_webhook", "webhook", "made_at"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -14,7 +14,10 @@ from unshelve.errors import NotFound
 from unshelve.ids import canonical_json
 from unshelve.registry.tables import attestation, version
 
-State = Literal["candidate", "refused", "accepted", "retired"]
+State = Literal["candidate", "refused", "accepted", "retired", "removed"]
+
+REMOVED: Final = "removed"
+"""The state of a version whose files may go: its number, its measures and its history stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,8 @@ class Action(StrEnum):
     """Users, their roles and sign-in links."""
     MANAGE_SECRETS = "manage secrets"
     """Setting and removing secrets (never reading them)."""
+    MANAGE_WEBHOOKS = "manage webhooks"
+    """Addresses that are told of what happens here, and what was sent to them."""
     MANAGE_STORE = "manage store"
     """Backup, checking and cleaning of what is stored; trusting foreign models."""
     SEE_AUDIT = "see audit"
@@ -69,6 +71,7 @@ MINIMUM: Final[Mapping[Action, Role | None]] = MappingProxyType(
         Action.MANAGE_KEYS: Role.OWNER,
         Action.MANAGE_USERS: Role.OWNER,
         Action.MANAGE_SECRETS: Role.OWNER,
+        Action.MANAGE_WEBHOOKS: Role.OWNER,
         Action.MANAGE_STORE: Role.OWNER,
         Action.SEE_AUDIT: Role.OWNER,
         Action.SEE_METRICS: Role.VIEWER,
@@ -80,9 +83,17 @@ FORBIDDEN: Final[Mapping[ActorKind, frozenset[Action]]] = MappingProxyType(
     {
         ActorKind.PERSON: frozenset(),
         ActorKind.LOCAL: frozenset(),
-        # A stolen key must not be able to make itself a second one, or a user, or outlive its revocation.
+        # A stolen key must not be able to make itself a second one, or a user, or outlive its revocation; nor to have
+        # what is answered from now on sent to an address of its own.
         ActorKind.KEY: frozenset(
-            {Action.OWN_ACCOUNT, Action.OWN_KEYS, Action.MANAGE_KEYS, Action.MANAGE_USERS, Action.MANAGE_SECRETS}
+            {
+                Action.OWN_ACCOUNT,
+                Action.OWN_KEYS,
+                Action.MANAGE_KEYS,
+                Action.MANAGE_USERS,
+                Action.MANAGE_SECRETS,
+                Action.MANAGE_WEBHOOKS,
+            }
         ),
         ActorKind.PROVER: frozenset(Action) - {Action.ENTER, Action.ASK, Action.TRY_VERSION},
     }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, SupportsIndex
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from unshelve.errors import NotFound, Refused
 
@@ -75,7 +75,25 @@ def secret(name: str) -> Secret:
         )
     if not value:
         raise Refused(f"The secret {name} is empty.", code="secret-empty")
-    _READ[name] = value
+    _remember(name, value)
+    return Secret(value, name)
+
+
+def secret_is_set(folder: Path | None, name: str) -> bool:
+    """Whether a secret is set, in the environment or in a folder (`Home.secrets`). Its value is not kept in mind."""
+    _check_name(name)
+    return bool(os.environ.get(_PREFIX + name) or _from_file(folder, name))
+
+
+def kept_secret(folder: Path, name: str) -> Secret:
+    """The value of a secret for control itself, which keeps them in a folder (`Home.secrets`). Raises NotFound."""
+    _check_name(name)
+    value = os.environ.get(_PREFIX + name) or _from_file(folder, name)
+    if not value:
+        raise NotFound(
+            f"The secret {name} is not set.", code="secret-not-found", hint=f"Set it: `unshelve secret set {name}`."
+        )
+    _remember(name, value)
     return Secret(value, name)
 
 
@@ -101,11 +119,11 @@ def remember_all(folder: Path) -> None:
     """Reads every secret of the environment and of a folder (`Home.secrets`), so that `redact` knows them all."""
     for variable, value in os.environ.items():
         if variable.startswith(_PREFIX) and value:
-            _READ[variable.removeprefix(_PREFIX)] = value
+            _remember(variable.removeprefix(_PREFIX), value)
     for name in secret_names(folder):
         value = _from_file(folder, name) or ""
-        if value:
-            _READ.setdefault(name, value)
+        if value and name not in _READ:
+            _remember(name, value)
 
 
 def set_secret(folder: Path, name: str, value: str) -> None:
@@ -137,6 +155,17 @@ def secret_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
+
+
+def _remember(name: str, value: str) -> None:
+    """Keeps a value in mind, and the password inside of an address as well: drivers write it out by itself."""
+    _READ[name] = value
+    head, at, _ = value.partition("://")[2].rpartition("@")
+    if at:
+        user, colon, password = head.partition(":")
+        written = password if colon else user
+        _READ[f"{name} (as it is written)"] = written
+        _READ[f"{name} (its password)"] = unquote(written)
 
 
 def _check_name(name: str) -> None:

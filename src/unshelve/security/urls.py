@@ -34,6 +34,8 @@ class UrlRules:
     """Whether addresses of this machine and its own network may be asked."""
     hosts: frozenset[str] | None = None
     """If given: only these hosts."""
+    own: frozenset[str] = frozenset()
+    """Hosts that may be asked though their addresses are of this machine or its network: somebody allowed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def check_url(text: str, *, rules: UrlRules | None = None, resolve: Resolve | No
         raise _refused("its host is not one of those that may be asked")
     literal = _literal(host)
     addresses = [literal] if literal is not None else _resolved(host, port, resolve or _system_resolve)
-    if not rules.private:
+    if not rules.private and host.lower() not in rules.own:
         for address in addresses:
             if not _public(address):
                 raise _refused("it leads to this machine or its own network")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.releases import releases
-from unshelve.registry.versions import Version, get_version, versions_of
+from unshelve.registry.versions import REMOVED, Version, get_version, versions_of
 from unshelve.security.signing import Verifier
 from unshelve.serving.loaded import LoadedEndpoint, LoadedModel, load_endpoint, load_model
 from unshelve.serving.predictor import Predictor
@@ -106,6 +106,12 @@ class LiveReleases:
 
     def _load(self, wanted: Version) -> Predictor:
         """A version with all that it pins. Damaged or Untrusted, naming it, when it is not what was signed."""
+        if wanted.state == REMOVED:
+            raise NotFound(
+                f"{wanted.model} v{wanted.number} was removed: it was older than versions are kept.",
+                code="version-removed",
+                hint="Run the solution again as it was then to make it anew.",
+            )
         try:
             return self._loaded(wanted)
         except (Damaged, Untrusted) as error:

@@ -15,8 +15,8 @@ from unshelve.serving.lane import Answers
 from unshelve.serving.predictor import Predictor
 
 ROUTE_HEADER: Final = "x-unshelve-route"
-"""How control says, when it asks for somebody, whether a form or a file brought the rows."""
-ROUTES: Final = frozenset({"form", "file"})
+"""How control says, when it asks for somebody, whether a form, a file or a sink brought the rows."""
+ROUTES: Final = frozenset({"form", "file", "sink"})
 
 
 @dataclass(frozen=True, slots=True)

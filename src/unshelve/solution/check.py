@@ -12,9 +12,11 @@ from unshelve.pipeline.graph import Graph
 from unshelve.pipeline.schedule import check_expression
 from unshelve.pipeline.step import Kind
 from unshelve.pipeline.task import Task
+from unshelve.solution.check_sources import source_findings
 from unshelve.solution.declaration import PARTS, Declaration, StepInfo, reference
 from unshelve.solution.findings import Finding, finding
 from unshelve.solution.request_path import (
+    SET_ASIDE_KINDS,
     ModelPath,
     chain_to,
     entry_of,
@@ -23,6 +25,7 @@ from unshelve.solution.request_path import (
     references,
     row_inputs,
 )
+from unshelve.solution.sink_findings import sink_findings
 from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
@@ -30,7 +33,18 @@ FREE = {Kind.ENDPOINT}
 ROW_STEPS = {Kind.KEEP, Kind.TRANSFORM, Kind.TARGET, Kind.SPLIT, Kind.ANSWER, Kind.WORTH, Kind.ENDPOINT}
 KEPT_WHOLE = {Kind.SOURCE, Kind.STEP, Kind.FIT}
 """Kinds whose value is kept as it is, which may be a table in parts."""
-USED_BY_THEMSELVES = {Kind.MODEL, Kind.ENDPOINT, Kind.CHART, Kind.METRIC, Kind.EXPECT, Kind.WORTH, Kind.ANSWER}
+TABLE_KINDS = {Kind.SOURCE, Kind.STEP, Kind.KEEP, Kind.TRANSFORM, Kind.FIT, Kind.TARGET}
+"""Kinds of steps that may give a table."""
+USED_BY_THEMSELVES = {
+    Kind.MODEL,
+    Kind.ENDPOINT,
+    Kind.CHART,
+    Kind.METRIC,
+    Kind.EXPECT,
+    Kind.WORTH,
+    Kind.ANSWER,
+    Kind.SINK,
+}
 
 
 def check(declaration: Declaration) -> tuple[Finding, ...]:
@@ -52,6 +66,9 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _endpoints,
             _answers,
             _datasets,
+            _expectations,
+            source_findings,
+            sink_findings,
         ):
             found.extend(rule(declaration))
     if not any(each.severity == "error" for each in found):
@@ -458,6 +475,30 @@ def _datasets(declaration: Declaration) -> Iterator[Finding]:
                     "it works on rows that are selected in memory." if on_rows else "those rows are selected in memory."
                 ),
                 f"Leave the annotation of {parameter} out, or let a @step read the Dataset and make a smaller table.",
+            )
+
+
+def _expectations(declaration: Declaration) -> Iterator[Finding]:
+    for step in declaration.of_kind(Kind.EXPECT):
+        named = references(declaration, step)
+        about = named.get(step.table or "")
+        kind = declaration.step(about.step).kind if about else None
+        if step.checks and kind not in TABLE_KINDS:
+            yield finding(
+                "U051",
+                step.name,
+                step.place,
+                f"Expectation {step.name} is about {step.table}, which is a {kind} and no table.",
+                "Name a source, a step, a keep or a transform.",
+            )
+        elif step.severity == "quarantine" and (about is None or about.part or kind not in SET_ASIDE_KINDS):
+            what = f"{step.table}, which is a {kind}" if about and not about.part else step.table or "no table"
+            yield finding(
+                "U050",
+                step.name,
+                step.place,
+                f"Expectation {step.name} cannot set rows aside of {what}.",
+                'Name the whole source, step or keep that the rows are of, or use severity="warn" or "stop".',
             )
 
 

@@ -37,7 +37,8 @@ from unshelve.storage.home import Home, HomeLock
 from unshelve.storage.house import House, enter_house
 from unshelve.storage.jobs import free_leases, open_jobs
 from unshelve.storage.migration import migrate
-from unshelve.storage.opening import BlobPlace, blob_place, claim, open_blobs
+from unshelve.storage.opening import BlobPlace, blob_place, open_blobs
+from unshelve.storage.probing import claim
 
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads of numeric libraries that wait give their core to the next worker: spinning costs 40 s of a 1 s fit here."""

@@ -41,6 +41,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinkInfo:
+    """What a sink said of itself; `to` is its target as JSON, with its type."""
+
+    to: Mapping[str, object]
+    schedule: str | None = None
+    changed: bool = False
+    has_body: bool = False
+    """Whether its function does anything, which nobody would see: it is not called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepInfo:
     """One step: its name, kind and parameters, what its decorator said, and the code that it reaches."""
 
@@ -60,6 +71,12 @@ class StepInfo:
     unit: str | None = None
     required: tuple[str, ...] = ()
     severity: str = "stop"
+    table: str | None = None
+    """For expectations: the table that must hold them."""
+    checks: tuple[Mapping[str, object], ...] = ()
+    """For expectations that are declared: their checks, as data.checks writes them."""
+    at_most: float = 0.05
+    """For a quarantine: the share of rows that it may set aside."""
     known_later: tuple[str, ...] = ()
     fresh_seconds: float | None = None
     retries: int = 0
@@ -70,6 +87,7 @@ class StepInfo:
     """What its code asks of the world beyond its parameters: the time, random numbers, …, each with its place."""
     answer_fields: tuple[tuple[str, str], ...] = ()
     """For endpoints: the fields of the dataclass it returns, with their annotations."""
+    sink: SinkInfo | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)

@@ -8,8 +8,10 @@ from pathlib import Path
 from unshelve.pipeline.plan import Explanation
 from unshelve.pipeline.run import explain
 from unshelve.solution.control import Control
+from unshelve.solution.expecting import counts_of
 from unshelve.solution.findings import refuse
 from unshelve.solution.running import champions_of, check_arguments, read_solution, request_for, tasks_of
+from unshelve.solution.source_loads import past_loads
 from unshelve.solution.training import training
 
 
@@ -20,7 +22,13 @@ def explain_run(
     declaration, findings = read_solution(control, folder)
     refuse(findings)
     check_arguments(declaration, arguments)
-    plan = training(declaration, arguments=arguments, champions=champions_of(control, declaration))
+    plan = training(
+        declaration,
+        arguments=arguments,
+        champions=champions_of(control, declaration),
+        counts=counts_of(control, declaration),
+        past=past_loads(control, declaration, folder.resolve()),
+    )
     wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
     request = request_for(control, declaration, "", wanted)
     return explain(plan.graph, request, database=control.database, blobs=control.blobs, clock=control.clock)

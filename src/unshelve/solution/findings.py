@@ -44,6 +44,13 @@ RULES = {
         Rule("U017", "warning", "What answers a request depends on more than the request"),
         Rule("U018", "warning", "What says where the solution comes from cannot be used"),
         Rule("U019", "error", "An own measure has the name of one of the platform's"),
+        Rule("U050", "error", "An expectation cannot set rows aside"),
+        Rule("U051", "error", "An expectation is about no table"),
+        Rule("U040", "error", "A source says what does not fit together"),
+        Rule("U041", "warning", "A connection is not set"),
+        Rule("U060", "error", "A sink has no answers or no rows to write"),
+        Rule("U061", "error", "Two sinks write to one place"),
+        Rule("U062", "warning", "A sink has a body that is not run"),
         Rule("U070", "error", "Rows are asked for in batches that are only kept as one table"),
     )
 }

@@ -25,7 +25,7 @@ def kept_rows(name: str, given: Table, result: Any) -> Positions:
     if isinstance(result, np.ndarray | pd.Series) and result.dtype == bool and len(result) == len(given):
         positions = np.flatnonzero(np.asarray(result))
     elif is_polars(result) or isinstance(result, pd.DataFrame):
-        positions = _positions(name, to_pandas(given), to_pandas(result), by_index=not is_polars(result))
+        positions = positions_of(name, given, result)
     else:
         raise UserCodeFailed(
             f"Keep {name} returned a {type(result).__name__}.",
@@ -39,6 +39,11 @@ def kept_rows(name: str, given: Table, result: Any) -> Positions:
             hint="Look at its condition: nothing can be learned from no rows.",
         )
     return positions.astype(np.int64)
+
+
+def positions_of(name: str, given: Table, result: Table) -> Positions:
+    """Positions in `given` of the rows of a table that is a part of it."""
+    return _positions(name, to_pandas(given), to_pandas(result), by_index=not is_polars(result)).astype(np.int64)
 
 
 def _positions(name: str, given: pd.DataFrame, result: pd.DataFrame, *, by_index: bool) -> Positions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import dis
 import inspect
 import math
 import sys
@@ -21,12 +22,15 @@ from typing import Any
 
 import msgspec
 
+from unshelve.data.checks import Check, RefersTo
+from unshelve.data.checks import to_json as check_to_json
 from unshelve.errors import NotFound, SolutionInvalid, UserCodeFailed
 from unshelve.pipeline.code import Project
+from unshelve.pipeline.declared import DeclaredSource
 from unshelve.pipeline.libraries import environment as environment_of_all
 from unshelve.pipeline.reads import files_read
-from unshelve.pipeline.step import Kind, Mark, mark_of
-from unshelve.solution.declaration import Declaration, Parameter, Place, StepInfo
+from unshelve.pipeline.step import Expectation, Kind, Mark, mark_of
+from unshelve.solution.declaration import Declaration, Parameter, Place, SinkInfo, StepInfo
 from unshelve.solution.files import SOLUTION_FILE, code_files, owned_schemas
 from unshelve.solution.surroundings import leans_on
 
@@ -34,9 +38,12 @@ ON_REQUEST = (Kind.TRANSFORM, Kind.ANSWER, Kind.ENDPOINT)
 """Kinds of steps that run for each request."""
 
 
-def load_functions(folder: Path) -> dict[str, Callable[..., object]]:
+Function = Callable[..., object]
+
+
+def load_functions(folder: Path) -> dict[str, Function]:
     """The steps of a solution by name: what the worker pool is given."""
-    return {name: function for name, function, _ in _steps(load_module(folder))}
+    return {name: step for name, step, _ in _steps(load_module(folder)) if not isinstance(step, Expectation)}
 
 
 def load_module(folder: Path) -> ModuleType:
@@ -80,7 +87,12 @@ def declare(folder: Path) -> Declaration:
     """The declaration of the solution in a folder, read by importing it."""
     module = load_module(folder)
     project = Project(folder)
-    steps = tuple(_step_info(name, function, mark, project) for name, function, mark in _steps(module))
+    steps = tuple(
+        _expectation_info(name, step, project)
+        if isinstance(step, Expectation)
+        else _step_info(name, step, mark, project)
+        for name, step, mark in _steps(module)
+    )
     if not steps:
         raise SolutionInvalid(
             f"{SOLUTION_FILE} declares no step.",
@@ -89,6 +101,7 @@ def declare(folder: Path) -> Declaration:
         )
     title, description = _headline(module.__doc__, folder.resolve().name)
     source = (folder / SOLUTION_FILE).read_text(encoding="utf-8")
+    _refuse_unnamed(source)
     names = {step.name for step in steps}
     steps = tuple(
         dataclasses.replace(step, parameters=_without_step_types(step, names)) if step.kind is Kind.ENDPOINT else step
@@ -110,22 +123,28 @@ def declare(folder: Path) -> Declaration:
     )
 
 
-def _steps(module: ModuleType) -> list[tuple[str, Callable[..., object], Mark]]:
+def _steps(module: ModuleType) -> list[tuple[str, Function | Expectation, Mark]]:
     found = []
     for name, value in vars(module).items():
         mark = mark_of(value)
-        if mark is not None and callable(value):
+        if mark is not None and (callable(value) or isinstance(value, Expectation)):
             found.append((name, value, mark))
     return sorted(found, key=lambda item: _line(item[1]))
 
 
-def _line(function: Callable[..., object]) -> tuple[str, int]:
+def _line(function: Function | Expectation) -> tuple[str, int]:
+    if isinstance(function, Expectation):
+        return function.file, function.line
+    if isinstance(function, DeclaredSource):
+        return function.place
     code = getattr(inspect.unwrap(function), "__code__", None)
     return ("", 0) if code is None else (str(code.co_filename), int(code.co_firstlineno))
 
 
-def _step_info(name: str, function: Callable[..., object], mark: Mark, project: Project) -> StepInfo:
+def _step_info(name: str, function: Function, mark: Mark, project: Project) -> StepInfo:
     file, line = _line(function)
+    if isinstance(function, DeclaredSource):
+        return _declared_source(name, function, Place(file=_relative(file, project.folder), line=line))
     parameters = _parameters(function)
     given = {each.name for each in parameters if each.has_default and each.default is not None}
     reach = project.reach(function, parameters=given)
@@ -146,6 +165,8 @@ def _step_info(name: str, function: Callable[..., object], mark: Mark, project: 
         unit=mark.unit,
         required=mark.required,
         severity=mark.severity,
+        table=parameters[0].name if mark.kind is Kind.EXPECT and parameters else None,
+        at_most=mark.at_most,
         known_later=mark.known_later,
         fresh_seconds=mark.fresh_seconds,
         retries=mark.retries,
@@ -154,7 +175,78 @@ def _step_info(name: str, function: Callable[..., object], mark: Mark, project: 
         files_read=tuple(files_read(function, project)),
         leans_on=leans_on(function, project) if mark.kind in ON_REQUEST else (),
         answer_fields=_answer_fields(function) if mark.kind is Kind.ENDPOINT else (),
+        sink=_sink_info(function, mark),
     )
+
+
+def _expectation_info(name: str, stated: Expectation, project: Project) -> StepInfo:
+    """A declared expectation as a step: its parameters are the tables that it names."""
+    checks = [check for check in stated.checks if isinstance(check, Check)]
+    tables = [stated.table, *(check.table for check in checks if isinstance(check, RefersTo))]
+    title, _ = _doc(None, name.replace("_", " "))
+    return StepInfo(
+        name=name,
+        kind=Kind.EXPECT,
+        parameters=tuple(Parameter(name=table) for table in dict.fromkeys(tables)),
+        title=title,
+        description="",
+        place=Place(file=_relative(stated.file, project.folder), line=stated.line),
+        code={},
+        severity=stated.severity,
+        table=stated.table,
+        checks=tuple(check_to_json(check) for check in checks),
+        at_most=stated.at_most,
+    )
+
+
+def _refuse_unnamed(source: str) -> None:
+    """Refuse an expectation that is assigned to no name: nobody would find it, and nothing would be checked."""
+    for node in ast.parse(source).body:
+        call = node.value if isinstance(node, ast.Expr) else None
+        named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute)
+        if named and ast.unparse(call.func).rpartition(".")[2] == "expect" and call.args:  # type: ignore[union-attr]  # a call
+            raise SolutionInvalid(
+                f"The expectation in line {node.lineno} has no name, so nothing would be checked.",
+                code="expectation-without-name",
+                hint="Write NAME = expect(…).",
+            )
+
+
+def _declared_source(name: str, declared: DeclaredSource, place: Place) -> StepInfo:
+    """A source that is told and not programmed: its options are in the key, in the place of code."""
+    mark = declared.mark
+    return StepInfo(
+        name=name,
+        kind=mark.kind,
+        parameters=tuple(
+            Parameter(name=each, has_default=True, default=value) for each, value in declared.parameters.items()
+        ),
+        title=declared.title or name.replace("_", " "),
+        description="",
+        place=place,
+        code={},
+        options=declared.options,
+        known_later=mark.known_later,
+        fresh_seconds=mark.fresh_seconds,
+        retries=mark.retries,
+        retry_delay_seconds=mark.retry_delay_seconds,
+        timeout_seconds=mark.timeout_seconds,
+    )
+
+
+def _sink_info(function: Callable[..., object], mark: Mark) -> SinkInfo | None:
+    if mark.sink is None:
+        return None
+    return SinkInfo(
+        to={"type": type(mark.sink.to).__name__, **msgspec.to_builtins(mark.sink.to)},
+        schedule=mark.sink.schedule,
+        changed=mark.sink.changed,
+        has_body=any(each.opname not in _NOTHING_DONE for each in dis.get_instructions(function)),
+    )
+
+
+_NOTHING_DONE = frozenset({"RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"})
+"""Instructions of a function that is a docstring, `...` or `pass`."""
 
 
 def _parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:

@@ -6,24 +6,27 @@ task's value. The table at the end is what the worker pool is given.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from unshelve.data.cleaning import compare, dropped_only
 from unshelve.data.dataset import write_dataset
+from unshelve.data.loaded import LOAD
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
-from unshelve.errors import SolutionInvalid, UserCodeFailed
+from unshelve.errors import UserCodeFailed
 from unshelve.evaluation.partition import partition
+from unshelve.pipeline import loads
 from unshelve.pipeline.artifacts import in_parts
-from unshelve.pipeline.outputs import Context, Operation, Outputs
+from unshelve.pipeline.load_outcome import past_of
+from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
-from unshelve.solution import judging, packing
-from unshelve.solution.binding import aligned, hidden_columns, resolve, resolve_all, row_numbers
+from unshelve.solution import holding, judging, packing
+from unshelve.solution.asked_columns import naming_columns
+from unshelve.solution.binding import aligned, resolve, resolve_all, row_numbers
 from unshelve.solution.keeping import kept_rows
 from unshelve.solution.plain import as_json
 from unshelve.solution.probing import columns_read, sample_rows
@@ -38,17 +41,40 @@ Parameters = dict[str, Any]
 
 def call(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A fit or any other work: what it returns is kept as it is."""
-    arguments = resolve_all(parameters, inputs)
-    with _naming_columns(f"Step {context.task}", arguments, inputs, parameters):
-        return function(**_lent(arguments))
+    made, arguments = _called(function, inputs, parameters, context)
+    return _with_cleaning(made, made, arguments)
 
 
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
-    made = call(function, inputs, parameters, context)
+    made, arguments = _called(function, inputs, parameters, context)
     if in_parts(made):
         made = write_dataset(made, context.blobs, f"Step {context.task}")
-    return entry_table(made, context.task)
+    return _with_cleaning(entry_table(made, context.task), made, arguments)
+
+
+def _called(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> tuple[Any, dict[str, Any]]:
+    arguments = resolve_all(parameters, inputs)
+    with naming_columns(f"Step {context.task}", arguments, inputs, parameters):
+        return function(**_lent(arguments)), arguments
+
+
+def _with_cleaning(value: Any, made: Any, arguments: Mapping[str, Any]) -> Any:
+    """A step's value, and what it changed where it gave a table of the same columns as its first one."""
+    given = next(iter(arguments.values()), None)
+    if not isinstance(made, pd.DataFrame) or not isinstance(given, pd.DataFrame) or made is given:
+        return value
+    compared = compare(given, made)
+    return value if compared is None else Outputs({"": value, "cleaning": compared})
+
+
+def load(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
+    """A declared source: its rows, and the record of how they were loaded."""
+    past = past_of(context.past, context.blobs)
+    loaded = loads.load(
+        context.task, parameters["options"], parameters["values"], past, context.blobs, folder=context.folder
+    )
+    return Outputs({WHOLE: loads.value_of(loaded, context.blobs), LOAD: as_json(msgspec.to_builtins(loaded.record))})
 
 
 def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
@@ -56,28 +82,33 @@ def keep(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
     before = row_numbers(parameters["before"], inputs)
-    with _naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Keep {context.task}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     positions = kept_rows(context.task, given, result)
-    return Outputs({"rows": positions if before is None else before[positions]})
+    return Outputs(
+        {
+            "rows": positions if before is None else before[positions],
+            "cleaning": dropped_only(to_pandas(given), positions, rows=before),
+        }
+    )
 
 
 def transform(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A transform on some rows: the same number of rows comes back, in the same order."""
     arguments = resolve_all(parameters, inputs)
     name = context.task.partition("[")[0]
-    with _naming_columns(f"Transform {name}", arguments, inputs, parameters):
+    with naming_columns(f"Transform {name}", arguments, inputs, parameters):
         result = function(**_lent(arguments))
     first = next(iter(arguments.values()))
     check_rows(name, result, length(first))
-    return clean(result)
+    return _with_cleaning(clean(result), result, arguments)
 
 
 def target(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """One value per row; a missing one is refused, since nothing can be learned from it."""
     arguments = resolve_all(parameters, inputs)
     given = arguments[parameters["first"]]
-    with _naming_columns(f"Target {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Target {context.task}", arguments, inputs, parameters):
         values = clean(function(**_lent(arguments)))
     if values is None or not hasattr(values, "__len__") or length(values) != length(given):
         raise UserCodeFailed(
@@ -164,7 +195,7 @@ def labels(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
 
 def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A picture: a dict the pages draw, a small table or series, or a matplotlib figure."""
-    made = call(function, inputs, parameters, context)
+    made, _ = _called(function, inputs, parameters, context)
     if isinstance(made, pd.Series):
         return {"kind": "bar", "x": [str(label) for label in made.index], "y": made.astype(float).tolist()}
     if isinstance(made, pd.DataFrame):
@@ -182,7 +213,7 @@ def chart(function: Call, inputs: Inputs, parameters: Parameters, context: Conte
 
 def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, float]:
     """The author's own measure: one number, or several by name."""
-    made = call(function, inputs, parameters, context)
+    made, _ = _called(function, inputs, parameters, context)
     named = made if isinstance(made, dict) else {context.task: made}
     found = {}
     for name, value in named.items():
@@ -195,31 +226,10 @@ def metric(function: Call, inputs: Inputs, parameters: Parameters, context: Cont
     return found
 
 
-def expect(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> dict[str, Any]:
-    """Whether what was expected holds; with severity "stop" a No fails the step and what follows from its table."""
-    try:
-        said = call(function, inputs, parameters, context)
-    except AssertionError as error:
-        said = str(error) or False
-    if isinstance(said, np.bool_):
-        said = bool(said)
-    held = said is None or said is True or (isinstance(said, list | tuple) and not said)
-    message = "" if held else "It does not hold." if said is False else str(said)
-    if not held and parameters["severity"] == "stop":
-        title = (function.__doc__ or "").strip().partition("\n")[0].removesuffix(".")
-        expected = f", which expects: {title}," if title else ""
-        raise UserCodeFailed(
-            f"{context.task}{expected} failed. {message}",
-            code="expectation-failed",
-            hint='Nothing is released. Look at the rows, or let the run go on with @expect(severity="warn").',
-        )
-    return {"held": held, "message": message, "severity": parameters["severity"]}
-
-
 def model(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Outputs:
     """A fitted estimator; of several candidates, the one that the author's choice takes."""
     arguments = resolve_all(parameters, inputs)
-    with _naming_columns(f"Model {context.task}", arguments, inputs, parameters):
+    with naming_columns(f"Model {context.task}", arguments, inputs, parameters):
         made = function(**_lent(arguments))
     if isinstance(made, dict):
         return judging.choose_candidate(context.task, made, inputs, parameters)
@@ -272,61 +282,9 @@ def _lent(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: lend(value) for name, value in arguments.items()}
 
 
-@contextmanager
-def _naming_columns(who: str, arguments: Mapping[str, Any], inputs: Inputs, parameters: Parameters) -> Iterator[None]:
-    """Say clearly of an error of user code that it asked for a column which is hidden from it, or not there."""
-    try:
-        yield
-    except Exception as error:
-        hidden = _hidden_in(error, inputs, parameters)
-        if hidden is not None:
-            raise SolutionInvalid(
-                f"{who} reads {hidden}, which no request has: a target reads it, or it is known later.",
-                code="transform-reads-hidden",
-                hint="Leave it out: what is known only afterwards cannot help to predict.",
-                details={"step": who.rpartition(" ")[2], "column": hidden},
-            ) from error
-        missing = _missing_in(error, arguments)
-        if missing is None:
-            raise
-        name, column = missing
-        there = [str(each) for each in arguments[name].columns]
-        raise UserCodeFailed(
-            f"{who} reads {column}, which {name} does not have.",
-            code="column-gone",
-            near=get_close_matches(column, there, n=1),
-            hint=f"It has {', '.join(there[:12])}{', …' if len(there) > 12 else ''}.",
-            details={"step": who.rpartition(" ")[2], "column": column},
-        ) from error
-
-
-def _missing_in(error: Exception, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The parameter and the column, where an error says that a table lacks one."""
-    if not isinstance(error, KeyError) or not error.args:
-        return None
-    asked = error.args[0]
-    found = re.findall(r"'([^']+)'", asked) if isinstance(asked, str) and "not in index" in asked else [asked]
-    for name, value in arguments.items():
-        for column in found:
-            if isinstance(value, pd.DataFrame) and isinstance(column, str) and column not in value.columns:
-                return name, column
-    return None
-
-
-def _hidden_in(error: Exception, inputs: Inputs, parameters: Parameters) -> str | None:
-    """The hidden column that an error speaks of."""
-    said = {str(part) for part in error.args} | {str(getattr(error, "name", ""))}
-    for bind in parameters["bind"].values():
-        later = (*parameters.get("known_later", ()), *bind.get("known_later", ()))
-        for column in hidden_columns(bind.get("hide", ()), inputs, later):
-            quoted = re.compile(f"['\"`]{re.escape(column)}['\"`]")
-            if column in said or any(quoted.search(text) for text in said):
-                return column
-    return None
-
-
 OPERATIONS: Mapping[str, Operation] = {
     "source": entry,
+    "load": load,
     "entry": entry,
     "call": call,
     "keep": keep,
@@ -338,7 +296,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "model": model,
     "chart": chart,
     "metric": metric,
-    "expect": expect,
+    "checked": holding.checked,
+    "expect": holding.expect,
+    "set_aside": holding.set_aside,
     "worth": worth,
     "endpoint": endpoint,
     "schema": packing.schema,

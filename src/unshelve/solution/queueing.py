@@ -19,7 +19,7 @@ from unshelve.registry.states import RunState
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 from unshelve.solution.control import Cause, Control
-from unshelve.solution.holding import Holding
+from unshelve.solution.leasing import Holding
 from unshelve.storage import jobs
 from unshelve.storage.jobs import Job, JobState, Order
 

@@ -122,7 +122,7 @@ def decide(
 def _stopped_by_expectation(declaration: Declaration, outcome: RunOutcome) -> bool:
     """Whether something that must hold of the data does not: then nothing that was made of it is released."""
     return any(
-        step.severity == "stop" and step.name in outcome.steps and outcome.steps[step.name].state is StepState.FAILED
+        step.severity != "warn" and step.name in outcome.steps and outcome.steps[step.name].state is StepState.FAILED
         for step in declaration.of_kind(Kind.EXPECT)
     )
 

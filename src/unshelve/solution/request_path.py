@@ -15,6 +15,8 @@ from unshelve.solution.declaration import Declaration, Reference, StepInfo, refe
 
 ROW_KINDS = (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET)
 ENTRY_KINDS = (Kind.SOURCE, Kind.STEP)
+SET_ASIDE_KINDS = (Kind.SOURCE, Kind.STEP, Kind.KEEP)
+"""Kinds of tables of which an expectation can set rows aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,10 @@ def first_reference(declaration: Declaration, step: StepInfo) -> Reference | Non
 
 
 def references(declaration: Declaration, step: StepInfo) -> dict[str, Reference]:
-    """Every parameter of a step that names a step, with what it names."""
-    found = {}
+    """Every parameter of a step that names a step, with what it names. A declared source takes values and no steps."""
+    found: dict[str, Reference] = {}
+    if step.options:
+        return found
     for parameter in step.parameters:
         named = reference(parameter.name, declaration.names)
         if named is not None:
@@ -104,19 +108,36 @@ def chain_to(declaration: Declaration, name: str) -> tuple[str, ...]:
     return tuple(order)
 
 
-def keeps_of(declaration: Declaration, name: str) -> tuple[str, ...]:
-    """The keeps that rows pass on the way to `name`, by first parameters, the one nearest the entry first."""
+def quarantines_on(declaration: Declaration, table: str) -> tuple[str, ...]:
+    """The expectations that set rows of a table aside, in the order of the file, in which they do so."""
+    if declaration.step(table).kind not in SET_ASIDE_KINDS:
+        return ()
+    return tuple(
+        step.name for step in declaration.of_kind(Kind.EXPECT) if step.severity == "quarantine" and step.table == table
+    )
+
+
+def filters_of(declaration: Declaration, name: str) -> tuple[str, ...]:
+    """What rows pass on the way to `name` that leaves some out, by first parameters, the one nearest the entry first.
+
+    These are keeps and quarantines; a quarantine follows the table that it is about, before all that takes it.
+    """
+    step = declaration.step(name)
     found: list[str] = []
-    while True:
-        step = declaration.step(name)
-        if step.kind in ENTRY_KINDS:
-            return tuple(reversed(found))
-        if step.kind is Kind.KEEP:
-            found.append(name)
-        first = first_reference(declaration, step)
-        if first is None:
-            return tuple(reversed(found))
-        name = first.step
+    if step.kind is Kind.EXPECT:
+        assert step.table is not None
+        aside = quarantines_on(declaration, step.table)
+        found.extend(reversed(aside[: aside.index(name) + 1]))
+        return (*_filters_before(declaration, step.table), *reversed(found))
+    return (*_filters_before(declaration, name), *quarantines_on(declaration, name))
+
+
+def _filters_before(declaration: Declaration, name: str) -> tuple[str, ...]:
+    """The filters on the way to a table and the table itself where it is a keep, without the table's quarantines."""
+    step = declaration.step(name)
+    first = first_reference(declaration, step) if step.kind in ROW_KINDS else None
+    before = filters_of(declaration, first.step) if first is not None else ()
+    return (*before, name) if step.kind is Kind.KEEP else before
 
 
 def model_path(declaration: Declaration, model: str) -> ModelPath:

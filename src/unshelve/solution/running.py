@@ -24,10 +24,13 @@ from unshelve.registry.solutions import get_solution, put_solution
 from unshelve.registry.versions import (
     get_version,
 )
+from unshelve.security.secrets import secret_is_set
 from unshelve.solution.check import check
+from unshelve.solution.check_sources import connection_findings
 from unshelve.solution.control import Cause, Control, Progress
 from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import declaration_of, is_still
+from unshelve.solution.expecting import counts_of, keep_expectations
 from unshelve.solution.findings import Finding, refuse
 from unshelve.solution.lifted import Origin, origin_findings, origin_in
 from unshelve.solution.purpose import Purpose
@@ -36,6 +39,8 @@ from unshelve.solution.recording import keep_results
 from unshelve.solution.releasing import Decision, decide
 from unshelve.solution.request_path import references
 from unshelve.solution.scheduling import keep_schedules
+from unshelve.solution.sinking import order_after_run
+from unshelve.solution.source_loads import keep_loads, past_loads
 from unshelve.solution.training import Training, training
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.jobs import take
@@ -68,7 +73,11 @@ def read_solution(
 def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
     """Keep what a solution declares, and say what was found in it. Conflict when its name is another folder's."""
     origin = origin_in(folder, declaration)
-    findings = (*check(declaration), *origin_findings(origin))
+    findings = (
+        *check(declaration),
+        *origin_findings(origin),
+        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name)),
+    )
     with control.database.read() as connection:
         try:
             known = get_solution(connection, declaration.name)
@@ -139,7 +148,14 @@ def run_solution(
             declaration, findings = read_solution(control, folder, known)
             refuse(findings)
             champions = champions_of(control, declaration)
-            plan = training(declaration, arguments=arguments, champions=champions, purpose=purpose)
+            plan = training(
+                declaration,
+                arguments=arguments,
+                champions=champions,
+                counts=counts_of(control, declaration),
+                past=past_loads(control, declaration, folder),
+                purpose=purpose,
+            )
             check_arguments(declaration, arguments or {})
         except UnshelveError as error:
             if queued is not None:
@@ -167,10 +183,14 @@ def run_solution(
             executor.close()
         decisions: tuple[Decision, ...] = ()
         keep_schedules(control, declaration)
+        keep_loads(control, declaration, outcome)
         if outcome.state is not RunState.STOPPED:
             keep_results(control, declaration, plan, outcome)
+            keep_expectations(control, declaration, plan, outcome)
             if only is None:
                 decisions = decide(control, declaration, plan, outcome, cause, progress, purpose=purpose)
+                if outcome.state is RunState.DONE and purpose is Purpose.RELEASE:
+                    order_after_run(control, declaration, run.id, cause)
         with control.database.read() as connection:
             finished = get_run(connection, run.id)
         return RunResult(

@@ -9,15 +9,14 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
-from unshelve.clock import SystemClock
 from unshelve.data.files import FileTable, read_table
 from unshelve.data.formats import FileKind
 from unshelve.data.frames import records
@@ -29,14 +28,14 @@ from unshelve.schema.decoder import Decoder, decoder
 from unshelve.schema.near import near
 from unshelve.schema.rows import Rows
 from unshelve.schema.schema import NUMBERS, TEXTS, Schema
-from unshelve.security.actors import LOCAL, Actor
+from unshelve.security.actors import LOCAL
 from unshelve.security.delegation import Delegation
 from unshelve.security.paths import file_name
-from unshelve.serving.asker import ReleaseAsker
 from unshelve.serving.predictor import Predictor
 from unshelve.serving.proof import flat
 from unshelve.serving.releases import LiveReleases
 from unshelve.serving.request_table import schema_from
+from unshelve.solution.row_answers import Answered, Asks, AskThere, Row, answer_some, short
 from unshelve.solution.scoring import Said, Scored, ScoreOrders
 from unshelve.solution.stored import Stored, stored
 from unshelve.storage.home import Home
@@ -47,8 +46,6 @@ MOST_PROBLEMS: Final = 20
 """Problems that are told; all of them are in the file."""
 
 _NUMBER: Final = re.compile(r"\s*[+-]?\d{1,300}(\.\d*)?([eE][+-]?\d{1,3})?\s*")
-
-Row = Mapping[str, Any]
 
 
 def main() -> None:
@@ -85,7 +82,7 @@ def score(orders: ScoreOrders, progress: Callable[[int, int], None]) -> Scored:
                     f"None of the {len(problems)} rows of {orders.name} could be answered; {problems[0]}.",
                     details={"problems": problems[:MOST_PROBLEMS]},
                 )
-            written = write_scored(source, Path(orders.target), answered.columns(version))
+            written = write_scored(source, Path(orders.target), _columns(answered, version))
     return Scored(
         rows=len(answered.problems),
         refused=len(problems),
@@ -96,37 +93,22 @@ def score(orders: ScoreOrders, progress: Callable[[int, int], None]) -> Scored:
     )
 
 
-class _Asks(Protocol):
-    """One answer for each accepted row."""
-
-    def __call__(self, rows: Rows) -> Sequence[Row]: ...
-
-
-@dataclass(slots=True)
-class _Answered:
-    """What became of each row: its answer, or why it has none."""
-
-    answers: list[Row | None]
-    problems: list[str]
-    warnings: list[str] = field(default_factory=list)
-
-    def columns(self, version: Version) -> dict[str, list[Any]]:
-        """The columns to be added, each beginning with the model's name."""
-        name = version.name
-        flattened = [flat(answer) if answer is not None else {} for answer in self.answers]
-        found: dict[str, list[Any]] = {}
-        for key in dict.fromkeys(key for row in flattened for key in row):
-            short = key.removeprefix("value.").replace("scores.", "")
-            found[f"{name}_{short}"] = [row.get(key) for row in flattened]
-        found[f"{name}_version"] = [
-            None if answer is None else answer.get("version", version.number) for answer in self.answers
-        ]
-        if any(answer is not None and "id" in answer for answer in self.answers):
-            found[f"{name}_answer_id"] = [None if answer is None else answer.get("id") for answer in self.answers]
-        for key, texts in (("warnings", self.warnings), ("problem", self.problems)):
-            if any(texts):
-                found[f"{name}_{key}"] = [text or None for text in texts]
-        return found
+def _columns(found: Answered, version: Version) -> dict[str, list[Any]]:
+    """The columns to be added, each beginning with the model's name."""
+    name = version.name
+    flattened = [flat(answer) if answer is not None else {} for answer in found.answers]
+    columns: dict[str, list[Any]] = {}
+    for key in dict.fromkeys(key for row in flattened for key in row):
+        columns[f"{name}_{short(key)}"] = [row.get(key) for row in flattened]
+    columns[f"{name}_version"] = [
+        None if answer is None else answer.get("version", version.number) for answer in found.answers
+    ]
+    if any(answer is not None and "id" in answer for answer in found.answers):
+        columns[f"{name}_answer_id"] = [None if answer is None else answer.get("id") for answer in found.answers]
+    for key, texts in (("warnings", found.warnings), ("problem", found.problems)):
+        if any(texts):
+            columns[f"{name}_{key}"] = [text or None for text in texts]
+    return columns
 
 
 def _version(opened: Stored, releases: LiveReleases, orders: ScoreOrders) -> Version:
@@ -144,10 +126,17 @@ def _schema(opened: Stored, version: Version) -> Schema:
     return schema_from(msgspec.json.decode(opened.blobs.get(file.digest)))
 
 
-def _asks(orders: ScoreOrders, opened: Stored, releases: LiveReleases, version: Version) -> _Asks:
+def _asks(orders: ScoreOrders, opened: Stored, releases: LiveReleases, version: Version) -> Asks:
     if orders.address is None:
         return _Here(releases.version(version.model, version.number))
-    return _There(orders, orders.address, Delegation.load_or_create(opened.home.keys), orders.actor or LOCAL)
+    return AskThere(
+        address=orders.address,
+        delegation=Delegation.load_or_create(opened.home.keys),
+        actor=orders.actor or LOCAL,
+        model=orders.model,
+        version=orders.version,
+        route="file",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +149,11 @@ class _Here:
         return self.predictor.answer(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _There:
-    """Asks the answer processes, in the name of whoever sent the file."""
-
-    orders: ScoreOrders
-    address: str
-    delegation: Delegation
-    actor: Actor
-
-    def __call__(self, rows: Rows) -> Sequence[Row]:
-        # A delegation lasts a minute, and a long file longer.
-        bearer = self.delegation.issue(self.actor, SystemClock().now())
-        ask = ReleaseAsker(self.address, bearer, self.orders.model, self.orders.version, route="file")
-        return ask([rows.raw(i) for i in range(rows.n)])
-
-
-def _answer(sent: Sequence[Row], reader: Decoder, asks: _Asks, progress: Callable[[int, int], None]) -> _Answered:
-    found = _Answered([None] * len(sent), [""] * len(sent), [""] * len(sent))
+def _answer(sent: Sequence[Row], reader: Decoder, asks: Asks, progress: Callable[[int, int], None]) -> Answered:
+    found = Answered.of(len(sent))
     for start in range(0, len(sent), BATCH):
         progress(start, len(sent))
-        _answer_some(range(start, min(start + BATCH, len(sent))), sent, reader, asks, found)
+        answer_some(range(start, min(start + BATCH, len(sent))), sent, reader, asks, found)
     progress(len(sent), len(sent))
     return found
 
@@ -210,33 +183,6 @@ def _read_numbers(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
             value = row.get(name)
             if isinstance(value, str) and _NUMBER.fullmatch(value):
                 row[name] = float(value) if set(value) & set(".eE") else int(value)
-
-
-def _answer_some(places: Sequence[int], sent: Sequence[Row], reader: Decoder, asks: _Asks, found: _Answered) -> None:
-    """Answer these rows; when something stands against them, their halves, down to the row that it is about."""
-    try:
-        rows = reader.decode_rows([sent[i] for i in places])
-        answers = asks(rows)
-    except UnshelveError as error:
-        if error.status != SchemaMismatch.status:
-            raise
-        if len(places) == 1:
-            found.problems[places[0]] = _problem(error)
-            return
-        middle = len(places) // 2
-        for half in (places[:middle], places[middle:]):
-            _answer_some(half, sent, reader, asks, found)
-        return
-    for position, (i, answer) in enumerate(zip(places, answers, strict=True)):
-        found.answers[i] = answer
-        found.warnings[i] = "; ".join(f"{one.field}: {one.problem}" for one in rows.warnings(position))
-
-
-def _problem(error: UnshelveError) -> str:
-    listed = error.details.get("problems")
-    if not isinstance(listed, list) or not listed:
-        return error.message
-    return "; ".join(f"{each.get('field') or 'the row'}: {each.get('problem')}" for each in listed[:5])
 
 
 def _place(kind: FileKind, i: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unshelve.errors import SolutionInvalid
@@ -11,7 +11,7 @@ from unshelve.pipeline.step import Kind
 from unshelve.solution.declaration import Declaration, Reference, StepInfo
 from unshelve.solution.purpose import Purpose
 from unshelve.solution.request_path import ModelPath, model_path, references
-from unshelve.solution.wiring import Wiring
+from unshelve.solution.wiring import SourcePast, Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,16 @@ def training(
     *,
     arguments: Mapping[str, Mapping[str, object]] | None = None,
     champions: Mapping[str, Mapping[str, object]] | None = None,
+    counts: Mapping[str, Sequence[int]] | None = None,
+    past: Mapping[str, SourcePast] | None = None,
     purpose: Purpose = Purpose.RELEASE,
 ) -> Training:
-    """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name."""
-    wiring = Wiring(declaration, arguments or {}, champions or {})
+    """The graph of a solution. `arguments` are step -> parameter -> value; `champions` are by model name.
+
+    `counts` are the rows that earlier runs had, by expectation, the newest first; `past` is what is known of declared
+    sources, by step.
+    """
+    wiring = Wiring(declaration, arguments or {}, champions or {}, counts=counts or {}, past=past or {})
     for step in declaration.of_kind(Kind.MODEL):
         wiring.scope(step.name)
     models = tuple(_model_tasks(wiring, step.name, purpose) for step in declaration.of_kind(Kind.MODEL))
@@ -66,10 +72,14 @@ def training(
             endpoints[step.name] = task
     seen: dict[Kind, dict[str, str]] = {Kind.CHART: {}, Kind.METRIC: {}}
     for step in declaration.of_kind(Kind.CHART, Kind.METRIC, Kind.EXPECT):
+        if step.kind is Kind.EXPECT:
+            if step.severity == "quarantine":
+                wiring.quarantine(step.name)
+            else:
+                wiring.expectation(step, _scope_for(wiring, step))
+            continue
         scope = _scope_for(wiring, step)
         inputs, parameters = wiring.bound(step, scope, whole=_sees_whole_rows(declaration, step))
-        if step.kind is Kind.EXPECT:
-            parameters["severity"] = step.severity
         wiring.add(step.name, str(step.kind), step, inputs, parameters)
         seen.setdefault(step.kind, {})[step.name] = step.name
     for step in declaration.of_kind(Kind.SOURCE, Kind.STEP, Kind.FIT):
@@ -183,7 +193,7 @@ def _answered_by(
     for parameter, named in references(wiring.declaration, answer).items():
         if parameter == answer.parameters[0].name:
             continue
-        bound = wiring.bind(named, scope, judged)
+        bound = wiring.frozen(named, scope, judged)
         inner[parameter] = bound
         if "value" in bound:
             frozen[named.step] = judged[str(bound["value"])]
@@ -246,7 +256,7 @@ def _sees_whole_rows(declaration: Declaration, step: StepInfo) -> bool:
     if step.kind is Kind.CHART:
         named = references(declaration, step).values()
         return not any(declaration.step(each.step).kind is Kind.MODEL for each in named)
-    return step.kind is Kind.EXPECT
+    return False
 
 
 def _endpoint(wiring: Wiring, step: StepInfo) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from unshelve.data.loaded import LOAD, record_from
 from unshelve.errors import SolutionInvalid
 from unshelve.ids import canonical_json, digest_json
 from unshelve.models.package import File, Manifest
@@ -22,6 +23,7 @@ from unshelve.pipeline.step import Kind
 from unshelve.schema.schema import Field, FieldType, Schema
 from unshelve.schema.union import union
 from unshelve.solution.check import beyond_the_request, not_covered
+from unshelve.solution.check_sources import declared_sources
 from unshelve.solution.declaration import Declaration, StepInfo
 from unshelve.solution.request_path import references
 from unshelve.solution.training import ModelTasks, Training
@@ -72,6 +74,7 @@ def model_candidate(
                 for source in declaration.of_kind(Kind.SOURCE)
                 if source.name in outcome.steps
             },
+            "loads": loads_in(declaration, outcome, blobs),
             "code": declaration.code,
             "split": evaluation["split"],
             "rows": evaluation["rows"],
@@ -89,6 +92,27 @@ def model_candidate(
         "title": step.title,
     }
     return Candidate(manifest=manifest, identity=identity, summary=summary)
+
+
+def loads_in(declaration: Declaration, outcome: RunOutcome, blobs: BlobStore) -> dict[str, object]:
+    """What declared sources were asked, how far they were read and what came: the query, its values, mark and hash."""
+    found: dict[str, object] = {}
+    for step in declared_sources(declaration):
+        done = outcome.steps.get(step.name)
+        if done is None or LOAD not in done.outputs:
+            continue
+        record = record_from(blobs.get(done.outputs[LOAD].digest))
+        found[step.name] = {
+            "way": record.way,
+            "asked": record.asked,
+            "connection": record.connection,
+            "values": record.values,
+            "mark": None if record.mark is None else record.mark.words,
+            "rows": record.rows,
+            "result": record.result,
+            "at": record.at,
+        }
+    return found
 
 
 def _files_of(tasks: ModelTasks, outcome: RunOutcome, blobs: BlobStore) -> dict[str, File]:

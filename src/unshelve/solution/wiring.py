@@ -8,10 +8,12 @@ targets and fits over the entry see whole rows. Pure: nothing is loaded and noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from unshelve.data.checks import from_json
+from unshelve.data.timely import is_timely
 from unshelve.errors import SolutionInvalid
 from unshelve.ids import digest, digest_json
 from unshelve.pipeline.step import Kind
@@ -21,10 +23,11 @@ from unshelve.solution.request_path import (
     ModelPath,
     chain_to,
     entry_of,
+    filters_of,
     first_reference,
     frozen_inputs,
-    keeps_of,
     model_path,
+    quarantines_on,
     references,
     row_inputs,
 )
@@ -35,7 +38,7 @@ DEFAULT_SPLIT: Final[Mapping[str, object]] = {"type": "AtRandom", "test": 0.25, 
 
 OWN: Final = frozenset(
     {
-        "source", "entry", "call", "keep", "target", "transform", "model", "chart", "metric", "expect", "worth",
+        "source", "load", "entry", "call", "keep", "target", "transform", "model", "chart", "metric", "expect", "worth",
         "endpoint",
     }
 )  # fmt: skip
@@ -54,6 +57,15 @@ class Scope:
     target: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePast:
+    """What is known of a declared source before a run: where its last load ended, and what its files look like."""
+
+    told: Mapping[str, object]
+    listing: str | None = None
+    """A digest of the names, sizes and times of its files: files that changed are read again, fresh or not."""
+
+
 @dataclass(slots=True)
 class Wiring:
     """The tasks of a solution while they are laid out: each is added once, with all that it needs."""
@@ -61,6 +73,9 @@ class Wiring:
     declaration: Declaration
     arguments: Mapping[str, Mapping[str, object]]
     champions: Mapping[str, Mapping[str, object]]
+    counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """How many rows earlier runs had, by expectation, the newest first."""
+    past: Mapping[str, SourcePast] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
     scope_of_model: dict[str, str] = field(default_factory=dict)
@@ -102,7 +117,8 @@ class Wiring:
             retries=step.retries,
             retry_delay_seconds=step.retry_delay_seconds,
             timeout_seconds=step.timeout_seconds,
-            fresh_seconds=(step.fresh_seconds or 0.0) if operation == "source" else None,
+            fresh_seconds=(step.fresh_seconds or 0.0) if operation in ("source", "load") else None,
+            past=self.past[step.name].told if operation == "load" and step.name in self.past else {},
             label=step.name if operation in OWN else f"{step.name} · {operation}",
             kind=str(step.kind),
             group=step.name,
@@ -148,15 +164,31 @@ class Wiring:
         task = f"{name}@{scope}" if scope is not None and self.needs_scope(name) else name
         if not self.once(task):
             return f"{task}.estimator" if step.kind is Kind.MODEL else task
-        if step.kind is Kind.SOURCE:
+        if step.kind is Kind.SOURCE and step.options:
+            self.add(task, "load", step, {}, self.load(step))
+        elif step.kind is Kind.SOURCE:
             self.add(task, "source", step, *self.bound(step, scope))
         elif step.kind is Kind.MODEL:
             self.done()
             return self.model(name)
         else:
-            self.add(task, "entry" if self.is_entry(name) else "call", step, *self.bound(step, scope))
+            is_table = self.is_entry(name) or quarantines_on(self.declaration, name)
+            self.add(task, "entry" if is_table else "call", step, *self.bound(step, scope))
         self.done()
         return task
+
+    def load(self, step: StepInfo) -> dict[str, object]:
+        """The parameters of a task that loads a declared source."""
+        parameters: dict[str, object] = {"options": dict(step.options), "values": self.values_of(step)}
+        past = self.past.get(step.name)
+        if past is not None and past.listing is not None:
+            parameters["files"] = past.listing
+        return parameters
+
+    def values_of(self, step: StepInfo) -> dict[str, object]:
+        """The values of a declared source's parameters: what was set for this run, else what stands in the file."""
+        given = self.arguments.get(step.name, {})
+        return {each.name: given.get(each.name, each.default) for each in step.parameters}
 
     def is_entry(self, name: str) -> bool:
         """Whether a plain step's table is where a request path, or another row step, begins."""
@@ -198,7 +230,8 @@ class Wiring:
         """How a task gets what a parameter names; adds what is needed to `inputs`."""
         step = self.declaration.step(named.step)
         if step.kind in (Kind.KEEP, Kind.TRANSFORM, Kind.TARGET) or (
-            named.part is not None and step.kind in (Kind.SOURCE, Kind.STEP)
+            step.kind in (Kind.SOURCE, Kind.STEP)
+            and (named.part is not None or quarantines_on(self.declaration, named.step))
         ):
             chosen = self.part_rows(named, scope) if rows is None else rows
             return self.view(named.step, chosen, scope, inputs, whole=whole)
@@ -221,9 +254,12 @@ class Wiring:
     # -- rows ----------------------------------------------------------------------------------------------
 
     def all_rows(self, name: str, scope: str | None) -> tuple[str, ...]:
-        """Outputs with the row numbers that are left at a step: those of the last keep on its way."""
-        keeps = keeps_of(self.declaration, name)
-        return (self.keep(keeps[-1], scope),) if keeps else ()
+        """Outputs with the row numbers that are left at a step: those of the last keep or quarantine on its way."""
+        filters = filters_of(self.declaration, name)
+        if not filters:
+            return ()
+        last = filters[-1]
+        return (self.keep(last, scope) if self._kind_of(last) is Kind.KEEP else self.quarantine(last),)
 
     def part_rows(self, named: Reference, scope: str | None) -> tuple[str, ...]:
         if named.part is None:
@@ -251,10 +287,10 @@ class Wiring:
         return self.declaration.step(name).kind
 
     def nested(self, output: str, scope: Scope) -> bool:
-        """Whether the scope's rows are all among a keep's rows, because a keep of the scope stands after it."""
-        keep = output.split("@")[0].removesuffix(".rows")
+        """Whether the scope's rows are all among those of an output, because a keep of the scope stands after it."""
+        own = output.split("@")[0].removesuffix(".rows")
         later = {name.split("@")[0].removesuffix(".rows") for name in scope.rows}
-        return any(keep in keeps_of(self.declaration, name) for name in later)
+        return any(own in filters_of(self.declaration, name) for name in later)
 
     def keep(self, name: str, scope: str | None) -> str:
         """The output with the row numbers that a keep leaves."""
@@ -278,6 +314,80 @@ class Wiring:
             self.add(task, "keep", step, inputs, parameters)
             self.done()
         return f"{task}.rows"
+
+    def quarantine(self, name: str) -> str:
+        """The output with the row numbers that a quarantine leaves."""
+        step = self.declaration.step(name)
+        if self.once(name):
+            before = filters_of(self.declaration, name)[:-1]
+            left: tuple[str, ...] = ()
+            if before:
+                is_keep = self._kind_of(before[-1]) is Kind.KEEP
+                left = (self.keep(before[-1], None) if is_keep else self.quarantine(before[-1]),)
+            self.expectation(step, None, left)
+            self.done()
+        return f"{name}.rows"
+
+    def expectation(self, step: StepInfo, scope: str | None, rows: tuple[str, ...] | None = None) -> str:
+        """The tasks that hold a table against an expectation; `rows` are those that a quarantine is given."""
+        inputs: dict[str, str] = {}
+        bind: dict[str, object] = {}
+        for parameter, named in references(self.declaration, step).items():
+            own = rows if parameter == step.table else None
+            bind[parameter] = self.bind(named, scope, inputs, whole=True, rows=own)
+        sets_aside = step.severity == "quarantine"
+        looking: dict[str, object] = {
+            "bind": bind,
+            "arguments": self.arguments_of(step),
+            "table": step.table,
+            "checks": list(step.checks),
+            "sets_aside": sets_aside,
+            "before": [self.put(inputs, output) for output in rows or ()],
+        }
+        look = f"{step.name}:checked"
+        self.add(look, "checked", step, inputs, looking, function=not step.checks)
+        found: dict[str, str] = {}
+        deciding: dict[str, object] = {
+            "report": self.put(found, f"{look}.report"),
+            "checks": list(step.checks),
+            "severity": step.severity,
+            "at_most": step.at_most,
+            "title": step.title if not step.checks and step.title != step.name.replace("_", " ") else "",
+            "zone": self.declaration.zone,
+        }
+        if sets_aside:
+            deciding["rows"] = self.put(found, f"{look}.rows")
+        timed = any(is_timely(from_json(check)) for check in step.checks)
+        if timed:
+            deciding["counts"] = list(self.counts.get(step.name, ()))
+        self.add(step.name, "expect", step, found, deciding, function=False)
+        if timed:
+            self.tasks[step.name] = replace(self.tasks[step.name], cacheable=False)
+        return step.name
+
+    def without_set_aside(self, name: str) -> str:
+        """The output with a source's or a step's table less the rows that were set aside."""
+        task = f"{name}:kept"
+        if self.once(task):
+            inputs: dict[str, str] = {}
+            parameters: dict[str, object] = {
+                "table": self.put(inputs, self.value(name, None)),
+                "rows": [self.put(inputs, output) for output in self.all_rows(name, None)],
+            }
+            self.add(task, "set_aside", self.declaration.step(name), inputs, parameters, function=False)
+            self.done()
+        return task
+
+    def frozen(self, named: Reference, scope: str | None, inputs: dict[str, str]) -> dict[str, object]:
+        """How a task gets frozen state: as one value, also where rows of it were set aside."""
+        if named.part is None and self._kind_of(named.step) in (Kind.SOURCE, Kind.STEP):
+            aside = quarantines_on(self.declaration, named.step)
+            return {
+                "value": self.put(
+                    inputs, self.without_set_aside(named.step) if aside else self.value(named.step, scope)
+                )
+            }
+        return self.bind(named, scope, inputs)
 
     def parts(self, scope: Scope) -> str:
         """The task that divides a scope's rows; its outputs are `train` and `test`."""
@@ -431,7 +541,7 @@ class Wiring:
             state = {}
             for parameter, named in frozen_inputs(self.declaration, step).items():
                 key = f"{named.step}_{named.part}" if named.part else named.step
-                bound = self.bind(named, scope, inputs)
+                bound = self.frozen(named, scope, inputs)
                 if "value" not in bound:
                     raise SolutionInvalid(
                         f"Transform {name} takes {key}, which is made of other rows than its own.",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, NoReturn, Protocol
+from typing import IO, Final, NoReturn, Protocol, runtime_checkable
 
 from unshelve.clock import SystemClock
 from unshelve.errors import Damaged, NotFound, Refused, StorageFull
@@ -20,7 +20,9 @@ from unshelve.storage.space import is_full
 _CHUNK_BYTES: Final = 1 << 20
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 """The name of a blob."""
+_MARK: Final = re.compile(r"[a-z][a-z0-9-]{0,59}\.json")
 _TEMPORARY_PREFIX: Final = ".new-"
+_SWEPT_PREFIX: Final = ".swept-"
 
 
 class BlobStore(Protocol):
@@ -57,11 +59,38 @@ class BlobStore(Protocol):
     def delete(self, digest: str) -> bool:
         """Forgets the bytes of a digest; tells whether there were any."""
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        """Forgets bytes that were last put before a time (seconds since 1970), and gives how many; None otherwise.
+
+        Bytes that are put again while this goes on stay.
+        """
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         """Every stored digest, or those last put before a time (seconds since 1970), in no stated order."""
 
     def verify(self) -> Iterator[BlobProblem]:
         """Reads every blob and gives those that are not what their name says, and files that do not belong."""
+
+
+@runtime_checkable
+class Marked(Protocol):
+    """A store that also keeps a few small notes under names, beside the blobs: whose it is, what it can do."""
+
+    create_only: bool | None
+    """Whether it keeps what is there when it is told to create only; None until that was probed."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people: without a credential."""
+
+    def mark(self, name: str, data: bytes) -> bool:
+        """Writes a note where there is none of that name; tells whether it did."""
+
+    def read_mark(self, name: str) -> bytes | None:
+        """What a note says; None where there is none."""
+
+    def drop_mark(self, name: str) -> None:
+        """Removes a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +116,15 @@ class FolderBlobs:
     def __init__(self, root: Path, *, durable: bool = False) -> None:
         self.root = root
         self.durable = durable
+        self.create_only: bool | None = True
         self._folder = root / "sha256"
         self._prefix = f"{self._folder}{os.sep}"
         self._numbers = itertools.count()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        return str(self.root)
 
     def put(self, data: bytes | bytearray | memoryview) -> str:
         digest = hashlib.sha256(data).hexdigest()
@@ -184,8 +218,29 @@ class FolderBlobs:
             return False
         return True
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        place = self.place(digest)
+        aside = place.with_name(f"{_SWEPT_PREFIX}{place.name}")
+        try:
+            if place.stat().st_mtime >= before:
+                return None
+            # Who puts the bytes again now renews the time of this file before it is moved, and then it comes back,
+            # or finds nothing here, and then they are written anew.
+            place.rename(aside)
+            found = aside.stat()
+            if found.st_mtime >= before:
+                aside.rename(place)
+                return None
+            aside.unlink()
+        except FileNotFoundError:
+            return None
+        return found.st_size
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for entry in self._entries():
+            if before is not None and entry.name.startswith(_SWEPT_PREFIX):
+                self._take_back(Path(entry.path))
+                continue
             name = Path(entry.path).parent.name + entry.name
             if DIGEST.fullmatch(name) and (before is None or entry.stat().st_mtime < before):
                 yield name
@@ -195,12 +250,12 @@ class FolderBlobs:
 
         What a killed process left half-written is not a problem: it is removed once it is an hour old.
         """
-        stale = SystemClock().now().timestamp() - 3600
+        self.remove_stale()
         for entry in self._entries():
             path = Path(entry.path)
+            if entry.name.startswith(_SWEPT_PREFIX):
+                continue
             if entry.name.startswith(_TEMPORARY_PREFIX):
-                if entry.stat().st_mtime < stale:
-                    path.unlink(missing_ok=True)
                 continue
             name = path.parent.name + entry.name
             if not DIGEST.fullmatch(name):
@@ -215,14 +270,71 @@ class FolderBlobs:
     def files(self) -> Iterator[tuple[float, int, Path]]:
         """Every blob with the time of its last use (seconds since 1970) and its size."""
         for entry in self._entries():
-            if not entry.name.startswith(_TEMPORARY_PREFIX):
+            if not entry.name.startswith((_TEMPORARY_PREFIX, _SWEPT_PREFIX)):
                 with suppress(FileNotFoundError):
                     found = entry.stat()
                     yield found.st_mtime, found.st_size, Path(entry.path)
 
+    def mark(self, name: str, data: bytes) -> bool:
+        temporary = self._temporary(str(self.root))
+        try:
+            handle = self._create(temporary)
+            try:
+                _write_all(handle, data)
+            finally:
+                os.close(handle)
+            os.link(temporary, self.root / check_mark(name))  # whole or not at all, and never over another one
+        except FileExistsError:
+            return False
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return True
+
+    def read_mark(self, name: str) -> bytes | None:
+        try:
+            return (self.root / check_mark(name)).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def drop_mark(self, name: str) -> None:
+        (self.root / check_mark(name)).unlink(missing_ok=True)
+
+    def touch(self, digest: str) -> None:
+        """Makes a blob new, as a `put` of the same bytes does. Raises NotFound."""
+        try:
+            os.utime(self._place(digest))
+        except FileNotFoundError:
+            raise missing_blob(digest) from None
+
+    def temporary(self) -> Path:
+        """A name beside the blobs for a file that will be one of them."""
+        return Path(self._temporary(str(self._folder)))
+
+    def adopt(self, path: Path, digest: str) -> Path:
+        """Takes a file of this disk whose bytes were checked as the blob of a digest; it is moved, not copied."""
+        place = self.place(digest)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        path.chmod(0o400)
+        self._settle(str(path), str(place))
+        return place
+
+    def remove_stale(self) -> None:
+        """Removes what killed processes left half-written an hour ago or longer."""
+        stale = SystemClock().now().timestamp() - 3600
+        for entry in self._entries():
+            if entry.name.startswith(_TEMPORARY_PREFIX):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < stale:
+                        Path(entry.path).unlink()
+
     def _place(self, digest: str) -> str:
         check_digest(digest)
         return f"{self._prefix}{digest[:2]}{os.sep}{digest[2:]}"
+
+    def _take_back(self, aside: Path) -> None:
+        """Puts a blob in its place that a sweep had moved aside when its process ended."""
+        with suppress(FileNotFoundError):
+            aside.rename(aside.with_name(aside.name.removeprefix(_SWEPT_PREFIX)))
 
     def _already(self, place: str, size: int) -> bool:
         """Whether the bytes are there; their time is renewed, so that a sweep of old blobs spares them."""
@@ -287,6 +399,13 @@ def check_digest(digest: str) -> None:
     """Raises Refused for what cannot be the name of a blob."""
     if not DIGEST.fullmatch(digest):
         raise Refused(f"{digest[:80]!r} is not a sha256 in 64 hexadecimal digits.", code="digest-invalid")
+
+
+def check_mark(name: str) -> str:
+    """The name of a note itself. Raises Refused for what cannot be one."""
+    if not _MARK.fullmatch(name):
+        raise Refused(f"{name[:80]!r} is no name of a note beside blobs.", code="mark-invalid")
+    return name
 
 
 def missing_blob(digest: str) -> NotFound:

@@ -1,73 +1,96 @@
-"""A local folder in front of a store that is far away: what was read once is read from the disk the next time."""
+"""Blobs of a store that is far away, with those that were used last in a folder of this machine."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from unshelve.clock import Clock, SystemClock
+from unshelve.errors import Damaged, NotFound, StorageFull
 from unshelve.storage.blobs import BlobProblem, BlobStore, FolderBlobs
 
-_LOOKED_AFTER: Final = 0.05
-"""The share of the limit that may be added before the folder is measured again."""
-_LEFT: Final = 0.9
-"""The share of the limit that is left when it was passed."""
+SPARED_SECONDS: Final = 60.0
+"""What was used in this time is not removed: somebody may be about to open it."""
+_SMALL_BYTES: Final = 8 << 20
+"""Up to here a blob is fetched into memory and kept from there; larger ones go to the disk first."""
 
 
 class CachedBlobs:
-    """A store (`storage.blobs.BlobStore`) that keeps what passes through it in a folder of bounded size.
+    """A store that is far away, behind a folder that holds copies of what was used last, up to `most_bytes`.
 
-    Whether bytes are stored, the far store alone says. Of the folder, what was not used for longest goes first.
-    Several processes may share a folder; each looks after its size for what it adds itself.
+    What is put is in the far store before `put` returns. Whether a blob is there, only the far store can say.
+    What is read from the folder is checked as it is everywhere; a damaged copy is fetched again. Several processes
+    share one folder: each may pass the bound by a thirty-second of it before it notices.
     """
 
-    def __init__(self, far: BlobStore, folder: FolderBlobs, *, most_bytes: int) -> None:
+    def __init__(self, far: BlobStore, folder: FolderBlobs, *, most_bytes: int, clock: Clock | None = None) -> None:
         self.far = far
         self.folder = folder
         self.most_bytes = most_bytes
-        self._added = 0
+        self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        self._room = 0
+        """How many bytes may be added before the folder is looked through again."""
 
     def put(self, data: bytes | bytearray | memoryview) -> str:
         digest = self.far.put(data)
-        self.folder.put(data)
-        self._count(len(memoryview(data).cast("B")))
+        size = memoryview(data).nbytes
+        if size <= self.most_bytes:
+            with suppress(StorageFull):  # the blob is safe; a copy of it is only a convenience
+                self.folder.put(data)
+                self._added(size)
         return digest
 
     def put_file(self, path: Path) -> str:
-        digest = self.far.put_file(path)
-        size = path.stat().st_size
-        if size <= self.most_bytes // 2:
-            self.folder.put_file(path)
-            self._count(size)
-        return digest
+        if path.stat().st_size > self.most_bytes:
+            return self.far.put_file(path)
+        try:
+            digest = self.folder.put_file(path)
+        except StorageFull:
+            return self.far.put_file(path)
+        copy = self.folder.path(digest)
+        size = self.folder.size(digest)
+        stored = self.far.put_file(copy or path)
+        self._added(size)
+        return stored
 
     def get(self, digest: str) -> bytes:
-        if self._here(digest) is not None:
-            return self.folder.get(digest)
+        try:
+            data = self.folder.get(digest)
+        except NotFound:
+            pass
+        except Damaged:
+            self.folder.delete(digest)
+        else:
+            self._used(digest)
+            return data
         data = self.far.get(digest)
-        self.folder.put(data)
-        self._count(len(data))
+        if len(data) <= min(_SMALL_BYTES, self.most_bytes):
+            with suppress(StorageFull):
+                self.folder.put(data)
+                self._added(len(data))
         return data
 
     def copy_to(self, digest: str, path: Path) -> None:
-        near = self.folder if self._here(digest) is not None else self.far
-        near.copy_to(digest, path)
+        try:
+            self.folder.copy_to(digest, path)
+        except NotFound:
+            self.far.copy_to(digest, path)
+        except Damaged:
+            self.folder.delete(digest)
+            self.far.copy_to(digest, path)
+        else:
+            self._used(digest)
 
     def path(self, digest: str) -> Path | None:
-        """The file in the folder, fetched first if need be; None when the bytes are nowhere, or too many."""
-        here = self._here(digest)
-        if here is not None:
-            return here
-        if not self.far.has(digest) or self.far.size(digest) > self.most_bytes // 2:
-            return None
-        place = self.folder.place(digest)
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        self.far.copy_to(digest, place)
-        self._count(place.stat().st_size)
-        return place
+        found = self.folder.path(digest)
+        if found is None:
+            return self._fetched(digest)
+        self._used(digest)
+        return found
 
     def has(self, digest: str) -> bool:
         return self.far.has(digest)
@@ -76,11 +99,20 @@ class CachedBlobs:
         return self.far.has_many(digests)
 
     def size(self, digest: str) -> int:
-        return self.far.size(digest)
+        try:
+            return self.folder.size(digest)
+        except NotFound:
+            return self.far.size(digest)
 
     def delete(self, digest: str) -> bool:
         self.folder.delete(digest)
         return self.far.delete(digest)
+
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        freed = self.far.sweep(digest, before=before)
+        if freed is not None:
+            self.folder.delete(digest)
+        return freed
 
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         return self.far.digests(before=before)
@@ -88,28 +120,37 @@ class CachedBlobs:
     def verify(self) -> Iterator[BlobProblem]:
         return self.far.verify()
 
-    def _here(self, digest: str) -> Path | None:
-        path = self.folder.path(digest)
-        if path is not None:
-            os.utime(path)
-        return path
-
-    def _count(self, size: int) -> None:
-        with self._lock:
-            self._added += size
-            if self._added < self.most_bytes * _LOOKED_AFTER:
-                return
-            self._added = 0
-        self._shrink()
-
-    def _shrink(self) -> None:
-        """Removes what was not used for longest, when there is more than there may be."""
-        files = sorted(self.folder.files())
-        total = sum(size for _, size, _ in files)
-        if total <= self.most_bytes:
-            return
-        for _, size, path in files:
-            if total <= self.most_bytes * _LEFT:
-                return
+    def trim(self) -> int:
+        """Removes what was used longest ago until the folder is within its bound; gives how many bytes it holds."""
+        self.folder.remove_stale()
+        found = sorted(self.folder.files())
+        held = sum(size for _, size, _ in found)
+        newest = self._clock.now().timestamp() - SPARED_SECONDS
+        for moment, size, path in found:
+            if held <= self.most_bytes or moment > newest:
+                break
             path.unlink(missing_ok=True)
-            total -= size
+            held -= size
+        return held
+
+    def _fetched(self, digest: str) -> Path | None:
+        """A copy of a blob in the folder, fetched without holding it in memory."""
+        target = self.folder.temporary()
+        try:
+            self.far.copy_to(digest, target)
+        except NotFound:
+            return None
+        place = self.folder.adopt(target, digest)
+        self._added(place.stat().st_size)
+        return place
+
+    def _used(self, digest: str) -> None:
+        with suppress(NotFound, FileNotFoundError):
+            self.folder.touch(digest)
+
+    def _added(self, size: int) -> None:
+        with self._lock:
+            self._room -= size
+            if self._room < 0:
+                left = self.most_bytes - self.trim()
+                self._room = max(left // 2, self.most_bytes // 32)

@@ -28,6 +28,7 @@ class Home:
     predictions/   the prediction log
     keys/          signing key, audit head, hash seed, secrets: for the owner of the process alone (0700)
     cache/         copies of blobs that are kept elsewhere; may be removed at any time
+    sinks/         answers on their way into a table or a file
     run/           sockets, while a server runs
     settings.toml  what a person has set, if anything
     version, lock  the layout's number; held by the process that writes
@@ -89,6 +90,10 @@ class Home:
     @property
     def secrets(self) -> Path:
         return self.keys / "secrets"
+
+    @property
+    def sinks(self) -> Path:
+        return self.root / "sinks"
 
     @property
     def settings_file(self) -> Path:

@@ -218,6 +218,17 @@ def hand_back(connection: Connection, job_id: str, worker: str, *, now: datetime
     )
 
 
+def put_back(connection: Connection, job_id: str, *, now: datetime) -> None:
+    """Queues a job that was given up once more, with all its tries. Raises Conflict for one that has not failed."""
+    changed = connection.execute(
+        JOBS.update()
+        .where(JOBS.c.id == job_id, JOBS.c.state == JobState.FAILED.value)
+        .values(state=JobState.QUEUED.value, attempts=0, not_before=milliseconds(now), finished=None, error=None)
+    )
+    if changed.rowcount == 0:
+        raise Conflict(f"The job {job_id} has not failed.", code="job-not-failed")
+
+
 def cancel(connection: Connection, job_id: str, *, reason: str, now: datetime) -> None:
     """Takes back a job that nobody has taken up yet. Raises NotFound, or Conflict when it is too late."""
     changed = connection.execute(

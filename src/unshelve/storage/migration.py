@@ -15,15 +15,17 @@ from unshelve.errors import Refused
 from unshelve.storage.database import Database
 from unshelve.storage.tables import SCHEMA_REVISION
 
-MIGRATIONS: Final = (1, 2, 3)
+MIGRATIONS: Final = (1, 2, 3, 4, 5, 6, 7)
 """The numbers of the files in `migrations/`, in the order in which they run."""
 
 NEWEST: Final = MIGRATIONS[-1]
 """What a database has been through that is up to date."""
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, *, upto: int = 0) -> None:
     """Runs the migrations that the database has not been through, all of them in one transaction or none.
+
+    `upto` is the last of them that is run; 0 for the newest.
 
     Raises Refused, and changes nothing, when the database belongs to a newer unshelve or is somebody else's.
     """
@@ -36,8 +38,8 @@ def migrate(database: Database) -> None:
             code="database-too-new",
             hint="Install that version or a newer one. Nothing was changed.",
         )
-    if revision < NEWEST:
-        _upgrade(database)
+    if revision < (upto or NEWEST):
+        _upgrade(database, upto or NEWEST)
 
 
 def stored_revision(connection: Connection) -> int:
@@ -53,7 +55,7 @@ def stored_revision(connection: Connection) -> int:
     return 0
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(database: Database, upto: int) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
@@ -61,10 +63,10 @@ def _upgrade(database: Database) -> None:
         # Asked again: another process may have been through it while this one waited for its turn.
         revision = stored_revision(connection)
         op = Operations(MigrationContext.configure(connection))
-        for number in (each for each in MIGRATIONS if each > revision):
+        for number in (each for each in MIGRATIONS if revision < each <= upto):
             import_module(f"unshelve.storage.migrations.m{number:04}").upgrade(op)
         database.migrated(connection)
         if revision == 0:
-            connection.execute(SCHEMA_REVISION.insert().values(number=NEWEST))
+            connection.execute(SCHEMA_REVISION.insert().values(number=upto))
         else:
-            connection.execute(SCHEMA_REVISION.update().values(number=NEWEST))
+            connection.execute(SCHEMA_REVISION.update().values(number=upto))

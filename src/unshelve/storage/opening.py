@@ -1,38 +1,33 @@
-"""Opening the blob store that an address means: a folder, an object store with a folder in front of it, or a plug's."""
+"""The one way to a store of blobs: from an address, or from what a home's settings say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, cast
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from unshelve.errors import Refused
 from unshelve.plugins import Group, load, names
 from unshelve.settings import Settings
+from unshelve.storage.addresses import scheme_of
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 from unshelve.storage.cached import CachedBlobs
 from unshelve.storage.home import Home
 
-OBJECT_STORES: Final = ("s3", "az", "gs")
-"""The schemes of addresses that lead to an object store."""
-
 _OBJECTS: Final = "unshelve.storage.objects"
-"""Imported when an address asks for it."""
-
-
-@runtime_checkable
-class Claimed(Protocol):
-    """A blob store that several homes can reach, of which one has it."""
-
-    def claim(self, owner: str) -> None:
-        """Says whose it is. Raises Conflict when it is another home's."""
-
-    def keeps_create_only(self) -> bool:
-        """Whether it refuses to write over an object when asked to."""
+"""Imported when an address asks for it: it needs obstore."""
+_OPENERS: Final[Mapping[str, str]] = {
+    "s3": "open_objects",
+    "az": "open_objects",
+    "gs": "open_objects",
+    "memory": "open_memory",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +35,10 @@ class BlobPlace:
     """Where blobs are kept, as one value that is handed to other processes; no credentials are in it."""
 
     address: str
+    """A folder, or the address of another store."""
     durable: bool = False
     cache: str = ""
-    """The folder in front of a store that is far away."""
+    """The folder for copies of what a store elsewhere holds; empty for none."""
     cache_bytes: int = 10 << 30
 
     @property
@@ -51,9 +47,17 @@ class BlobPlace:
 
 
 def blob_place(home: Home, settings: Settings) -> BlobPlace:
-    """Where the blobs of a home are kept."""
+    """Where the blobs of a home are kept. Raises Refused for an address that cannot serve several processes."""
+    address = settings.blobs or str(home.blobs)
+    if scheme_of(address) == "memory":
+        raise Refused(
+            "A home has several processes, and memory:// is the memory of one.",
+            code="blobs-in-memory",
+            hint="Name a folder or an object store in the setting `blobs`.",
+        )
     return BlobPlace(
-        address=settings.blobs or str(home.blobs),
+        # Other processes open it from other folders than this one.
+        address=str(_folder(address)) if _is_folder(address) else address,
         durable=settings.durable_blobs,
         cache=str(home.cache),
         cache_bytes=settings.blob_cache_bytes,
@@ -61,48 +65,44 @@ def blob_place(home: Home, settings: Settings) -> BlobPlace:
 
 
 def open_blobs(place: BlobPlace | str) -> BlobStore:
-    """The blob store at a place, at an address, or at a place in its text form.
+    """The blob store at a place, at an address, or at a place in its text form. Nothing is asked of it yet.
 
-    Raises Refused for an address that cannot be read, and Unavailable where a library is missing.
+    An address is a folder's path, `file:///…`, `memory://`, `s3://…`, `az://…`, `gs://…`, or a plug's. Raises Refused
+    for one that cannot be read or holds a credential, and Unavailable where a library is missing.
     """
     if isinstance(place, str):
         place = msgspec.json.decode(place, type=BlobPlace) if place.startswith("{") else BlobPlace(address=place)
-    scheme, separator, rest = place.address.partition("://")
-    if not separator:
-        return FolderBlobs(Path(place.address), durable=place.durable)
-    if scheme == "file" and rest.startswith("/"):
-        return FolderBlobs(Path(rest), durable=place.durable)
-    far = _far(scheme, place.address)
-    if not place.cache:
-        return far
-    return CachedBlobs(far, FolderBlobs(Path(place.cache)), most_bytes=place.cache_bytes)
+    if _is_folder(place.address):
+        return FolderBlobs(_folder(place.address), durable=place.durable)
+    far = _far(place.address)
+    return CachedBlobs(far, FolderBlobs(Path(place.cache)), most_bytes=place.cache_bytes) if place.cache else far
 
 
-def claim(blobs: BlobStore, owner: str) -> None:
-    """Says of a store that other homes can reach whose it is. Raises Conflict when it is another home's."""
-    far = blobs.far if isinstance(blobs, CachedBlobs) else blobs
-    if isinstance(far, Claimed):
-        far.claim(owner)
-
-
-def keeps_create_only(blobs: BlobStore) -> bool:
-    """Whether a store refuses to write over what is there when asked to; a folder always does."""
-    far = blobs.far if isinstance(blobs, CachedBlobs) else blobs
-    return far.keeps_create_only() if isinstance(far, Claimed) else True
-
-
-def _far(scheme: str, address: str) -> BlobStore:
-    if scheme in OBJECT_STORES:
-        opened: BlobStore = import_module(_OBJECTS).open_objects(address)
-        return opened
-    if scheme in names(Group.BLOB_STORES):
+def _far(address: str) -> BlobStore:
+    scheme = scheme_of(address)
+    if scheme in _OPENERS:
+        opener: object = getattr(import_module(_OBJECTS), _OPENERS[scheme])
+    elif scheme in names(Group.BLOB_STORES):
         opener = load(Group.BLOB_STORES, scheme)
-        if isinstance(opener, Callable):  # type: ignore[arg-type]  # an abstract class serves as well
-            plugged: BlobStore = opener(address)  # type: ignore[operator]  # checked just now
-            return plugged
-    raise Refused(
-        f"Blobs cannot be kept at {scheme[:40]}://….",
-        code="blobs-unsupported",
-        near=[f"{known}://" for known in ("file", *OBJECT_STORES, *names(Group.BLOB_STORES))],
-        hint="Leave UNSHELVE_BLOBS out to keep them in the home.",
-    )
+    else:
+        known = sorted({"file", *_OPENERS, *names(Group.BLOB_STORES)})
+        raise Refused(
+            f"Blobs cannot be kept at {scheme[:40]}://…; there are {', '.join(known)} and plain folders.",
+            code="blobs-unsupported",
+            near=[f"{each}://" for each in difflib.get_close_matches(scheme, known, n=1)],
+            hint="Leave UNSHELVE_BLOBS out to keep them in the home.",
+        )
+    return cast("Callable[[str], BlobStore]", opener)(address)
+
+
+def _is_folder(address: str) -> bool:
+    return scheme_of(address) in ("", "file")
+
+
+def _folder(address: str) -> Path:
+    if not scheme_of(address):
+        return Path(address).expanduser().absolute()
+    parts = urlsplit(address)
+    if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
+        raise Refused("A folder is written as a path or as file:///PATH.", code="address-unreadable")
+    return Path(unquote(parts.path))

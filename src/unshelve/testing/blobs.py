@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from unshelve.errors import NotFound, Refused, UnshelveError
-from unshelve.storage.blobs import BlobStore
+from unshelve.errors import Conflict, NotFound, Refused, UnshelveError
+from unshelve.storage.blobs import BlobStore, Marked
+from unshelve.storage.probing import claim, probe
 
 _ABSENT: Final = "0" * 64
 
@@ -52,6 +53,40 @@ def stores_a_file_as_its_bytes(store: BlobStore) -> None:
     assert (digest, store.size(digest)) == (store.put(b"z" * 3_000_000), 3_000_000)
 
 
+def holds_nothing_and_much(store: BlobStore) -> None:
+    assert store.size(store.put(b"")) == 0
+    much = hashlib.sha256(b"much").digest() * 600_000  # 19 MB: some parts of an object store, and a rest
+    digest = store.put(much)
+    assert (store.size(digest), store.get(digest) == much) == (len(much), True)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "much").write_bytes(much[1:])
+        assert store.get(store.put_file(Path(folder) / "much")) == much[1:]
+
+
+def keeps_notes_beside_the_blobs(store: BlobStore) -> None:
+    if not isinstance(store, Marked):
+        return
+    assert store.read_mark("a-note.json") is None
+    assert store.mark("a-note.json", b"1")
+    if probe(store).create_only:
+        assert not store.mark("a-note.json", b"2")
+        assert store.read_mark("a-note.json") == b"1"
+    store.drop_mark("a-note.json")
+    store.drop_mark("a-note.json")
+    assert (store.read_mark("a-note.json"), list(store.digests())) == (None, [])
+    for name in ("", "../up.json", "A.json", "a/b.json", "a.json/"):
+        with _raises(Refused):
+            store.mark(name, b"1")
+
+
+def belongs_to_one_owner(store: BlobStore) -> None:
+    claim(store, "first")
+    claim(store, "first")
+    if isinstance(store, Marked):
+        with _raises(Conflict):
+            claim(store, "second")
+
+
 def says_what_is_not_there(store: BlobStore) -> None:
     assert not store.has(_ABSENT)
     assert not store.delete(_ABSENT)
@@ -69,7 +104,7 @@ def refuses_names_that_are_no_digests(store: BlobStore) -> None:
 
 
 def finds_many_at_once(store: BlobStore) -> None:
-    there = {store.put(str(number).encode()) for number in range(30)}
+    there = {store.put(str(number).encode()) for number in range(300)}
     assert store.has_many([*there, _ABSENT]) == there
 
 
@@ -84,6 +119,15 @@ def tells_old_from_new(store: BlobStore) -> None:
     digest = store.put(b"now")
     assert list(store.digests(before=0.0)) == []
     assert list(store.digests(before=1e11)) == [digest]
+
+
+def sweeps_what_is_old_and_spares_what_is_not(store: BlobStore) -> None:
+    digest = store.put(b"12345")
+    assert store.sweep(digest, before=0.0) is None
+    assert store.has(digest)
+    assert store.sweep(digest, before=1e11) == 5
+    assert not store.has(digest)
+    assert store.sweep(digest, before=1e11) is None
 
 
 def gives_a_path_whose_bytes_are_the_blob_or_none(store: BlobStore) -> None:
@@ -159,8 +203,12 @@ CHECKS: Final[tuple[Callable[[BlobStore], None], ...]] = (
     forgets_what_is_deleted,
     tells_old_from_new,
     gives_a_path_whose_bytes_are_the_blob_or_none,
+    sweeps_what_is_old_and_spares_what_is_not,
     copies_bytes_to_a_file_whole_or_not_at_all,
     puts_again_what_it_has,
+    holds_nothing_and_much,
+    keeps_notes_beside_the_blobs,
+    belongs_to_one_owner,
     finds_nothing_wrong_with_what_it_wrote,
     takes_the_same_bytes_from_many_threads,
 )

@@ -54,6 +54,13 @@ class MemoryBlobs:
         self._put_at.pop(digest, None)
         return self._data.pop(digest, None) is not None
 
+    def sweep(self, digest: str, *, before: float) -> int | None:
+        if not self.has(digest) or self._put_at[digest] >= before:
+            return None
+        size = len(self._data[digest])
+        self.delete(digest)
+        return size
+
     def digests(self, *, before: float | None = None) -> Iterator[str]:
         for digest, moment in list(self._put_at.items()):
             if before is None or moment < before:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from unshelve.errors import BadRequest, SignInNeeded
+from unshelve.errors import BadRequest, SignInNeeded, Unavailable
 from unshelve.security.actors import Actor
 from unshelve.security.permissions import Action, allowed
-from unshelve.web.site import Site
+from unshelve.web.site import Site, StoreKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ class Asked:
         if self.actor is None:
             raise SignInNeeded
         return self.actor
+
+    @property
+    def keeper(self) -> StoreKeeper:
+        """Who looks after what is stored."""
+        if self.site.keeper is None:
+            raise Unavailable("This server does not look after its store.", code="no-keeper")
+        return self.site.keeper
 
     def part(self, name: str) -> str:
         """A part of the address, such as `model`."""

@@ -71,6 +71,8 @@ class RailOf:
     answers: str = ""
     notebook: str = ""
     """How far the lift is proven; empty where there was none."""
+    data: tuple[Link, ...] = ()
+    """Pages about what comes in and goes out, below the solution's address; only those that it has."""
 
 
 def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
@@ -89,18 +91,28 @@ def solution_rail(rail: RailOf, here: str) -> tuple[Group, ...]:
         Link("Schema", f"{root}/schema"),
         Link("API", f"{root}/api"),
     )
-    groups = [Group("The solution", first), Group("Made of", made_of), Group("How it is made", made)]
+    data = tuple(Link(one.text, f"{root}/{one.href}", one.note) for one in rail.data)
+    groups = [
+        Group("The solution", first),
+        Group("Made of", made_of),
+        Group("Data", data),
+        Group("How it is made", made),
+    ]
     return marked(groups, here)
 
 
-def server_rail(*, people: bool, audit: bool) -> Group:
+def server_rail(*, people: bool, audit: bool, store: bool, webhooks: bool = False) -> Group:
     """The links of the server itself, as far as the actor may follow them."""
     links = [Link("Solutions", "/solutions")]
     if people:
         links.append(Link("People", "/users"))
     links.append(Link("Keys", "/keys"))
+    if webhooks:
+        links.append(Link("Webhooks", "/webhooks"))
     if audit:
         links.append(Link("Audit", "/audit"))
+    if store:
+        links.append(Link("Storage", "/storage"))
     return Group("This server", tuple(links))
 
 

@@ -11,6 +11,7 @@ from unshelve import __version__
 from unshelve.pipeline.step import Kind
 from unshelve.security.permissions import Action
 from unshelve.security.sessions import csrf_token
+from unshelve.solution.check_sources import declared_sources
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.frame import Frame, Link, RailEntry, RailOf, Theme, Who, marked, server_rail, solution_rail
@@ -32,7 +33,12 @@ def frame_for(
     """The frame of a page. `crumbs` come after those of the solution; `here` is the rail's link to mark."""
     path = here or asked.request.url.path
     groups = solution_rail(rail_of(facts), path) if facts else ()
-    rail = server_rail(people=asked.may(Action.MANAGE_USERS), audit=asked.may(Action.SEE_AUDIT))
+    rail = server_rail(
+        people=asked.may(Action.MANAGE_USERS),
+        audit=asked.may(Action.SEE_AUDIT),
+        store=asked.may(Action.MANAGE_STORE) and asked.site.keeper is not None,
+        webhooks=asked.may(Action.MANAGE_WEBHOOKS),
+    )
     way = [SOLUTIONS]
     if facts:
         way.append(Link(facts.name, f"/solutions/{facts.name}"))
@@ -65,7 +71,28 @@ def rail_of(facts: SolutionFacts) -> RailOf:
         entries.append(RailEntry(step.name, facts.full(step.name), f"v{number}" if number else kind))
     runs = str(facts.last_run.number) if facts.last_run else ""
     notebook = states.lift(facts.origin.state).word if facts.origin else ""
-    return RailOf(solution=facts.name, title=facts.title, entries=tuple(entries), runs=runs, notebook=notebook)
+    return RailOf(
+        solution=facts.name,
+        title=facts.title,
+        entries=tuple(entries),
+        runs=runs,
+        notebook=notebook,
+        data=_data_pages(facts),
+    )
+
+
+def _data_pages(facts: SolutionFacts) -> tuple[Link, ...]:
+    """The pages about data that a solution has something to show on."""
+    found = []
+    sources = len(declared_sources(facts.declaration))
+    if sources:
+        found.append(Link("Sources", "sources", str(sources)))
+    if facts.declaration.of_kind(Kind.EXPECT, Kind.KEEP):
+        found.append(Link("Expectations", "expectations"))
+    sinks = len(facts.declaration.of_kind(Kind.SINK))
+    if sinks:
+        found.append(Link("Sinks", "sinks", str(sinks)))
+    return tuple(found)
 
 
 def theme_of(request: Request) -> Theme:
@@ -92,5 +119,8 @@ TOASTS: Final = {
     "changed": "Changed.",
     "locked": "Locked out, at once.",
     "unlocked": "May sign in again.",
+    "ordered": "The batch is ordered.",
+    "queued": "It is on its way.",
+    "removed": "Forgotten.",
 }
 """What a page says once after something was done: `?done=KEY`. Only these words, so an address can say nothing else."""

@@ -88,7 +88,7 @@ def _page(site: Site, request: Request, error: UnshelveError) -> Response:
         request.state.now = site.clock.now()
     actor = _actor(site, request)
     view = error_view(error, href=_way_back(request, actor), status=error.status)
-    rail = server_rail(people=allowed(actor, Action.MANAGE_USERS), audit=allowed(actor, Action.SEE_AUDIT))
+    rail = server_rail(people=allowed(actor, Action.MANAGE_USERS), store=False, audit=allowed(actor, Action.SEE_AUDIT))
     frame = Frame(
         title=view.title,
         crumbs=(Link("Solutions", "/solutions"), Link(view.title, "")) if actor else (),

@@ -38,10 +38,13 @@ from unshelve.serving.process import AnswerProcesses
 from unshelve.serving.relay import control_socket
 from unshelve.serving.settling import settle
 from unshelve.solution.control import Control, Progress, answer_settings
+from unshelve.solution.delivering import Deliverer, tidy_deliveries, url_rules
 from unshelve.solution.runner import Finished, Runner
 from unshelve.solution.scheduling import queue_due_runs
 from unshelve.solution.scoring import ScoreOrders, score_file
-from unshelve.storage.opening import keeps_create_only
+from unshelve.solution.sink_runner import SinkRunner
+from unshelve.storage.probing import probe
+from unshelve.upkeep.keeper import Keeper
 from unshelve.web.live import LiveRuns
 from unshelve.web.render import environment
 from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
@@ -99,11 +102,7 @@ async def serve(
     What it raises ends the server, and is raised. `lifts` makes what lifts notebooks again.
     """
     live = LiveRuns()
-    if not keeps_create_only(control.blobs):
-        _LOGGER.warning(
-            "the store of the blobs writes over objects that it was asked to leave alone; "
-            "nothing here relies on that: locks are taken in the database"
-        )
+    probe(control.blobs)
 
     def told(event: RunEvent) -> None:
         live.listen(event)
@@ -114,6 +113,8 @@ async def serve(
     files = ParquetProcess(control.home.predictions)
     lifting = None if lifts is None else lifts(control, runner)
     site = site_for(control, runner, live, files, lifting)
+    sinks = SinkRunner(control, told)
+    deliverer = Deliverer(control, site.predictions)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -130,6 +131,8 @@ async def serve(
         await starting
         control.address = f"http://{_reachable(serving.host)}:{answers.port}"
         runner.begin()
+        sinks.begin()
+        deliverer.begin()
         background = [
             asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
             asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site, files))),
@@ -146,7 +149,9 @@ async def serve(
         await asyncio.gather(starting, return_exceptions=True)
         if lifting is not None:
             await asyncio.to_thread(lifting.close)
+        await asyncio.to_thread(sinks.close)
         await asyncio.to_thread(runner.close)
+        await asyncio.to_thread(deliverer.close)
         await answers.stop()
         if pages is not None:
             pages.server.should_exit = True
@@ -222,9 +227,11 @@ def site_for(
         ask=ask,
         score=score,
         runs=runner,
+        keeper=Keeper(control),
+        keep=control.settings,
         lifts=lifts,
         live=live,
-        settings=WebSettings(most_file_bytes=control.settings.file_bytes),
+        settings=WebSettings(most_file_bytes=control.settings.file_bytes, webhooks=url_rules(control.settings)),
     )
 
 
@@ -294,8 +301,10 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         blobs=control.blobs if control.settings.blobs else None,
     ).seal()
     site.last_use.write(control.database)
+    tidy_deliveries(control)
     with control.database.write() as connection:
         sweep(connection, now=control.clock.now())
         remove_prover_keys(connection, now=control.clock.now())
     with control.database.read() as connection:
         renew_head(connection, control.home.keys, control.signer)
+    Keeper(control).daily()

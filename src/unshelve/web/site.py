@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,8 +17,13 @@ from unshelve.security.authenticate import Doorkeeper
 from unshelve.security.last_use import LastUse
 from unshelve.security.sign_in import SignIn
 from unshelve.security.signing import Verifier
+from unshelve.security.urls import UrlRules
+from unshelve.settings import Settings
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
+from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.keeper import Places
+from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.live import LiveRuns
 
 JsonObject = Mapping[str, object]
@@ -75,12 +81,28 @@ class Lifts(Protocol):
         """How it stands; None where nothing was begun since the server was started."""
 
 
+class StoreKeeper(Protocol):
+    """Looks after what is stored; `upkeep.keeper.Keeper` does."""
+
+    @property
+    def places(self) -> Places:
+        """Where things are kept."""
+
+    def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
+        """Removes what nothing needs and is older than `grace`. Raises Conflict while another sweep goes on."""
+
+    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+        """Writes a backup into a folder of this machine. Raises NotAllowed for who is not at its command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """What is set about the pages. Sizes are in bytes."""
 
     most_form_bytes: int = 2_000_000
     most_file_bytes: int = 250_000_000
+    webhooks: UrlRules = field(default_factory=UrlRules)
+    """Which addresses webhooks may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +122,10 @@ class Site:
     ask: Ask
     score: Score
     runs: Runs
+    keeper: StoreKeeper | None = None
+    """Who looks after what is stored; None where nobody does."""
+    keep: Settings = field(default_factory=Settings)
+    """What is set about the server: the page of the store says what is kept for how long."""
     lifts: Lifts | None = None
     """None where notebooks cannot be lifted."""
     live: LiveRuns = field(default_factory=LiveRuns)

@@ -47,6 +47,7 @@ _VERSIONS: Final = {
     "refused": FAILED.named("refused"),
     "accepted": OK.named("accepted"),
     "retired": CACHED.named("retired"),
+    "removed": CACHED.named("removed"),
 }
 _PROOFS: Final = {
     "proven": OK.named("Proven"),
@@ -73,6 +74,20 @@ _SEVERITIES: Final = {
     "warning": WARN,
     "note": IDEA,
 }
+
+
+_EXPECTATIONS: Final = {
+    "held": OK.named("holds"),
+    "warned": WARN,
+    "set-aside": WARN.named("set aside"),
+    "stopped": FAILED.named("stopped"),
+    "broken": FAILED.named("not checked"),
+}
+
+
+def expectation(outcome: str) -> State:
+    """The look of what became of an expectation."""
+    return _EXPECTATIONS.get(outcome, WAITING.named(outcome or "not run yet"))
 
 
 def step(name: str) -> State:

@@ -56,6 +56,7 @@ def test_a_key_of_an_owner_can_make_no_keys_and_no_users() -> None:
         Action.MANAGE_KEYS,
         Action.MANAGE_USERS,
         Action.MANAGE_SECRETS,
+        Action.MANAGE_WEBHOOKS,
     }
 
 

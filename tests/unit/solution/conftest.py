@@ -18,7 +18,8 @@ IMPORTS = (
     "from datetime import date\n"
     "from typing import Literal\n"
     "from unshelve import (Dataset, answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, "
-    "metric, model, source, split, step, target, transform, worth)\n"
+    "metric, model, source, split, step, target, transform, worth, "
+    "column, fresh, key, refers_to, row_count, unique)\n"
 )
 
 

@@ -11,8 +11,8 @@ from unshelve.solution.declaration import Declaration, Reference, reference
 from unshelve.solution.request_path import (
     chain_to,
     entry_of,
+    filters_of,
     frozen_inputs,
-    keeps_of,
     model_path,
     row_inputs,
 )
@@ -66,7 +66,7 @@ def test_a_default_is_neither(declared: Declare) -> None:
 
 def test_keeps_are_passed_untouched_by_a_request(declared: Declare) -> None:
     shop = declared(SHOP)
-    assert keeps_of(shop, "features") == ("paid", "big")
+    assert filters_of(shop, "features") == ("paid", "big")
     assert (past_keeps(shop, "big"), past_keeps(shop, "paid")) == ("priced", "sales")
 
 

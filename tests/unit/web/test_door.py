@@ -24,7 +24,9 @@ ROLES = (Role.VIEWER, Role.USER, Role.OWNER)
 def _address(route: Route, house: House) -> str:
     values = {
         "solution": "trains", "model": MODEL, "number": "2", "run": house.run_id, "prediction": house.predictions[0],
-        "task": "timetable", "name": "by_hour", "key": "none", "user": "none", "secret": "none",
+        "task": "timetable", "name": "by_hour", "key": "none", "user": "none", "secret": "none", "kind": "csv",
+        "source": "none",
+        "sink": "nightly", "batch": "none", "webhook": "none", "delivery": "none",
     }  # fmt: skip
     return "/static/tokens.css" if route.name == "static" else route.path.format(**values)
 

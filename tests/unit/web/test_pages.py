@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from typing import Any
@@ -9,8 +10,16 @@ from typing import Any
 import pytest
 
 from unshelve.registry.releases import champion_of
-from unshelve.security.actors import Role
-from web_house import ENDPOINT, MODEL, House
+from unshelve.registry.sinks import BatchState, batches_of
+from unshelve.registry.webhooks import DeliveryState, deliveries
+from unshelve.security.actors import LOCAL, Role
+from unshelve.security.audit import entries
+from unshelve.security.links import create_link
+from unshelve.security.urls import UrlRules
+from unshelve.security.users import create_user
+from unshelve.web.app import build
+from unshelve.web.site import WebSettings
+from web_house import ENDPOINT, MODEL, NOW, Browser, House
 
 PAGES = (
     "/solutions",
@@ -19,6 +28,7 @@ PAGES = (
     "/solutions/trains/runs",
     "/solutions/trains/notebook",
     "/solutions/trains/schema",
+    "/solutions/trains/expectations",
     "/solutions/trains/predictions",
     "/runs/{run}",
     f"/models/{MODEL}",
@@ -32,6 +42,8 @@ PAGES = (
     "/predictions/{prediction}",
     "/users",
     "/keys",
+    "/webhooks",
+    "/solutions/trains/sinks",
     "/audit",
     "/me",
 )
@@ -351,3 +363,52 @@ def test_the_api_changes_what_the_pages_change(own_house: House) -> None:
     assert (started.status_code, own_house.started.orders) == (202, [("trains", {"late.rounds": 5})])
     files = {"file": ("t.csv", b"a\n1\n", "text/csv")}
     assert program.send("POST", f"/api/models/{MODEL}/files", files=files, headers=headers).content.endswith(b"True\n")
+
+
+def test_the_page_of_sinks_shows_what_was_written_and_what_was_left_out(house: House) -> None:
+    text = house.browser().get("/solutions/trains/sinks").text
+    assert "train_scores" in text
+    assert "1,337" in text
+    assert "must be at most 78" in text
+    assert "must be at most 78" not in house.browser(Role.VIEWER).get("/solutions/trains/sinks").text
+
+
+def test_a_batch_is_ordered_by_a_button_and_written_in_the_audit(own_house: House) -> None:
+    browser = own_house.browser()
+    at = "/solutions/trains/sinks/nightly/run"
+    assert browser.post(at, from_page="/solutions/trains/sinks").status_code == 303
+    with own_house.site.database.read() as connection:
+        assert batches_of(connection, "trains", "nightly")[0].state is BatchState.WAITING
+        assert entries(connection)[0].action == "run sink"
+
+
+def test_a_webhook_is_added_with_a_secret_that_is_shown_once(own_house: House) -> None:
+    own_house.site = dataclasses.replace(
+        own_house.site, settings=WebSettings(webhooks=UrlRules(own=frozenset({"localhost"})))
+    )
+    browser = Browser(build(own_house.site))
+    with own_house.site.database.write() as connection:
+        ada = create_user(connection, "ada", Role.OWNER, actor=LOCAL, now=NOW)
+        link = create_link(connection, ada, actor=LOCAL, now=NOW)
+    browser.post(f"/sign-in/link/{link}")
+    form = {"url": "http://localhost:9/x", "on.release": "yes"}
+    assert "whsec_" in browser.post("/webhooks", form, from_page="/webhooks").text
+    assert "whsec_" not in browser.get("/webhooks").text
+
+
+def test_a_webhook_to_this_machine_is_refused(own_house: House) -> None:
+    form = {"url": "http://127.0.0.1:9/x", "on.release": "yes"}
+    response = own_house.browser().post("/webhooks", form, from_page="/webhooks")
+    assert response.status_code == 422
+    assert "this machine or its own network" in response.text
+
+
+def test_what_was_set_aside_is_sent_again_once_its_webhook_is_on(own_house: House) -> None:
+    browser = own_house.browser()
+    with own_house.site.database.read() as connection:
+        dead = deliveries(connection, state=DeliveryState.DEAD)[0]
+    assert browser.post(f"/webhooks/deliveries/{dead.id}/again", from_page="/webhooks").status_code == 409
+    browser.post(f"/webhooks/{dead.webhook}/on", from_page="/webhooks")
+    assert browser.post(f"/webhooks/deliveries/{dead.id}/again", from_page="/webhooks").status_code == 303
+    with own_house.site.database.read() as connection:
+        assert deliveries(connection, state=DeliveryState.DEAD) == []

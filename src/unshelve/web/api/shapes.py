@@ -291,3 +291,64 @@ class AuditShape(Struct, frozen=True, kw_only=True):
     subject: str
     details: dict[str, Any]
     digest: str
+
+
+class CostShape(Struct, frozen=True, kw_only=True):
+    """What one solution keeps stored, in bytes."""
+
+    solution: str
+    own: int
+    """Needed by it alone."""
+    shared: int
+    """Needed by others as well; stored once."""
+    parts: dict[str, int]
+    """Versions, results, logs."""
+
+
+class StorageShape(Struct, frozen=True, kw_only=True):
+    """What is stored and where, as it was last counted."""
+
+    database: str
+    blobs: str
+    counted_at: datetime | None
+    total: int
+    """Bytes of everything together."""
+    solutions: list[CostShape]
+    last: dict[str, datetime]
+    """When each kind of upkeep was last done: sweep, retention, backup, costs."""
+
+
+class SweepOrder(Struct, frozen=True, kw_only=True):
+    """A sweep: with `dry_run` it only says what it would remove."""
+
+    dry_run: bool = False
+    grace_seconds: float = 86_400.0
+    """What is younger is left alone."""
+
+
+class SweepShape(Struct, frozen=True, kw_only=True):
+    """What a sweep found and removed."""
+
+    blobs: int
+    needed: int
+    young: int
+    removed: int
+    freed_bytes: int
+    dry_run: bool
+
+
+class BackupOrder(Struct, frozen=True, kw_only=True):
+    """A backup into a folder of the server."""
+
+    folder: str
+
+
+class BackupShape(Struct, frozen=True, kw_only=True):
+    """A backup that was written."""
+
+    name: str
+    folder: str
+    blobs: int
+    size_bytes: int
+    added_bytes: int
+    rows: int

@@ -93,3 +93,29 @@ def verdict_bar(counts: Sequence[int]) -> Markup:
         "svg", svg.join(parts), class_="verdict", viewBox=f"0 0 {svg.number(x)} 10", width="100%", height="10",
         preserveAspectRatio="none", aria_hidden="true",
     )  # fmt: skip
+
+
+def columns_of(counts: Sequence[int]) -> Markup:
+    """Upright bars without axes, for how often values fall where; the words stand beside them in the table."""
+    most = max(counts, default=0)
+    if not most:
+        return Markup("")
+    wide = 96 / len(counts)
+    parts = [
+        svg.element("rect", x=index * wide, y=24 - high, width=max(wide - 1, 1), height=high)
+        for index, number in enumerate(counts)
+        if (high := max(22 * number / most, 1.0) if number else 0.0)
+    ]
+    return svg.element("svg", svg.join(parts), class_="tiny", viewBox="0 0 96 24", aria_hidden="true")
+
+
+def shares_of(shares: Sequence[float]) -> Markup:
+    """Lying bars without axes, for the shares of the commonest values, at most four."""
+    shown = [min(max(part, 0.0), 1.0) for part in shares[:4]]
+    if not shown:
+        return Markup("")
+    parts = [
+        svg.element("rect", x=0, y=1 + index * 6, width=max(96 * part, 1.0), height=4)
+        for index, part in enumerate(shown)
+    ]
+    return svg.element("svg", svg.join(parts), class_="tiny", viewBox="0 0 96 24", aria_hidden="true")

@@ -247,4 +247,5 @@ _ROUTES: Final = {
     "version": "of a named version",
     "form": "by the form",
     "file": "in a file",
+    "sink": "for a sink",
 }

@@ -14,6 +14,7 @@ from unshelve.pipeline.kinds import stored_bytes
 from unshelve.pipeline.outputs import WHOLE
 from unshelve.pipeline.step import Kind
 from unshelve.registry.charts import StoredChart
+from unshelve.registry.expectations import expectations_of_run
 from unshelve.registry.metrics import RunMetric, metrics_of
 from unshelve.registry.runs import Run, RunState, RunStep, StepState, graph_of, steps_of
 from unshelve.registry.versions import Version, versions_of_run
@@ -25,6 +26,7 @@ from unshelve.web.charts.figure import Figure
 from unshelve.web.charts.gantt import Span, gantt
 from unshelve.web.frame import Link
 from unshelve.web.live import LiveTask
+from unshelve.web.pages.expectation_lines import expectation_line
 from unshelve.web.pages.pictures import chart_of
 from unshelve.web.pages.steps import OPEN, token_of
 from unshelve.web.summaries import shown_unit
@@ -78,6 +80,10 @@ def view_of(asked: Asked, connection: Connection, run: Run) -> RunView:
             chart
             for task in tasks
             if task["kind"] == Kind.CHART and (chart := _chart(asked.site.blobs, run, task, ended)) is not None
+        ),
+        expectations=tuple(
+            expectation_line(one, may_see_rows=asked.may(Action.SEE_LOG))
+            for one in expectations_of_run(connection, run.id)
         ),
         inside=_inside(run),
         outside=_outside(ended, versions),

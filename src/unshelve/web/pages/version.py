@@ -120,6 +120,9 @@ def _made_from(
     sources = manifest.lineage.get("sources")
     if isinstance(sources, Mapping):
         facts += [(f"Source {name}", short(str(identity).rpartition(":")[2])) for name, identity in sources.items()]
+    loads = manifest.lineage.get("loads")
+    for name, load in loads.items() if isinstance(loads, Mapping) else ():
+        facts += _loaded(str(name), load)
     if manifest.lineage.get("code"):
         facts.append(("Code", short(str(manifest.lineage["code"]))))
     if evaluation is not None:
@@ -129,6 +132,19 @@ def _made_from(
     facts += [(f"Model {name}", f"v{exact(pinned.get('number'))}, pinned") for name, pinned in manifest.models.items()]
     facts.append(("Size", size(manifest.size_bytes)))
     return tuple(facts)
+
+
+def _loaded(name: str, load: object) -> list[tuple[str, str]]:
+    """What a declared source was asked for a version, how far it was read, and the hash of what came."""
+    if not isinstance(load, Mapping):
+        return []
+    whence = f" by {load['connection']}" if load.get("connection") else ""
+    values = ", ".join(f"{each} = {exact(value)}" for each, value in (load.get("values") or {}).items())
+    told = [f"{count(load['rows'])} rows, sha256 {short(str(load['result']))}"]
+    told += [f"read up to {load['mark']}"] if load.get("mark") else []
+    told += [values] if values else []
+    asked = " ".join(str(load["asked"]).split())
+    return [(f"{name}{whence}", asked), (f"{name} gave", "; ".join(told))]
 
 
 def _rows(evaluation: Evaluation) -> str:

@@ -18,9 +18,13 @@ from unshelve.web.asked import Asked
 from unshelve.web.pages import asking
 from unshelve.web.route import Route
 from unshelve.web.routes.api import API
+from unshelve.web.routes.expectations import EXPECTATIONS
 from unshelve.web.routes.models import MODELS
 from unshelve.web.routes.people import PEOPLE
+from unshelve.web.routes.sinks import SINKS
 from unshelve.web.routes.solutions import SOLUTIONS
+from unshelve.web.routes.sources import SOURCES
+from unshelve.web.routes.storage import STORAGE
 from unshelve.web.solution_facts import facts_of
 
 
@@ -51,5 +55,15 @@ _OPENAPI: Final = Route(
     name="api-openapi",
 )
 
-ROUTES: Final[tuple[Route, ...]] = (*PEOPLE, *SOLUTIONS, *MODELS, _OPENAPI, *API)
+ROUTES: Final[tuple[Route, ...]] = (
+    *PEOPLE,
+    *SOLUTIONS,
+    *SOURCES,
+    *EXPECTATIONS,
+    *SINKS,
+    *MODELS,
+    *STORAGE,
+    _OPENAPI,
+    *API,
+)
 """The whole table. Tests walk it: each route as nobody, as every role, and with a key."""

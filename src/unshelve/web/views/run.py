@@ -93,6 +93,19 @@ class MetricRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectationLine:
+    """What became of one expectation in a run."""
+
+    name: str
+    table: str
+    state: State
+    sentence: str
+    rows: str
+    failing: str
+    downloads: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a run is: `settled` of `steps`, and one sentence on the time."""
 
@@ -119,6 +132,7 @@ class RunView:
     failures: tuple[FailureView, ...]
     metrics: tuple[MetricRow, ...]
     charts: tuple[Chart, ...]
+    expectations: tuple[ExpectationLine, ...]
     inside: tuple[tuple[str, str], ...]
     outside: tuple[tuple[str, str], ...]
     versions: tuple[Link, ...]

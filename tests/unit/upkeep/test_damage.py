@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from databases import settle
 from predictions_log_files import NOON, closed, record
-from unshelve.cli.damage import examine
 from unshelve.ids import canonical_json, digest_json
 from unshelve.models.package import File, Manifest
 from unshelve.predictions.parquet import ParquetFiles
@@ -25,6 +24,7 @@ from unshelve.security.audit import renew_head
 from unshelve.solution.control import Control
 from unshelve.solution.stored import stored
 from unshelve.storage.home import Home
+from unshelve.upkeep.damage import examine
 
 MODEL = "parcels.lateness"
 NOW = "2026-01-01T00:00:00.000000+00:00"

@@ -1,0 +1,199 @@
+"""Backing up a home while it is served: one moment of its database, and everything that this moment needs.
+
+The prediction log comes first: what is sealed between its copying and the moment of the database is then in both, and
+sealing it again changes nothing. Blobs come last, for none that the moment needs can go while the turn is held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+from unshelve.errors import NotFound, Refused
+from unshelve.ids import canonical_json
+from unshelve.ids import digest as digest_of
+from unshelve.predictions.segment import segments
+from unshelve.security.actors import Actor
+from unshelve.security.audit import append
+from unshelve.solution.control import Control
+from unshelve.storage.blobs import BlobStore, FolderBlobs
+from unshelve.storage.migration import stored_revision
+from unshelve.upkeep.archive import Backup, BackupFolder, StoredTable, list_digest, write_rows
+from unshelve.upkeep.copying import rows_of
+from unshelve.upkeep.every_table import tables
+from unshelve.upkeep.marking import needed
+from unshelve.upkeep.records import UpkeepKind, record
+from unshelve.upkeep.turn import alone
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being copied, how much of it is done, and of how much."""
+
+_KEYS: Final = "keys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDone:
+    """What a backup holds. `added_bytes` is what the folder did not have before."""
+
+    name: str
+    folder: str
+    blobs: int
+    size_bytes: int
+    added_bytes: int
+    rows: int
+
+
+def back_up(
+    control: Control, folder: Path, actor: Actor, *, progress: Progress = lambda _what, _done, _of: None
+) -> BackupDone:
+    """Writes a backup into a folder, beside earlier ones of the same home. Keys are in it: keep it as safe as the home.
+
+    Raises Refused for a folder inside the home, or with backups of another home.
+    """
+    folder = folder.expanduser().absolute()
+    if folder.is_relative_to(control.home.root):
+        raise Refused(
+            f"{folder} is inside the home that it would be a backup of.",
+            code="backup-inside-home",
+            hint="Choose a folder on another disk.",
+        )
+    place = BackupFolder(folder)
+    _check_same_house(place, control.house.id)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with alone(control, actor):
+        store = _Counted(place.blobs)
+        files = _files(control, store)
+        with control.database.read() as connection:
+            dumped = {table.name: _dump(connection, table.name, store) for table in tables()}
+            wanted = needed(connection, control.blobs)
+            revision = stored_revision(connection)
+        copied = _copy(control.blobs, store, sorted(wanted), progress)
+        listed, blobs = list_digest(copied)
+        store.put(listed)
+        backup = Backup(
+            made_at=control.clock.now().isoformat(),
+            house=control.house.id,
+            revision=revision,
+            key=control.signer.key_id,
+            tables=dumped,
+            files=files,
+            blobs=blobs,
+            count=len(copied),
+            size_bytes=store.total,
+        )
+        name = place.add(backup, control.signer.sign(canonical_json(backup)))
+        done = BackupDone(
+            name=name,
+            folder=str(folder),
+            blobs=len(copied),
+            size_bytes=store.total,
+            added_bytes=store.added,
+            rows=sum(table.rows for table in dumped.values()),
+        )
+        now = control.clock.now()
+        with control.database.write() as connection:
+            details = {"name": name, "folder": str(folder), "size_bytes": store.total, "blobs": len(copied)}
+            record(connection, UpkeepKind.BACKUP, details, actor=actor.name, now=now)
+            append(connection, actor, "back up", str(folder), {"name": name}, now=now)
+    return done
+
+
+class _Counted:
+    """The blobs of the backup, with how many bytes it has and how many are new."""
+
+    def __init__(self, blobs: FolderBlobs) -> None:
+        self._blobs = blobs
+        self.total = 0
+        self.added = 0
+
+    def put(self, data: bytes) -> str:
+        new = not self._blobs.has(digest_of(data))
+        self._count(len(data), new=new)
+        return self._blobs.put(data)
+
+    def put_file(self, path: Path) -> str:
+        with path.open("rb") as file:
+            new = not self._blobs.has(hashlib.file_digest(file, "sha256").hexdigest())
+            self._count(file.tell(), new=new)
+        return self._blobs.put_file(path)
+
+    def take(self, source: BlobStore, digest: str) -> None:
+        """Copies a blob that the folder does not have yet; its bytes are checked on the way."""
+        if self._blobs.has(digest):
+            self.total += self._blobs.size(digest)
+            return
+        target = self._blobs.place(digest)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source.copy_to(digest, target)
+        self._count(target.stat().st_size, new=True)
+
+    def _count(self, size: int, *, new: bool) -> None:
+        self.total += size
+        if new:
+            self.added += size
+
+
+def _check_same_house(place: BackupFolder, house: str) -> None:
+    if not place.root.exists():
+        return
+    if place.names():
+        other = place.read(None).house
+        if other != house:
+            raise Refused(
+                f"{place.root} holds backups of another home ({other}).",
+                code="backup-of-another-home",
+                hint="Give each home a folder of its own.",
+            )
+    elif any(place.root.iterdir()):
+        strange = [path.name for path in place.root.iterdir() if path.name != "blobs"]
+        if strange:
+            raise Refused(
+                f"{place.root} holds other things ({', '.join(sorted(strange)[:3])}).",
+                code="backup-folder-not-empty",
+                hint="Choose a new or an empty folder.",
+            )
+
+
+def _files(control: Control, store: _Counted) -> dict[str, str]:
+    """The home's own files: keys, settings, and the prediction log as far as it is not among the blobs."""
+    home = control.home
+    chosen = [path for path in home.keys.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    if home.settings_file.exists():
+        chosen.append(home.settings_file)
+    chosen += segments(home.predictions / "open")
+    chosen += [path for path in home.predictions.rglob("*") if path.suffix in (".parquet", ".segment")]
+    found = {}
+    for path in dict.fromkeys(chosen):
+        if "fetched" not in path.parts:
+            try:
+                found[path.relative_to(home.root).as_posix()] = store.put_file(path)
+            except FileNotFoundError:
+                continue  # sealed meanwhile: its answers are in the database's moment, which comes later
+    return found
+
+
+def _dump(connection: Connection, name: str, store: _Counted) -> StoredTable:
+    table = next(each for each in tables() if each.name == name)
+    with tempfile.NamedTemporaryFile() as file:
+        rows = write_rows(file, rows_of(connection, table))
+        file.flush()
+        return StoredTable(rows, store.put_file(Path(file.name)))
+
+
+def _copy(source: BlobStore, store: _Counted, wanted: list[str], progress: Progress) -> list[str]:
+    """Copies those of the digests that are of blobs."""
+    copied = []
+    for number, digest in enumerate(wanted, start=1):
+        try:
+            store.take(source, digest)
+            copied.append(digest)
+        except NotFound:
+            pass  # a digest of something else, or of a result that is made again
+        progress("blobs", number, len(wanted))
+    return copied

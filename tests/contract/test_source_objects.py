@@ -1,0 +1,115 @@
+"""Objects of a store as a source, against moto's server of S3."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import obstore
+import pandas as pd
+import pytest
+from obstore.store import S3Store
+
+from unshelve.data.loaded import record_from
+from unshelve.errors import NotAllowed, NotFound, Refused, Unavailable
+from unshelve.pipeline.declared import objects
+from unshelve.pipeline.load_outcome import Loaded, Past
+from unshelve.pipeline.loads import load, table_of
+from unshelve.storage.blobs import FolderBlobs
+
+moto = pytest.importorskip("moto.server")
+
+
+class Lake:
+    """A bucket, and what loads from it left."""
+
+    def __init__(self, endpoint: str, folder: Path) -> None:
+        self.store = S3Store(
+            "lake",
+            endpoint=endpoint,
+            region="eu-west-1",
+            access_key_id="KEY",
+            secret_access_key="geheim",
+            client_options={"allow_http": True},
+        )
+        self.blobs = FolderBlobs(folder / "blobs")
+        self.past = Past(now=datetime(2026, 11, 27, tzinfo=UTC))
+
+    def put(self, path: str, **columns: list[Any]) -> None:
+        data = io.BytesIO()
+        pd.DataFrame(columns).to_parquet(data)
+        obstore.put(self.store, path, data.getvalue())
+
+    def load(self, *addresses: str, **options: Any) -> Loaded:
+        declared = objects(*addresses, connection="lake", **options)
+        loaded = load("rows", declared.options, {}, self.past, self.blobs)
+        self.past = Past(now=self.past.now, load=record_from(msgspec.json.encode(loaded.record)))
+        return loaded
+
+    def ids(self, loaded: Loaded) -> list[Any]:
+        found: list[Any] = table_of(loaded, self.blobs).column("id").to_pylist()
+        return found
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    import httpx
+
+    httpx.put(f"{endpoint}/lake", headers={"host": f"{host}:{port}"}).raise_for_status()
+    monkeypatch.setenv("UNSHELVE_SECRET_LAKE", f"s3://KEY:geheim@?endpoint={endpoint}&region=eu-west-1")
+    yield Lake(endpoint, tmp_path)
+    server.stop()
+
+
+def test_objects_are_read_in_the_order_of_their_names(lake: Lake) -> None:
+    lake.put("sales/2026/b.parquet", id=[2])
+    lake.put("sales/2025/a.parquet", id=[1])
+    lake.put("sales/_tmp.parquet", id=[9])
+    lake.put("salesmen/c.parquet", id=[9])
+    assert lake.ids(lake.load("s3://lake/sales/**/*.parquet")) == [1, 2]
+    assert lake.ids(lake.load("s3://lake/sales")) == [1, 2]
+    assert lake.ids(lake.load("s3://lake/sales/2026/b.parquet")) == [2]
+
+
+def test_an_unchanged_object_is_not_brought_again(lake: Lake) -> None:
+    lake.put("a.parquet", id=[1])
+    first = lake.load("s3://lake/*.parquet")
+    second = lake.load("s3://lake/*.parquet")
+    assert (first.record.read, second.record.read, second.record.result) == (1, 0, first.record.result)
+
+
+def test_a_changed_object_is_brought_again(lake: Lake) -> None:
+    lake.put("a.parquet", id=[1])
+    lake.load("s3://lake/*.parquet")
+    lake.put("a.parquet", id=[1, 2])
+    assert lake.ids(lake.load("s3://lake/*.parquet")) == [1, 2]
+
+
+def test_no_object_and_no_bucket_are_said(lake: Lake) -> None:
+    with pytest.raises(NotFound, match=r"No object matches s3://lake/nothing/\*"):
+        lake.load("s3://lake/nothing/*")
+    with pytest.raises(NotFound):
+        lake.load("s3://nolake/*.parquet")
+
+
+@pytest.mark.parametrize("address", ["s3://KEY:geheim@lake/x", "lake/x", "s3://lake/x?key=geheim"])
+def test_an_address_with_a_key_in_it_is_refused(lake: Lake, address: str) -> None:
+    with pytest.raises(Refused) as caught:
+        lake.load(address)
+    assert "is not the address of objects" in str(caught.value) and "?key" not in str(caught.value)
+
+
+def test_a_store_that_is_not_there_is_said_without_the_key(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSHELVE_SECRET_LAKE", "s3://KEY:geheim@?endpoint=http://127.0.0.1:9&region=x")
+    monkeypatch.setattr("unshelve.data.buckets._RETRY", {"max_retries": 0})
+    with pytest.raises((Unavailable, NotAllowed)) as caught:
+        lake.load("s3://lake/*.parquet")
+    assert "geheim" not in str(caught.value)

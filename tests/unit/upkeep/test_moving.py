@@ -1,0 +1,129 @@
+"""Moving a home to PostgreSQL and object storage, and back: everything there, compared, and answering the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli_solution import SOLUTION, write_solution
+from object_servers import seaweedfs
+from postgres_server import fresh_database
+from predictions_log_files import NOON, closed, record
+from unshelve.errors import Conflict, Refused, Unavailable
+from unshelve.predictions.parquet import ParquetFiles
+from unshelve.predictions.query import PredictionLog
+from unshelve.predictions.sealing import Sealer
+from unshelve.security import audit
+from unshelve.security.actors import LOCAL
+from unshelve.serving.releases import LiveReleases
+from unshelve.solution.control import Cause, Control
+from unshelve.solution.running import run_solution
+from unshelve.solution.stored import stored
+from unshelve.storage.home import Home
+from unshelve.upkeep.damage import examine
+from unshelve.upkeep.moving import move
+
+from .conftest import MODEL, ROW
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home on SQLite and a folder, with a run, a version that answers, and a sealed answer."""
+    folder = write_solution(tmp_path / "parcels", SOLUTION)
+    with Control.open(tmp_path / "home") as control:
+        assert not run_solution(control, folder, Cause(LOCAL, "a test")).failures
+        closed(control.home.predictions, [record(NOON)], name="s1")
+        files = ParquetFiles(control.home.predictions)
+        Sealer(control.database, control.home.predictions, files, actor=LOCAL).seal()
+    return tmp_path / "home"
+
+
+def told(home: Path) -> tuple[object, ...]:
+    """What a home answers, what it remembers of answers, and whether all that is stored is sound."""
+    with Control.open(home) as control:
+        model = LiveReleases(control.database, control.blobs, control.verifier).version(MODEL, 1)
+        answered = list(model.answer(model.decoder.decode_rows([ROW])))
+        files = ParquetFiles(control.home.predictions)
+        log = PredictionLog(control.database, control.home.predictions, files, blobs=control.blobs)
+        with control.database.read() as connection:
+            audit.verify(connection)
+        remembered = [found.id for found in log.recent()]
+    with stored(Home.open(home)) as opened:
+        damages = [damage.message for part in examine(opened) for damage in part.damages]
+    return answered, remembered, damages
+
+
+def test_a_home_goes_to_postgresql_and_objects_and_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = seaweedfs()
+    server.enter(monkeypatch)
+    before = told(home)
+    assert before[2] == []
+    with fresh_database() as url:
+        blobs = server.address()
+        with Control.open(home) as control:
+            done = move(control, LOCAL, database=url, blobs=blobs)
+            assert done.rows > 20 and done.copied > 10
+            assert url.partition("@")[0].rpartition(":")[2] not in str(done)
+        for folder in (home / "blobs" / "sha256").iterdir():
+            for blob in folder.iterdir():
+                blob.unlink()  # what is used from now on is elsewhere
+        (home / "unshelve.db").rename(home / "elsewhere.db")
+        assert told(home) == before
+        with Control.open(home) as control:
+            back = move(control, LOCAL, database="home", blobs="home")
+            assert back.copied >= done.copied
+    assert told(home) == before
+
+
+def test_a_move_that_was_cut_off_goes_on(home: Path, tmp_path: Path) -> None:
+    with Control.open(home) as control:
+        some = sorted(control.blobs.digests())[:5]
+        from unshelve.storage.blobs import FolderBlobs
+
+        target = FolderBlobs(tmp_path / "elsewhere")
+        for digest in some:
+            target.put(control.blobs.get(digest))
+        done = move(control, LOCAL, blobs=str(tmp_path / "elsewhere"))
+        assert done.present >= 1
+    assert told(home)[2] == []
+
+
+def test_a_database_with_other_things_in_it_is_refused_and_nothing_is_changed(home: Path) -> None:
+    import psycopg
+
+    with fresh_database() as url:
+        with psycopg.connect(url) as connection:
+            connection.execute("create table customers (id integer)")
+        with Control.open(home) as control, pytest.raises(Refused, match="customers"):
+            move(control, LOCAL, database=url)
+    assert not (home / "settings.toml").exists()
+
+
+def test_two_homes_are_not_moved_onto_one_database_or_one_bucket(home: Path, tmp_path: Path) -> None:
+    with fresh_database() as url:
+        with Control.open(home) as control:
+            move(control, LOCAL, database=url)
+        with Control.open(tmp_path / "other") as other, pytest.raises(Conflict, match="another home"):
+            move(other, LOCAL, database=url)
+
+
+def test_a_server_that_is_not_there_leaves_the_home_where_it_is(home: Path) -> None:
+    with Control.open(home) as control, pytest.raises(Unavailable):
+        move(control, LOCAL, database="postgresql://nobody:word@127.0.0.1:9/x")
+    assert not (home / "settings.toml").exists()
+
+
+def test_what_the_environment_says_would_overrule_a_move(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Control.open(home) as control:
+        monkeypatch.setenv("UNSHELVE_BLOBS", "/somewhere")
+        with pytest.raises(Refused, match="UNSHELVE_BLOBS"):
+            move(control, LOCAL, blobs="home")
+
+
+def test_other_settings_stay(home: Path, tmp_path: Path) -> None:
+    (home / "settings.toml").write_text('# mine\nsession_days = 3\nblobs = ""\n', encoding="utf-8")
+    with Control.open(home) as control:
+        move(control, LOCAL, blobs=str(tmp_path / "elsewhere"))
+    text = (home / "settings.toml").read_text(encoding="utf-8")
+    assert "session_days = 3" in text and "# mine" in text and text.count("blobs") == 1
