@@ -51,6 +51,7 @@ RULES = {
         Rule("U060", "error", "A sink has no answers or no rows to write"),
         Rule("U061", "error", "Two sinks write to one place"),
         Rule("U062", "warning", "A sink has a body that is not run"),
+        Rule("U070", "error", "Rows are asked for in batches that are only kept as one table"),
     )
 }
 

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from unshelve.data.cleaning import compare, dropped_only
+from unshelve.data.dataset import write_dataset
 from unshelve.data.loaded import LOAD
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline import loads
+from unshelve.pipeline.artifacts import in_parts
 from unshelve.pipeline.load_outcome import past_of
 from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
@@ -46,6 +48,8 @@ def call(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
     made, arguments = _called(function, inputs, parameters, context)
+    if in_parts(made):
+        made = write_dataset(made, context.blobs, f"Step {context.task}")
     return _with_cleaning(entry_table(made, context.task), made, arguments)
 
 
