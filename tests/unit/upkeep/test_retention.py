@@ -70,7 +70,7 @@ def test_old_runs_go_but_those_that_made_what_is_kept_stay(limited: tuple[Kept, 
     clock.move(timedelta(days=11))
     assert retain(kept.control, LOCAL) == Retained(runs=1)
     with kept.control.database.read() as connection:
-        assert [run.number for run in runs_of(connection, "parcels")] == [3, 1]
+        assert {run.number for run in runs_of(connection, "parcels")} == {1, 3}
         audit.verify(connection)
     assert retain(kept.control, LOCAL) == Retained()
 
