@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unshelve.data.checks import refers_to as refers_to
     from unshelve.data.checks import row_count as row_count
     from unshelve.data.checks import unique as unique
+    from unshelve.data.dataset import Dataset as Dataset
     from unshelve.data.frozen import appearances as appearances
     from unshelve.data.frozen import as_categories as as_categories
     from unshelve.data.frozen import categories as categories
@@ -72,6 +73,7 @@ _HOME_OF = {
     ),
     "unshelve.evaluation.choice": ("best",),
     "unshelve.data.checks": ("column", "key", "unique", "refers_to", "fresh", "row_count"),
+    "unshelve.data.dataset": ("Dataset",),
     "unshelve.data.frozen": ("categories", "as_categories", "appearances", "codes", "prepared_table"),
     "unshelve.data.target": ("to_table", "to_files"),
     "unshelve.security.secrets": ("secret",),

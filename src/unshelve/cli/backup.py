@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Back up a home into a folder. The keys and the secrets are inside: keep the folder as safe as the home."""
     with connect(existing_home(home).root) as api:
-        done = api.post("/api/storage/backup", {"folder": str(folder.expanduser().absolute())})
+        done = api.post("/api/storage/backup", {"folder": str(folder.expanduser().absolute())}, patience=None)
     lines = [
         f"Backup {done['name']} in {done['folder']}: {count(done['blobs'])} blobs and {count(done['rows'])} rows, "
         f"{size(done['size_bytes'])}, of which {size(done['added_bytes'])} are new",

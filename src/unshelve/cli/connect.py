@@ -50,10 +50,12 @@ class Api:
         asked = {name: str(value) for name, value in query.items() if value is not None}
         return self._ask("GET", path, params=asked)
 
-    def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
-        """What a POST answers."""
+    def post(
+        self, path: str, body: Mapping[str, object] | None = None, *, patience: float | None = TIMEOUT_SECONDS
+    ) -> Json:
+        """What a POST answers, within so many seconds; None waits for as long as it takes."""
         headers = {"content-type": "application/json"}
-        return self._ask("POST", path, content=msgspec.json.encode(body or {}), headers=headers)
+        return self._ask("POST", path, content=msgspec.json.encode(body or {}), headers=headers, timeout=patience)
 
     def delete(self, path: str) -> None:
         """Asks for something to be taken away."""

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Remove stored bytes that no run, version or log leads to any more. What runs need meanwhile is spared."""
     with connect(existing_home(home).root) as api:
-        done = api.post("/api/storage/sweep", {"dry_run": dry_run, "grace_seconds": seconds(grace)})
+        done = api.post("/api/storage/sweep", {"dry_run": dry_run, "grace_seconds": seconds(grace)}, patience=None)
     did = "would be removed" if dry_run else "removed"
     lines = [
         f"{plural(done['blobs'], 'blob')}: {count(done['needed'])} needed, {count(done['young'])} too young to tell, "

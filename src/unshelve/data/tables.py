@@ -24,13 +24,19 @@ def is_polars(value: object) -> bool:
     return polars is not None and isinstance(value, polars.DataFrame | polars.Series)
 
 
+def is_dataset(value: object) -> bool:
+    """Whether a value is a table in parts (`data/dataset.py`, which imports pyarrow)."""
+    kind = type(value)
+    return kind.__name__ == "Dataset" and kind.__module__ == "unshelve.data.dataset"
+
+
 def entry_table(value: object, step: str) -> Table:
     """A source's rows as the rest of the platform takes them.
 
-    pandas: unique text columns and a clean index 0 … n-1 (a named index becomes columns). polars: as it is.
-    Arrow: as pandas. Anything else, or a table without rows or columns, is a SolutionInvalid.
+    pandas: unique text columns and a clean index 0 … n-1 (a named index becomes columns). polars and a dataset: as
+    they are. Arrow: as pandas. Anything else, or a table without rows or columns, is a SolutionInvalid.
     """
-    if is_polars(value):
+    if is_polars(value) or is_dataset(value):
         table: Table = value
     elif isinstance(value, pd.DataFrame):
         named = [name for name in value.index.names if name is not None]
@@ -41,7 +47,7 @@ def entry_table(value: object, step: str) -> Table:
         raise SolutionInvalid(
             f"{step} returned {_kind(value)}, not a table.",
             code="not-a-table",
-            hint="Return a pandas, polars or Arrow table.",
+            hint="Return a pandas, polars or Arrow table, or yield them one after the other.",
         )
     names = list(table.columns)
     odd = [name for name in names if not isinstance(name, str)]
@@ -135,7 +141,7 @@ def like(table: pd.DataFrame, example_is_polars: bool) -> Table:
 
 
 def to_pandas(table: Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas() if is_polars(table) else table
+    frame: pd.DataFrame = table.to_pandas() if is_polars(table) or is_dataset(table) else table
     return frame
 
 

@@ -5,73 +5,151 @@ receives is always what was stored, never the object that the step before it hel
 see the same. Equal values give equal bytes wherever the type allows it: that is what stops a change from spreading.
 
 A pickle is read back once before it is stored: one that cannot be loaded is found by the step that made it.
+
+What is large goes through a file and is mapped when it is read, so that it is never in memory twice; a stream of
+tables becomes a dataset of several blobs. Both are told by `LARGE_BYTES` and by type, and give the same bytes.
 Worker side; pandas, polars, pyarrow, numpy and matplotlib are imported when a value of theirs turns up.
 """
 
 from __future__ import annotations
 
 import io
+import mmap
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from unshelve.errors import Damaged, Refused
+from unshelve.errors import Damaged, Refused, StorageFull
 from unshelve.ids import digest as digest_of
 from unshelve.pipeline.kinds import Artifact, ArtifactKind
 from unshelve.pipeline.plain_values import is_plain
 from unshelve.security.loader import FindClass, dumps, load
 from unshelve.security.secrets import held_in, redact
-from unshelve.storage.blobs import BlobStore
+from unshelve.storage.blobs import BlobStore, damaged_blob
+from unshelve.storage.space import is_full
 
 _MOST_COLUMNS_SHOWN: Final = 200
 _LONGEST_SHOWN: Final = 200
+_SCRATCH: Final = Path("/var/tmp")  # noqa: S108 - the file has no name there; /tmp is often memory
+LARGE_BYTES: Final = 16 << 20
+"""From this size on a value is written through a file and mapped when it is read."""
 
 
 class Encoded(NamedTuple):
-    """The bytes of a value, and what it is. `names` are the classes and functions that a pickle refers to."""
+    """The bytes of a value, and what it is. `names` are the classes and functions that a pickle refers to.
+
+    A large value has no bytes here: `write` writes them into a file.
+    """
 
     kind: ArtifactKind
     data: bytes
     summary: Mapping[str, object]
     names: frozenset[tuple[str, str]] = frozenset()
+    write: Callable[[BinaryIO], object] | None = None
 
 
 CodeOf = Callable[[frozenset[tuple[str, str]]], str | None]
 """The digest of the project's own code behind (module, name) pairs; None where none is the project's."""
 
 
-def write_artifact(value: object, blobs: BlobStore, *, code_of: CodeOf | None = None) -> Artifact:
-    """Stores a value. Raises Refused for one that cannot be stored or that holds a secret."""
-    return store_encoded(encode(value), blobs, code_of=code_of)
+def write_artifact(
+    value: object, blobs: BlobStore, *, code_of: CodeOf | None = None, who: str = "The stream"
+) -> Artifact:
+    """Stores a value, or a stream of tables while it comes in. `who` yields it, for messages.
+
+    Raises Refused for a value that cannot be stored or that holds a secret.
+    """
+    return store_encoded(encode_for(value, blobs, who=who), blobs, code_of=code_of)
+
+
+def encode_for(value: object, blobs: BlobStore, *, who: str = "The stream") -> Encoded:
+    """The bytes of a value whose parts, where it has several, are stored already."""
+    if not in_parts(value):
+        return encode(value)
+    from unshelve.data.dataset import write_dataset
+
+    dataset = write_dataset(value, blobs, who)
+    columns = [{"name": each.name, "type": str(each.type)} for each in dataset.schema]
+    summary = {**_table_summary(dataset.rows, columns), "parts": len(dataset.parts), "bytes": dataset.size_bytes}
+    return Encoded(ArtifactKind.DATASET, dataset.manifest(), summary)
+
+
+def in_parts(value: object) -> bool:
+    """Whether a value is a dataset or a stream of tables, which becomes one."""
+    return any(_name_of(kind) in _STREAMS for kind in type(value).__mro__)
 
 
 def store_encoded(encoded: Encoded, blobs: BlobStore, *, code_of: CodeOf | None = None) -> Artifact:
     """Stores the bytes of a value."""
     code = code_of(encoded.names) if code_of is not None and encoded.names else None
-    return Artifact(
-        digest=blobs.put(encoded.data),
-        kind=encoded.kind,
-        size_bytes=len(encoded.data),
-        summary=encoded.summary,
-        code=code,
-    )
+    if encoded.write is None:
+        digest, size = blobs.put(encoded.data), len(encoded.data)
+    else:
+        digest, size = _through_a_file(encoded.write, blobs)
+    return Artifact(digest=digest, kind=encoded.kind, size_bytes=size, summary=encoded.summary, code=code)
+
+
+def _through_a_file(write: Callable[[BinaryIO], object], blobs: BlobStore) -> tuple[str, int]:
+    """Stores what is written into a file that has no name, so that nothing of it is left if the process is killed."""
+    folder = os.environ.get("TMPDIR") or (_SCRATCH if _SCRATCH.is_dir() else None)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            write(file)
+            file.flush()
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            return blobs.put_file(Path(f"/dev/fd/{file.fileno()}")), size
+    except OSError as error:
+        if is_full(error) and not isinstance(error, StorageFull):
+            raise StorageFull(
+                f"There is no room left under {folder or tempfile.gettempdir()}; nothing was stored.",
+                hint="Free some space there, or name another folder in TMPDIR, then try again.",
+            ) from error
+        raise
 
 
 def read_artifact(
     artifact: Artifact, blobs: BlobStore, *, trusted: Callable[[str], bool], find_class: FindClass | None = None
 ) -> object:
-    """The value of an artifact. `trusted` is asked before a pickle is loaded; see security.loader."""
-    return decode(artifact, blobs.get(artifact.digest), trusted=trusted, find_class=find_class)
+    """The value of an artifact; of a dataset, the handle. `trusted` is asked before a pickle is loaded."""
+    if artifact.kind is ArtifactKind.DATASET:
+        from unshelve.data.dataset import dataset_from
+
+        return dataset_from(blobs.get(artifact.digest), blobs)
+    data = blobs.get(artifact.digest) if artifact.kind is ArtifactKind.OBJECT else bytes_of(artifact, blobs)
+    return decode(artifact, data, trusted=trusted, find_class=find_class)
+
+
+def bytes_of(artifact: Artifact, blobs: BlobStore) -> bytes | mmap.mmap:
+    """The bytes of an artifact, checked: those of a large one are mapped where the store has a file of them.
+
+    What is written into a map never reaches the file.
+    """
+    path = blobs.path(artifact.digest) if artifact.size_bytes >= LARGE_BYTES else None
+    if path is None:
+        return blobs.get(artifact.digest)
+    with path.open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    if digest_of(memoryview(data)) != artifact.digest:
+        raise damaged_blob(artifact.digest)
+    return data
 
 
 def decode(
-    artifact: Artifact, data: bytes, *, trusted: Callable[[str], bool], find_class: FindClass | None = None
+    artifact: Artifact,
+    data: bytes | mmap.mmap,
+    *,
+    trusted: Callable[[str], bool],
+    find_class: FindClass | None = None,
 ) -> object:
-    """The value of an artifact whose bytes are these."""
+    """The value of an artifact whose bytes are these; a dataset is read by `read_artifact` alone."""
     if artifact.kind is ArtifactKind.OBJECT:
-        return load(data, digest=artifact.digest, trusted=trusted, find_class=find_class)
+        return load(bytes(data), digest=artifact.digest, trusted=trusted, find_class=find_class)
     return _READERS[artifact.kind](data)
 
 
@@ -149,7 +227,7 @@ def _refuse_lazy(_value: object) -> Encoded:
     raise Refused(
         "A polars LazyFrame is a plan, and the tables that it reads may change.",
         code="not-storable",
-        hint="Return frame.collect().",
+        hint="Return frame.collect(), or yield from frame.collect_batches() where that is larger than memory.",
     )
 
 
@@ -163,7 +241,23 @@ def _write_arrow(value: Any) -> Encoded:  # Any: pyarrow has no types
 def _write_array(value: Any) -> Encoded:  # Any: the table calls it for arrays alone
     if value.dtype.hasobject or value.dtype.kind not in _NPY_KINDS or value.dtype.metadata:
         return _write_object(value)
-    return Encoded(ArtifactKind.ARRAY, _npy(value), {"shape": list(value.shape), "type": str(value.dtype)})
+    summary = {"shape": list(value.shape), "type": str(value.dtype)}
+    if value.nbytes >= LARGE_BYTES:
+        return Encoded(ArtifactKind.ARRAY, b"", summary, write=lambda sink: _save(value, sink))
+    return Encoded(ArtifactKind.ARRAY, _npy(value), summary)
+
+
+def _write_sparse(value: Any) -> Encoded:  # Any: the table calls it for matrices alone
+    from unshelve.pipeline.sparse import fits, size_of, write_sparse
+
+    if not fits(value):
+        return _write_object(value)
+    summary = {"shape": list(value.shape), "type": f"{type(value).__name__} of {value.dtype}", "stored": value.nnz}
+    if size_of(value) >= LARGE_BYTES:
+        return Encoded(ArtifactKind.SPARSE, b"", summary, write=lambda sink: write_sparse(value, sink))
+    sink = io.BytesIO()
+    write_sparse(value, sink)
+    return Encoded(ArtifactKind.SPARSE, sink.getvalue(), summary)
 
 
 def _write_number(value: Any) -> Encoded:  # Any: the table calls it for numpy scalars alone
@@ -175,11 +269,16 @@ def _write_number(value: Any) -> Encoded:  # Any: the table calls it for numpy s
 
 
 def _npy(value: object) -> bytes:
+    sink = io.BytesIO()
+    _save(value, sink)
+    return sink.getvalue()
+
+
+def _save(value: object, sink: BinaryIO) -> None:
+    """numpy writes an array piece by piece."""
     import numpy as np
 
-    sink = io.BytesIO()
     np.save(sink, np.asanyarray(value), allow_pickle=False)
-    return sink.getvalue()
 
 
 def _write_figure(value: Any) -> Encoded:  # Any: matplotlib has no types
@@ -236,58 +335,91 @@ def _table_summary(rows: int, columns: list[dict[str, str]]) -> dict[str, object
 
 # -- reading -----------------------------------------------------------------------------------------------------
 
+Data = Any  # bytes, or a map of a file, which mypy does not know to be a buffer
 
-def _read_json(data: bytes) -> object:
+
+def _read_json(data: Data) -> object:
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError as error:
         raise Damaged(f"A stored value cannot be read: {error}") from error
 
 
-def _read_frame(data: bytes) -> object:
-    from unshelve.pipeline.parquet import frame_from_parquet
+def _read_frame(data: Data) -> object:
+    from unshelve.pipeline.parquet import arrow_from_parquet, frame_from_arrow
 
-    return frame_from_parquet(data)
-
-
-def _read_series(data: bytes) -> object:
-    from unshelve.pipeline.parquet import series_from_parquet
-
-    return series_from_parquet(data)
+    return frame_from_arrow(arrow_from_parquet(data), used_up=len(data) >= LARGE_BYTES)
 
 
-def _read_polars(data: bytes) -> object:
+def _read_series(data: Data) -> object:
+    from unshelve.pipeline.parquet import arrow_from_parquet, series_from_arrow
+
+    return series_from_arrow(arrow_from_parquet(data), used_up=len(data) >= LARGE_BYTES)
+
+
+def _read_polars(data: Data) -> object:
     import polars
 
     return polars.read_parquet(io.BytesIO(data))
 
 
-def _read_arrow(data: bytes) -> object:
+def _read_arrow(data: Data) -> object:
     from unshelve.pipeline.parquet import arrow_from_parquet
 
     return arrow_from_parquet(data)
 
 
-def _read_array(data: bytes) -> object:
+def _read_array(data: Data) -> object:
     import numpy as np
 
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    if isinstance(data, bytes):
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    return _mapped(data)
 
 
-def _read_number(data: bytes) -> object:
+def _mapped(data: mmap.mmap) -> object:
+    """The array in a map of an npy file, without a copy."""
+    import numpy as np
+    from numpy.lib import format as npy
+
+    major, _ = npy.read_magic(data)
+    read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+    shape, fortran, dtype = read(data)
+    values = np.frombuffer(data, dtype, offset=data.tell())
+    return values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
+
+
+def _read_sparse(data: Data) -> object:
+    from unshelve.pipeline.sparse import read_sparse
+
+    return read_sparse(data if isinstance(data, mmap.mmap) else bytearray(data))
+
+
+def _read_number(data: Data) -> object:
     import numpy as np
 
     return np.load(io.BytesIO(data), allow_pickle=False)[()]
 
 
-def _read_text(data: bytes) -> object:
-    return data.decode()
+def _read_text(data: Data) -> object:
+    return bytes(data).decode()
 
 
-def _read_bytes(data: bytes) -> object:
-    return data
+def _read_bytes(data: Data) -> object:
+    return bytes(data)
 
 
+_STREAMS: Final = frozenset(
+    {
+        *(("builtins", name) for name in ("generator", "map", "filter", "zip")),
+        ("itertools", "chain"),
+        ("unshelve", "Dataset"),
+        ("pyarrow", "RecordBatchReader"),
+        ("pandas", "TextFileReader"),
+        ("pandas", "JsonReader"),
+        ("polars", "_CollectBatches"),
+    }
+)
 _NPY_KINDS: Final = frozenset("biufcmMSUV")
 _WRITERS: Final[Mapping[tuple[str, str], Callable[[Any], Encoded]]] = {
     **{("builtins", name): _write_json for name in ("NoneType", "bool", "int", "float", "str", "list", "dict")},
@@ -299,18 +431,24 @@ _WRITERS: Final[Mapping[tuple[str, str], Callable[[Any], Encoded]]] = {
     ("pyarrow", "Table"): _write_arrow,
     ("numpy", "ndarray"): _write_array,
     ("numpy", "generic"): _write_number,
+    **{
+        ("scipy", f"{form}_{container}"): _write_sparse
+        for form in ("csr", "csc", "coo")
+        for container in ("array", "matrix")
+    },
     ("matplotlib", "Figure"): _write_figure,
     ("matplotlib", "Axes"): _write_figure,
 }
 _INHERITED: Final = frozenset({("numpy", "generic"), ("matplotlib", "Figure"), ("matplotlib", "Axes")})
 """Types whose subclasses are written as they are; subclasses of the others are objects of their own kind."""
 
-_READERS: Final[Mapping[ArtifactKind, Callable[[bytes], object]]] = {
+_READERS: Final[Mapping[ArtifactKind, Callable[[Data], object]]] = {
     ArtifactKind.TABLE: _read_frame,
     ArtifactKind.SERIES: _read_series,
     ArtifactKind.POLARS: _read_polars,
     ArtifactKind.ARROW: _read_arrow,
     ArtifactKind.ARRAY: _read_array,
+    ArtifactKind.SPARSE: _read_sparse,
     ArtifactKind.NUMBER: _read_number,
     ArtifactKind.JSON: _read_json,
     ArtifactKind.FIGURE: _read_text,

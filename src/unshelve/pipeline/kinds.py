@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,9 @@ class ArtifactKind(StrEnum):
     SERIES = "series"  # a pandas Series as Parquet with one column
     POLARS = "polars"  # a polars DataFrame as Parquet
     ARROW = "arrow"  # an Arrow table as Parquet
+    DATASET = "dataset"  # a table in several Parquet blobs; the bytes are the list of them, as data.dataset has it
     ARRAY = "array"  # a numpy array as npy
+    SPARSE = "sparse"  # a sparse matrix of scipy: its arrays one after the other, as pipeline.sparse has it
     NUMBER = "number"  # a numpy scalar as npy of no dimensions
     JSON = "json"  # None, booleans, numbers, texts, lists and string-keyed dicts of them
     FIGURE = "figure"  # a matplotlib figure as SVG
@@ -50,7 +53,13 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         told = self.summary
         if "rows" in told:
             width = f" x {told['width']:,}" if "width" in told else ""
-            return f"{told['rows']:,}{width} {'series' if self.kind is ArtifactKind.SERIES else 'table'}"
+            what = "series" if self.kind is ArtifactKind.SERIES else "table"
+            if self.kind is ArtifactKind.DATASET and isinstance(parts := told.get("parts"), int):
+                what = f"dataset in {parts:,} part{'' if parts == 1 else 's'}"
+            return f"{told['rows']:,}{width} {what}"
+        if self.kind is ArtifactKind.SPARSE and isinstance(told.get("shape"), list | tuple):
+            size = " x ".join(f"{one:,}" for one in told["shape"])  # type: ignore[attr-defined]  # a list
+            return f"{size} sparse matrix, {told['stored']:,} values"
         if self.kind is ArtifactKind.ARRAY and isinstance(told.get("shape"), list | tuple):
             size = " x ".join(f"{one:,}" for one in told["shape"]) or "single"  # type: ignore[attr-defined]  # a list
             return f"{size} array"
@@ -68,6 +77,24 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         if self.code is not None:
             value["code"] = self.code
         return value
+
+
+def stored_bytes(artifact: Mapping[str, Any]) -> int:
+    """What an artifact, as JSON values, needs in the store: a dataset's own bytes and those of its parts."""
+    parts = artifact["summary"].get("bytes", 0) if artifact["kind"] == ArtifactKind.DATASET else 0
+    return int(artifact["size_bytes"]) + int(parts)
+
+
+class _Parts(msgspec.Struct):
+    parts: list[dict[str, Any]]  # JSON
+
+
+def parts_of(data: bytes) -> tuple[str, ...]:
+    """The digests of the blobs that a dataset's bytes name. Raises Damaged for bytes that are no dataset."""
+    try:
+        return tuple(part["digest"] for part in msgspec.json.decode(data, type=_Parts).parts)
+    except (msgspec.DecodeError, KeyError) as error:
+        raise Damaged(f"The list of a dataset's parts cannot be read: {error}") from error
 
 
 def artifact_from_json(value: object) -> Artifact:

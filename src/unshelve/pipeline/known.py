@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from unshelve.pipeline.kinds import Artifact
+from unshelve.errors import Damaged, NotFound
+from unshelve.pipeline.kinds import Artifact, ArtifactKind, parts_of
 from unshelve.registry.results import StoredResult, newest_of_task, newest_results, result_of_key
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
@@ -83,6 +85,13 @@ class KnownResults:
         decoded = [Known(row.key, row.task, _OUTPUTS.decode(row.outputs), row.parts, row.made_at) for row in rows]
         wanted = {artifact.digest for known in decoded for artifact in known.outputs.values()}
         there = self._blobs.has_many(wanted)
+        datasets = {
+            artifact.digest
+            for known in decoded
+            for artifact in known.outputs.values()
+            if artifact.kind is ArtifactKind.DATASET
+        }
+        there -= self._broken(datasets & there)
         if len(there) == len(wanted):
             return decoded
         found = []
@@ -92,3 +101,12 @@ class KnownResults:
             else:
                 self._gone.add(known.key)
         return found
+
+    def _broken(self, datasets: set[str]) -> set[str]:
+        """Those datasets of which a part is gone, or whose list of parts is damaged."""
+        parts: dict[str, tuple[str, ...]] = {}
+        for digest in datasets:
+            with suppress(Damaged, NotFound):
+                parts[digest] = parts_of(self._blobs.get(digest))
+        there = self._blobs.has_many({part for several in parts.values() for part in several})
+        return {digest for digest in datasets if digest not in parts or not there.issuperset(parts[digest])}

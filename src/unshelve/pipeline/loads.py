@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from unshelve.clock import SystemClock
 from unshelve.data.batches import cast, fits
 from unshelve.data.connections import Connection
+from unshelve.data.dataset import stored_dataset
+from unshelve.data.dataset_parts import Part as DatasetPart
 from unshelve.data.engines.reading import Lowest, read_query
 from unshelve.data.joining import Rules, is_deleted, join
 from unshelve.data.loaded import LoadRecord, Part, SavedMark, Sketch
@@ -36,6 +38,9 @@ from unshelve.storage.blobs import BlobStore
 
 Options = Mapping[str, Any]  # what a declared source says, as JSON
 Values = Mapping[str, Any]  # its parameters, as JSON
+
+MOST_WHOLE: Final = 256 << 20
+"""Rows that need more memory than this are kept as a dataset and not as one table."""
 
 MOST_JOINED: Final = 5_000_000
 """More new rows than these are not joined in memory with what is there; all is loaded anew instead."""
@@ -119,8 +124,13 @@ def load_all(options: Options, values: Values) -> Any:
 
 
 def value_of(loaded: Loaded, blobs: BlobStore) -> Any:
-    """What a step is given of a load: its rows as a pandas table."""
-    return table_of(loaded, blobs).to_pandas()
+    """What is kept of a load: its rows as a pandas table, or, where they are many, as a dataset of the parts.
+
+    A table is the same bytes however its rows were loaded, and a dataset is not stored again.
+    """
+    parts = [DatasetPart(each.digest, each.rows, each.size_bytes) for each in loaded.parts]
+    dataset = stored_dataset(loaded.schema, parts, blobs)
+    return dataset.to_pandas() if dataset.memory_bytes() <= MOST_WHOLE else dataset
 
 
 def table_of(loaded: Loaded, blobs: BlobStore) -> pa.Table:

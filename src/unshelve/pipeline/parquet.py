@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from mmap import mmap
 from typing import Any, Final
 
 import msgspec
@@ -79,15 +80,18 @@ def frame_from_parquet(data: bytes | memoryview) -> pd.DataFrame:
     return frame_from_arrow(arrow_from_parquet(data))
 
 
-def frame_from_arrow(table: pa.Table) -> pd.DataFrame:
-    """The table that `frame_to_parquet` wrote, once read. Writing into it never reaches the Arrow table."""
+def frame_from_arrow(table: pa.Table, *, used_up: bool = False) -> pd.DataFrame:
+    """The table that `frame_to_parquet` wrote, once read. Writing into it never reaches the Arrow table.
+
+    An Arrow table that is used up gives each column away as it is converted, and cannot be used again.
+    """
     metadata = table.schema.metadata or {}
     if _NOTES not in metadata:
         raise Damaged("These Parquet bytes were not written as a table artifact.")
     notes: dict[str, Any] = msgspec.json.decode(metadata[_NOTES])  # JSON
     if notes["format"] > _FORMAT:
         raise Damaged(f"The table was written by a newer unshelve (form {notes['format']}).")
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas(split_blocks=used_up, self_destruct=used_up)
     for name, described in notes["columns"].items():
         column = frame[name]
         fixed = _restored(column, described)
@@ -116,9 +120,9 @@ def series_from_parquet(data: bytes | memoryview) -> Column:
     return series_from_arrow(arrow_from_parquet(data))
 
 
-def series_from_arrow(table: pa.Table) -> Column:
+def series_from_arrow(table: pa.Table, *, used_up: bool = False) -> Column:
     """The series that `series_to_parquet` wrote, once read."""
-    frame = frame_from_arrow(table)
+    frame = frame_from_arrow(table, used_up=used_up)
     series = frame[_ONLY]
     series.name, series.attrs = frame.attrs["name"], frame.attrs["attrs"]
     return series
@@ -132,7 +136,7 @@ def arrow_to_parquet(table: pa.Table) -> bytes:
     return written
 
 
-def arrow_from_parquet(data: bytes | memoryview) -> pa.Table:
+def arrow_from_parquet(data: bytes | memoryview | mmap) -> pa.Table:
     """The Arrow table in Parquet bytes. Raises Damaged."""
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:  # read_table loads all of pyarrow.dataset besides

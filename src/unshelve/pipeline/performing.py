@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from unshelve.errors import NotFound, Refused, SolutionInvalid, UserCodeFailed
 from unshelve.ids import digest_json
-from unshelve.pipeline.artifacts import decode, encode, store_encoded
+from unshelve.pipeline.artifacts import bytes_of, decode, encode_for, read_artifact, store_encoded
 from unshelve.pipeline.boundary import report_of
 from unshelve.pipeline.code import Project
 from unshelve.pipeline.executor import Order
@@ -60,7 +60,10 @@ class Performer:
 
     def _call(self, order: Order, progress: Progress) -> object:
         task = order.task
-        values = {name: self._read(artifact) for name, artifact in order.inputs.items()}
+        values = {
+            name: self._stream(artifact) if name in task.streamed else self._whole(artifact)
+            for name, artifact in order.inputs.items()
+        }
         operation = self._operations.get(task.operation)
         if operation is None:
             raise SolutionInvalid(f"Step {task.title} asks for {task.operation}, which is no operation.")
@@ -95,14 +98,32 @@ class Performer:
             )
         return function
 
+    def _whole(self, artifact: Artifact) -> object:
+        """The value; of a dataset, its rows as one table."""
+        value = self._read(artifact)
+        return value.to_pandas() if artifact.kind is ArtifactKind.DATASET else value  # type: ignore[attr-defined]  # by its kind
+
+    def _stream(self, artifact: Artifact) -> object:
+        """The rows as a dataset, whether they are one or a table in memory; any other value as it is."""
+        value = self._read(artifact)
+        if artifact.kind not in _ROWS_KINDS:
+            return value
+        from unshelve.data.dataset import Dataset
+
+        return Dataset.of(value)
+
     def _read(self, artifact: Artifact) -> object:
         if artifact.kind in _TABLE_KINDS:
             return self._tables.read(artifact)
-        data = self._small.get(artifact.digest)
-        if data is None:
-            data = self._blobs.get(artifact.digest)
+
         # Control names only what this server's own runs made, and that is what is trusted.
-        return decode(artifact, data, trusted=lambda digest: digest == artifact.digest)
+        def trusted(digest: str) -> bool:
+            return digest == artifact.digest
+
+        data = self._small.get(artifact.digest)
+        if data is None or artifact.kind is ArtifactKind.DATASET:
+            return read_artifact(artifact, self._blobs, trusted=trusted)
+        return decode(artifact, data, trusted=trusted)
 
     def _store(self, task: Task, value: object) -> dict[str, Artifact]:
         values = value.values if isinstance(value, Outputs) else {WHOLE: value}
@@ -116,14 +137,15 @@ class Performer:
                     hint="Does it end without a return statement?",
                 )
             try:
-                encoded = encode(one)
+                encoded = encode_for(one, self._blobs, who=f"Step {task.title}")
                 stored[name] = store_encoded(encoded, self._blobs, code_of=self._code_of)
             except Refused as error:
                 whole = f"{name} of step {task.title}" if name else f"what step {task.title} returned"
                 raise UserCodeFailed(
                     f"Cannot keep {whole}: {error.message}", code=error.subject_code, hint=error.hint
                 ) from error
-            self._remember(stored[name].digest, encoded.data)
+            if encoded.write is None:
+                self._remember(stored[name].digest, encoded.data)
         return stored
 
     def _remember(self, digest: str, data: bytes) -> None:
@@ -161,21 +183,24 @@ class _Tables:
         from unshelve.pipeline.parquet import arrow_from_parquet, frame_from_arrow, series_from_arrow
 
         table = self._kept.get(artifact.digest)
+        kept = table is not None
         if table is None:
-            table = arrow_from_parquet(self._blobs.get(artifact.digest))
-            self._keep(artifact.digest, table)
+            table = arrow_from_parquet(bytes_of(artifact, self._blobs))
+            kept = self._keep(artifact.digest, table)
         else:
             self._kept.move_to_end(artifact.digest)
-        return frame_from_arrow(table) if artifact.kind is ArtifactKind.TABLE else series_from_arrow(table)
+        made = frame_from_arrow if artifact.kind is ArtifactKind.TABLE else series_from_arrow
+        return made(table, used_up=not kept)
 
-    def _keep(self, digest: str, table: Any) -> None:
+    def _keep(self, digest: str, table: Any) -> bool:
         if table.nbytes > _TABLES_BYTES // 2:
-            return
+            return False
         self._kept[digest] = table
         self._bytes += table.nbytes
         while self._bytes > _TABLES_BYTES:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.nbytes
+        return True
 
 
 def _own_copy(parameters: Mapping[str, object]) -> dict[str, object]:
@@ -192,3 +217,4 @@ def _no_function(*_: object, **__: object) -> object:
 
 
 _TABLE_KINDS: Final = frozenset({ArtifactKind.TABLE, ArtifactKind.SERIES})
+_ROWS_KINDS: Final = frozenset({ArtifactKind.TABLE, ArtifactKind.POLARS, ArtifactKind.ARROW})

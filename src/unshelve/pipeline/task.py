@@ -26,6 +26,8 @@ class Task:
     `fresh_seconds` marks a task that asks the outside world: its stored result counts while it is younger than
     that (0: each run asks). None is the ordinary case: the result depends on what is in the key alone.
 
+    `streamed` names the inputs whose rows are handed over as a `Dataset`, to be read in batches.
+
     `past` is what control knows of earlier runs of a task that asks the outside world, as JSON values: where the last
     load of a source ended. It is no part of the key, for it decides how the rows are brought and not which they are.
     """
@@ -41,6 +43,7 @@ class Task:
     retry_delay_seconds: float = 1.0
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
+    streamed: tuple[str, ...] = ()
     past: Mapping[str, object] = field(default_factory=dict)
     cacheable: bool = True
     may_be_none: bool = False

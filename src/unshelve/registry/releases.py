@@ -99,6 +99,18 @@ def set_champion(
     return _record(connection, model, before, number, verb=verb, actor=actor, reason=reason, now=now)
 
 
+def champion_before(connection: Connection, model: str, number: int) -> int | None:
+    """The version that answered before this one was released or promoted: where a rollback from it goes."""
+    return next(
+        (
+            change.from_version
+            for change in history(connection, model, limit=1000)
+            if change.to_version == number and change.verb != "rollback" and change.from_version is not None
+        ),
+        None,
+    )
+
+
 def roll_back(connection: Connection, model: str, *, actor: Actor, reason: str, now: datetime) -> ReleaseChange:
     """Let the version answer that answered before the present champion was released or promoted.
 
@@ -108,14 +120,7 @@ def roll_back(connection: Connection, model: str, *, actor: Actor, reason: str, 
     present = champion_of(connection, model)
     if present is None:
         raise unknown_model(connection, model)
-    earlier = next(
-        (
-            change.from_version
-            for change in history(connection, model, limit=1000)
-            if change.to_version == present and change.verb != "rollback" and change.from_version is not None
-        ),
-        None,
-    )
+    earlier = champion_before(connection, model, present)
     if earlier is None:
         raise Conflict(
             f"{model} has had no champion before v{present}.",

@@ -13,7 +13,7 @@ import numpy as np
 from unshelve.data.frames import frame
 from unshelve.data.lookup_copy import LookupCopy
 from unshelve.data.lookups import Lookup
-from unshelve.data.tables import Table, columns, only
+from unshelve.data.tables import Table, columns, is_dataset, only
 from unshelve.errors import Damaged, SchemaMismatch, UserCodeFailed
 from unshelve.models.estimator import Raw, Signature, predict
 from unshelve.models.package import File, Manifest, manifest_from
@@ -373,7 +373,8 @@ def read_file(manifest: Manifest, path: str, blobs: BlobStore, code: VersionCode
     file = manifest.files.get(path)
     if file is None:
         return None
-    return read_artifact(artifact_of(file), blobs, trusted=_named_by(manifest), find_class=code.find_class)
+    value = read_artifact(artifact_of(file), blobs, trusted=_named_by(manifest), find_class=code.find_class)
+    return value.to_pandas() if is_dataset(value) else value  # type: ignore[attr-defined]  # by its kind
 
 
 def artifact_of(file: File) -> Artifact:

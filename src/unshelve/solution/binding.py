@@ -2,7 +2,7 @@
 
 The forms, as `solution/training.py` writes them into a task's parameters:
 
-    {"value": input}                                     the input as it is
+    {"value": input}                                     the input as it is, or with "streamed" as a dataset
     {"view": input, "rows": [...], "hide": [...]}        rows of an entry, less the columns the inputs in `hide` name
     {"aligned": input, "of": [...], "rows": [...]}       values that belong to the rows `of`, for the rows `rows`
     {"lookup": input, "name": …, "with": …, "how": …}    a lookup, joined with the rows of the parameter `with`
@@ -20,7 +20,7 @@ import numpy as np
 
 from unshelve.data.lookup_copy import LookupCopy
 from unshelve.data.lookups import Lookup
-from unshelve.data.tables import length, take, take_any, without
+from unshelve.data.tables import is_dataset, length, take, take_any, without
 from unshelve.errors import SolutionInvalid
 
 RowNumbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -45,7 +45,9 @@ def looked_up(bind: Mapping[str, Any], inputs: Inputs, bound: Mapping[str, Any])
 def resolve(bind: Mapping[str, Any], inputs: Inputs, known_later: Sequence[str] = ()) -> Any:
     """What one parameter is bound to."""
     if "value" in bind:
-        return inputs[bind["value"]]
+        value = inputs[bind["value"]]
+        # Another parameter of the same step may take the same rows as a dataset.
+        return value if bind.get("streamed") or not is_dataset(value) else value.to_pandas()
     if "view" in bind:
         rows = row_numbers(bind["rows"], inputs)
         table = inputs[bind["view"]]

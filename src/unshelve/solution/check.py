@@ -33,6 +33,9 @@ from unshelve.solution.training import training
 
 FREE = {Kind.ENDPOINT}
 """Kinds whose parameters may be something else than a step: request fields."""
+ROW_STEPS = {Kind.KEEP, Kind.TRANSFORM, Kind.TARGET, Kind.SPLIT, Kind.ANSWER, Kind.WORTH, Kind.ENDPOINT}
+KEPT_WHOLE = {Kind.SOURCE, Kind.STEP, Kind.FIT}
+"""Kinds whose value is kept as it is, which may be a table in parts."""
 TABLE_KINDS = {Kind.SOURCE, Kind.STEP, Kind.KEEP, Kind.TRANSFORM, Kind.FIT, Kind.TARGET}
 """Kinds of steps that may give a table."""
 USED_BY_THEMSELVES = {
@@ -66,6 +69,7 @@ def check(declaration: Declaration) -> tuple[Finding, ...]:
             _measures,
             _endpoints,
             _answers,
+            _datasets,
             _expectations,
             source_findings,
             sink_findings,
@@ -460,6 +464,29 @@ def _answers(declaration: Declaration) -> Iterator[Finding]:
             )
         else:
             seen[first.step] = step.name
+
+
+def _datasets(declaration: Declaration) -> Iterator[Finding]:
+    """Parameters annotated with Dataset where rows are selected and transformed, which is done in memory."""
+    for step in declaration.steps:
+        first = first_reference(declaration, step)
+        for parameter, named in references(declaration, step).items():
+            taken = step.parameter(parameter)
+            if taken is None or not taken.streamed:
+                continue
+            on_rows = step.kind in ROW_STEPS or (step.kind is Kind.MODEL and named == first)
+            if not on_rows and named.part is None and declaration.step(named.step).kind in KEPT_WHOLE:
+                continue
+            yield finding(
+                "U070",
+                step.name,
+                step.place,
+                f"{step.kind.capitalize()} {step.name} takes {parameter} as a Dataset, but "
+                + (
+                    "it works on rows that are selected in memory." if on_rows else "those rows are selected in memory."
+                ),
+                f"Leave the annotation of {parameter} out, or let a @step read the Dataset and make a smaller table.",
+            )
 
 
 def _expectations(declaration: Declaration) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ class Parameter:
     """For endpoints: the JSON type of a request field, as schema.FieldType has it."""
     choices: tuple[str, ...] = ()
     """For endpoints: the values of a Literal annotation."""
+    streamed: bool = False
+    """Whether it is annotated with Dataset: it takes rows in batches, however many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

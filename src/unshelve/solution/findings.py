@@ -51,8 +51,9 @@ RULES = {
         Rule("U060", "error", "A sink has no answers or no rows to write"),
         Rule("U061", "error", "Two sinks write to one place"),
         Rule("U062", "warning", "A sink has a body that is not run"),
-        Rule("U070", "error", "A lookup cannot be joined"),
-        Rule("U071", "warning", "A lookup holds the present state only"),
+        Rule("U070", "error", "Rows are asked for in batches that are only kept as one table"),
+        Rule("U080", "error", "A lookup cannot be joined"),
+        Rule("U081", "warning", "A lookup holds the present state only"),
     )
 }
 

@@ -266,6 +266,7 @@ def _parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
                 annotation=None if parameter.annotation is parameter.empty else str(parameter.annotation),
                 request_type=request_type,
                 choices=choices,
+                streamed=_is_dataset(parameter.annotation, hints.get(parameter.name)),
             )
         )
     return tuple(found)
@@ -292,6 +293,13 @@ def _request_type(annotation: object) -> tuple[str | None, tuple[str, ...]]:
     if typing.get_origin(annotation) is typing.Literal:
         return "category", tuple(str(value) for value in typing.get_args(annotation))
     return _REQUEST_TYPES.get(annotation), ()
+
+
+def _is_dataset(annotation: object, hint: object) -> bool:
+    """Whether a parameter is annotated with unshelve's Dataset; by its name where annotations cannot be resolved."""
+    if hint is None:
+        return isinstance(annotation, str) and annotation in ("Dataset", "unshelve.Dataset")
+    return getattr(hint, "__qualname__", "") == "Dataset" and getattr(hint, "__module__", "").startswith("unshelve.")
 
 
 def _without_step_types(step: StepInfo, names: set[str]) -> tuple[Parameter, ...]:

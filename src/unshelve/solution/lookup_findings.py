@@ -14,10 +14,10 @@ def lookup_findings(declaration: Declaration) -> Iterator[Finding]:
     """Errors and warnings about each lookup, and about the steps that take it."""
     for step in declaration.lookups:
         for said, repair in _odd_options(step):
-            yield finding("U070", step.name, step.place, f"Lookup {step.name} {said}.", repair)
+            yield finding("U080", step.name, step.place, f"Lookup {step.name} {said}.", repair)
         if step.lookup is not None and step.lookup.key and step.lookup.at is None:
             yield finding(
-                "U071",
+                "U081",
                 step.name,
                 step.place,
                 f"Lookup {step.name} has no at=: it holds the present state only, and training joins rows of the past "
@@ -63,4 +63,4 @@ def _taken_wrongly(declaration: Declaration, lookup: StepInfo) -> Iterator[Findi
                     said = f"Lookup {lookup.name} is joined by {event}, which no request of {entry} has."
                     repair = f"Name a column that is known beforehand, or take {event} out of known_later."
             if said:
-                yield finding("U070", step.name, step.place, said, repair)
+                yield finding("U080", step.name, step.place, said, repair)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from unshelve.data.cleaning import compare, dropped_only
+from unshelve.data.dataset import write_dataset
 from unshelve.data.loaded import LOAD
 from unshelve.data.lookup_copy import LookupCopy, sorted_copy
 from unshelve.data.lookups import Lookup
@@ -21,6 +22,7 @@ from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_
 from unshelve.errors import UserCodeFailed
 from unshelve.evaluation.partition import partition
 from unshelve.pipeline import loads
+from unshelve.pipeline.artifacts import in_parts
 from unshelve.pipeline.load_outcome import past_of
 from unshelve.pipeline.outputs import WHOLE, Context, Operation, Outputs
 from unshelve.serving.row_path import check_rows, lend
@@ -48,6 +50,8 @@ def call(function: Call, inputs: Inputs, parameters: Parameters, context: Contex
 def entry(function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:
     """A source, or a step where a request path begins: its table with a clean index."""
     made, arguments = _called(function, inputs, parameters, context)
+    if in_parts(made):
+        made = write_dataset(made, context.blobs, f"Step {context.task}")
     return _with_cleaning(entry_table(made, context.task), made, arguments)
 
 

@@ -155,7 +155,7 @@ def _reader(opened: Stored, model: str) -> Decoder:
 
 def _rows(opened: Stored, orders: SinkOrders) -> pd.DataFrame:
     artifact = artifact_from_json(orders.rows)
-    if artifact.kind not in (ArtifactKind.TABLE, ArtifactKind.POLARS, ArtifactKind.ARROW):
+    if artifact.kind not in _TABLES:
         raise Refused(
             f"{orders.rows_of} gave {artifact.words}, and a sink needs a table.",
             code="sink-rows-no-table",
@@ -164,6 +164,9 @@ def _rows(opened: Stored, orders: SinkOrders) -> pd.DataFrame:
     value: Any = read_artifact(artifact, opened.blobs, trusted=lambda _digest: False)
     frame: pd.DataFrame = to_pandas(value)
     return frame
+
+
+_TABLES: Final = (ArtifactKind.TABLE, ArtifactKind.POLARS, ArtifactKind.ARROW, ArtifactKind.DATASET)
 
 
 def _versions(spool: Spool) -> tuple[int, ...]:

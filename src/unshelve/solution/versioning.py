@@ -17,7 +17,7 @@ from unshelve.data.loaded import LOAD, record_from
 from unshelve.errors import SolutionInvalid
 from unshelve.ids import canonical_json, digest_json
 from unshelve.models.package import File, Manifest
-from unshelve.pipeline.kinds import Artifact
+from unshelve.pipeline.kinds import Artifact, ArtifactKind, parts_of
 from unshelve.pipeline.outcome import RunOutcome
 from unshelve.pipeline.step import Kind
 from unshelve.schema.schema import Field, FieldType, Schema
@@ -50,7 +50,7 @@ def model_candidate(
     """The package of one model of a run."""
     step = declaration.step(tasks.model)
     evaluation = read_json(output(outcome, f"{tasks.evaluation}.evaluation"), blobs)
-    files = {**code, **_files_of(tasks, outcome)}
+    files = {**code, **_files_of(tasks, outcome, blobs)}
     described = training.graph.task(tasks.schema).parameters["path"]
     answer = answer_of(declaration, tasks, training)
     asked = (*tasks.path.chain, *((tasks.answer,) if tasks.answer else ()))
@@ -115,8 +115,8 @@ def loads_in(declaration: Declaration, outcome: RunOutcome, blobs: BlobStore) ->
     return found
 
 
-def _files_of(tasks: ModelTasks, outcome: RunOutcome) -> dict[str, File]:
-    """The files of a model's package that the run has stored."""
+def _files_of(tasks: ModelTasks, outcome: RunOutcome, blobs: BlobStore) -> dict[str, File]:
+    """The files of a model's package that the run has stored; frozen datasets come with their parts."""
     made = {
         "estimator": tasks.estimator,
         "schema.json": f"{tasks.schema}.schema",
@@ -129,7 +129,14 @@ def _files_of(tasks: ModelTasks, outcome: RunOutcome) -> dict[str, File]:
         **{f"state/{name}": state for name, state in tasks.frozen.items()},
         **{f"lookup/{name}": copy for name, copy in tasks.lookups.items()},
     }
-    return {path: as_file(output(outcome, name)) for path, name in made.items()}
+    files = {}
+    for path, name in made.items():
+        artifact = output(outcome, name)
+        files[path] = as_file(artifact)
+        if artifact.kind is ArtifactKind.DATASET:
+            for number, part in enumerate(parts_of(blobs.get(artifact.digest))):
+                files[f"parts/{path}/{number:05}"] = File(digest=part, size=blobs.size(part), kind="bytes")
+    return files
 
 
 def _identity(manifest: Manifest, code: Mapping[str, str]) -> str:

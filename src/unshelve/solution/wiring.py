@@ -117,6 +117,7 @@ class Wiring:
             parameters=dict(parameters),
             code=code,
             libraries=libraries,
+            streamed=_streamed(parameters),
             may_be_none=step.kind is Kind.EXPECT,
             retries=step.retries,
             retry_delay_seconds=step.retry_delay_seconds,
@@ -240,7 +241,7 @@ class Wiring:
         inputs: dict[str, str] = {}
         bind: dict[str, object] = {}
         for parameter, named in references(self.declaration, step).items():
-            bind[parameter] = self.bind(named, scope, inputs, whole=whole)
+            bind[parameter] = streamed(step, parameter, self.bind(named, scope, inputs, whole=whole))
         return inputs, {"bind": bind, "arguments": self.arguments_of(step)}
 
     def bind(
@@ -663,6 +664,19 @@ class Wiring:
             bound["hide"] = self.hidden(path.entry, scope, inputs)
             bound["known_later"] = list(self.declaration.step(path.entry).known_later)
         return bound
+
+
+def streamed(step: StepInfo, parameter: str, bound: dict[str, object]) -> dict[str, object]:
+    """How a parameter is bound; one that is annotated with Dataset takes a whole value in batches."""
+    found = step.parameter(parameter)
+    return {**bound, "streamed": True} if found is not None and found.streamed and "value" in bound else bound
+
+
+def _streamed(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    """The inputs of a task that its function takes in batches."""
+    binds = parameters.get("bind")
+    found = binds.values() if isinstance(binds, Mapping) else ()
+    return tuple(dict.fromkeys(bound["value"] for bound in found if bound.get("streamed")))
 
 
 def past_keeps(declaration: Declaration, name: str) -> str:

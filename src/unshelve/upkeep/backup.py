@@ -1,7 +1,8 @@
 """Backing up a home while it is served: one moment of its database, and everything that this moment needs.
 
-The prediction log comes first: what is sealed between its copying and the moment of the database is then in both, and
-sealing it again changes nothing. Blobs come last, for none that the moment needs can go while the turn is held.
+Answers that are not sealed come first. What is sealed between their copying and the moment of the database is then in
+both, for the files that this moment names are copied after it; restored, it counts once. Blobs come last, for none
+that the moment needs can go while the turn is held.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from unshelve.errors import NotFound, Refused
 from unshelve.ids import canonical_json
 from unshelve.ids import digest as digest_of
 from unshelve.predictions.segment import segments
+from unshelve.predictions.tables import SEGMENT_FILE
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 from unshelve.solution.control import Control
@@ -71,6 +73,7 @@ def back_up(
         files = _files(control, store)
         with control.database.read() as connection:
             dumped = {table.name: _dump(connection, table.name, store) for table in tables()}
+            files |= _sealed(connection, control, store)
             wanted = needed(connection, control.blobs)
             revision = stored_revision(connection)
         copied = _copy(control.blobs, store, sorted(wanted), progress)
@@ -161,20 +164,29 @@ def _check_same_house(place: BackupFolder, house: str) -> None:
 
 
 def _files(control: Control, store: _Counted) -> dict[str, str]:
-    """The home's own files: keys, settings, and the prediction log as far as it is not among the blobs."""
+    """The home's own files: keys, settings, and answers that are not sealed."""
     home = control.home
     chosen = [path for path in home.keys.rglob("*") if path.is_file() and not path.name.startswith(".")]
     if home.settings_file.exists():
         chosen.append(home.settings_file)
     chosen += segments(home.predictions / "open")
-    chosen += [path for path in home.predictions.rglob("*") if path.suffix in (".parquet", ".segment")]
+    chosen += list((home.predictions / "damaged").glob("*.segment"))
     found = {}
     for path in dict.fromkeys(chosen):
-        if "fetched" not in path.parts:
-            try:
-                found[path.relative_to(home.root).as_posix()] = store.put_file(path)
-            except FileNotFoundError:
-                continue  # sealed meanwhile: its answers are in the database's moment, which comes later
+        try:
+            found[path.relative_to(home.root).as_posix()] = store.put_file(path)
+        except FileNotFoundError:
+            continue  # sealed meanwhile: the database's moment, which comes later, names the file that it became
+    return found
+
+
+def _sealed(connection: Connection, control: Control, store: _Counted) -> dict[str, str]:
+    """The sealed files that this moment of the database names, as far as they are not among the blobs."""
+    found = {}
+    for path in connection.execute(select(SEGMENT_FILE.c.path)).scalars():
+        local = control.home.predictions / path
+        if local.exists():
+            found[local.relative_to(control.home.root).as_posix()] = store.put_file(local)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from unshelve.errors import NotAllowed
+from unshelve.errors import NotAllowed, Refused
 from unshelve.registry.runs import time_text
 from unshelve.registry.tables import run
 from unshelve.security.actors import LOCAL, Actor, ActorKind
@@ -21,6 +21,10 @@ from unshelve.upkeep.costs import Cost, Costs, costs
 from unshelve.upkeep.records import UpkeepKind, UpkeepRecord, last, record
 from unshelve.upkeep.retention import retain
 from unshelve.upkeep.sweeping import Sweep, sweep
+
+LEAST_GRACE: Final = timedelta(minutes=10)
+LEAST_GRACE_AFAR: Final = timedelta(hours=13)
+"""Objects of a store elsewhere are written anew, and so made young, only when they are twelve hours old."""
 
 _DAY: Final = timedelta(days=1)
 _SOON: Final = timedelta(minutes=5)
@@ -48,7 +52,17 @@ class Keeper:
         return Places(control.database.name, blobs, str(control.home.root))
 
     def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
-        """Lets go of what is older than the settings say, and removes blobs that nothing needs."""
+        """Lets go of what is older than the settings say, and removes blobs that nothing needs.
+
+        Raises Refused for a grace period that is shorter than what is put now may need to be written down.
+        """
+        least = LEAST_GRACE_AFAR if self._control.settings.blobs else LEAST_GRACE
+        if grace < least:
+            raise Refused(
+                f"A grace period of {grace} is too short here: a run may be about to need what is that young.",
+                code="grace-too-short",
+                hint=f"Take at least {least}.",
+            )
         if not dry_run:
             retain(self._control, actor)
         done = sweep(self._control, actor, grace=grace, dry_run=dry_run)

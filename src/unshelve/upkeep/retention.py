@@ -1,6 +1,6 @@
 """Retention: what is kept for how long, where somebody has set a limit. By default everything is kept.
 
-What is never removed, however old: what answers, what did before the last change (a rollback goes there), models
+What is never removed, however old: what answers, what two rollbacks in a row would lead to, models
 that an endpoint pins, the run that made a version which is kept, and the audit.
 """
 
@@ -9,23 +9,27 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
-from unshelve.clock import milliseconds
 from unshelve.errors import Damaged, NotFound
 from unshelve.models.package import manifest_from
 from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
 from unshelve.registry.lookups import drop_refreshes
-from unshelve.registry.releases import history, releases
+from unshelve.registry.releases import champion_before, releases
 from unshelve.registry.runs import time_text
 from unshelve.registry.states import RunState
-from unshelve.registry.tables import chart, expectation, metric, result, run, run_step, version
+from unshelve.registry.tables import result, run, run_step, version
 from unshelve.registry.versions import REMOVED
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 from unshelve.solution.control import Control
+from unshelve.upkeep.every_table import tables
 from unshelve.upkeep.records import UpkeepKind, record
+
+_ROLLBACKS: Final = 2
+"""How many rollbacks in a row find their version, whatever the limits say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +87,15 @@ def _versions(connection: Connection, control: Control, keep: int) -> int:
 
 
 def _standing(connection: Connection, control: Control) -> set[tuple[str, int]]:
-    """The versions that answer or can be rolled back to, and those that they pin."""
+    """The versions that answer, those to which the next rollbacks go, and what they pin."""
     found: set[tuple[str, int]] = set()
     for model, now in releases(connection).items():
         found.add((model, now.champion))
-        last = next(iter(history(connection, model, limit=1)), None)
-        if last is not None and last.from_version is not None:
-            found.add((model, last.from_version))
+        number: int | None = now.champion
+        for _ in range(_ROLLBACKS):
+            number = champion_before(connection, model, number) if number is not None else None
+            if number is not None:
+                found.add((model, number))
     for model, number in list(found):
         digest = connection.execute(
             select(version.c.manifest).where(version.c.model == model, version.c.number == number)
@@ -109,23 +115,39 @@ def _runs(connection: Connection, before: datetime) -> int:
     """Removes runs that ended before a time, with their steps, measures, charts and what they brought of lookups,
     and results nobody uses since."""
     making = select(version.c.run_id).where(version.c.state != REMOVED)
+    # A run that goes on has decided already which results it uses again.
+    busy = select(run.c.solution).where(run.c.state.in_((RunState.QUEUED.value, RunState.RUNNING.value)))
     ended = (RunState.DONE.value, RunState.FAILED.value, RunState.STOPPED.value, RunState.INTERRUPTED.value)
     old = list(
         connection.execute(
-            select(run.c.id).where(run.c.ended_at < time_text(before), run.c.state.in_(ended), run.c.id.not_in(making))
+            select(run.c.id).where(
+                run.c.ended_at < time_text(before),
+                run.c.state.in_(ended),
+                run.c.id.not_in(making),
+                run.c.solution.not_in(busy),
+            )
         ).scalars()
     )
     newest = {row[0] for row in connection.execute(_newest_runs())}
     for run_id in old:
         if run_id in newest:
             continue
-        for table in (run_step, metric, chart, expectation):
+        for table in _of_runs():
             connection.execute(table.delete().where(table.c.run_id == run_id))
         drop_refreshes(connection, run_id)
         connection.execute(run.delete().where(run.c.id == run_id))
     used = select(run_step.c.key).where(run_step.c.key.is_not(None))
-    connection.execute(result.delete().where(result.c.made_at < time_text(before), result.c.key.not_in(used)))
+    connection.execute(
+        result.delete().where(
+            result.c.made_at < time_text(before), result.c.key.not_in(used), result.c.solution.not_in(busy)
+        )
+    )
     return len([run_id for run_id in old if run_id not in newest])
+
+
+def _of_runs() -> list[Table]:
+    """The tables whose rows belong to a run."""
+    return [table for table in tables() if any(key.column is run.c.id for key in table.foreign_keys)]
 
 
 def _newest_runs() -> Select[str]:
@@ -135,16 +157,16 @@ def _newest_runs() -> Select[str]:
 
 
 def _predictions(connection: Connection, before: datetime) -> tuple[int, list[Path]]:
-    """Removes sealed answers of days that ended before a time; the audit goes on to say that they were sealed."""
+    """Removes sealed segments whose last day ended before a time; the audit goes on to say that they were sealed."""
     day = before.date().isoformat()
+    young = select(SEGMENT_FILE.c.segment).where(SEGMENT_FILE.c.day >= day)
     rows = connection.execute(
-        select(SEGMENT_FILE.c.segment, SEGMENT_FILE.c.day, SEGMENT_FILE.c.path, SEGMENT_FILE.c.records).where(
-            SEGMENT_FILE.c.day < day
+        select(SEGMENT_FILE.c.segment, SEGMENT_FILE.c.path, SEGMENT_FILE.c.records).where(
+            SEGMENT_FILE.c.segment.not_in(young)
         )
     ).all()
-    for segment, of_day, _, _ in rows:
+    for segment in {row.segment for row in rows}:
         for table in (SEGMENT_COUNT, SEGMENT_FILE):
-            connection.execute(table.delete().where(table.c.segment == segment, table.c.day == of_day))
-    left = select(SEGMENT_FILE.c.segment)
-    connection.execute(SEGMENT.delete().where(SEGMENT.c.id.not_in(left), SEGMENT.c.sealed_at < milliseconds(before)))
-    return sum(records for *_, records in rows), [Path(path) for _, _, path, _ in rows]
+            connection.execute(table.delete().where(table.c.segment == segment))
+        connection.execute(SEGMENT.delete().where(SEGMENT.c.id == segment))
+    return sum(row.records for row in rows), [Path(row.path) for row in rows]

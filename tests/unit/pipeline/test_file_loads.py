@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from unshelve import Dataset
 from unshelve.data import streams
 from unshelve.data.loaded import record_from
 from unshelve.errors import NotFound, Refused, TooLarge, UnshelveError
-from unshelve.pipeline import file_loads
+from unshelve.pipeline import file_loads, loads
 from unshelve.pipeline.declared import files
 from unshelve.pipeline.load_outcome import Loaded, Past
-from unshelve.pipeline.loads import load, table_of
+from unshelve.pipeline.loads import load, table_of, value_of
 from unshelve.storage.blobs import FolderBlobs
 
 
@@ -241,3 +242,16 @@ def test_odd_types_of_parquet_become_plain_ones_and_it_is_said(folder: Folder) -
     assert folder.rows(loaded)["early"] == [datetime(1500, 1, 1), datetime(2500, 1, 1)]
     assert any("price holds decimals" in note for note in loaded.record.notes)
     assert any("tags holds list" in note for note in loaded.record.notes)
+
+
+def test_a_load_of_many_rows_is_kept_as_the_parts_that_are_stored_already(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("a.csv", "id,name\n1,x\n2,y\n")
+    loaded = folder.load("*.csv")
+    table = value_of(loaded, folder.blobs)
+    monkeypatch.setattr(loads, "MOST_WHOLE", 10)
+    dataset = value_of(loaded, folder.blobs)
+    assert isinstance(table, pd.DataFrame) and isinstance(dataset, Dataset)
+    assert [part.digest for part in dataset.parts] == [part.digest for part in loaded.parts]
+    assert dataset.to_pandas().equals(table)

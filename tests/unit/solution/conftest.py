@@ -17,8 +17,8 @@ IMPORTS = (
     "from dataclasses import dataclass\n"
     "from datetime import date\n"
     "from typing import Literal\n"
-    "from unshelve import (answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, metric, "
-    "model, source, split, step, target, transform, worth, "
+    "from unshelve import (Dataset, answer, at_least, at_random, best, by_time, chart, endpoint, expect, fit, keep, "
+    "metric, model, source, split, step, target, transform, worth, "
     "column, fresh, key, refers_to, row_count, unique)\n"
 )
 

@@ -174,3 +174,31 @@ def test_a_run_for_comparison_measures_no_importance_and_does_all_else(declared:
     for model in ("lateness", "delay"):
         assert comparison[f"{model}:evaluation"].pop("importance") is False
     assert comparison == release
+
+
+STREAMED = """
+@source
+def ratings(): ...
+
+@step
+def asked(ratings: Dataset): ...
+
+@step
+def both(ratings: Dataset, asked): ...
+
+@target
+def stars(asked): ...
+
+@model
+def taste(asked_train, stars_train, ratings: Dataset): ...
+"""
+
+
+def test_what_is_annotated_with_dataset_is_handed_over_in_batches(declared: Declare) -> None:
+    plan = laid_out(declared, STREAMED)
+    streamed = {name: task.streamed for name, task in tasks(plan).items() if task.streamed}
+    assert streamed == dict.fromkeys(("asked", "both", "taste"), ("ratings",))
+    assert bind(tasks(plan)["both"]) == {
+        "ratings": {"value": "ratings", "streamed": True},
+        "asked": {"value": "asked"},
+    }

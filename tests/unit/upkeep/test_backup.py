@@ -144,3 +144,29 @@ def test_the_backup_folder_is_for_its_owner_alone(kept: Kept, tmp_path: Path) ->
 def spoil(path: Path) -> None:
     path.chmod(0o600)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+def test_an_answer_that_is_sealed_while_a_backup_is_made_is_in_it_once(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = kept.control
+    answered = record(NOON)
+    closed(control.home.predictions, [answered], name="s1")
+    files = ParquetFiles(control.home.predictions)
+    sealer = Sealer(control.database, control.home.predictions, files, actor=LOCAL)
+    moment = control.database.read
+
+    def sealed_first() -> object:
+        if any((tmp_path / "backups").rglob("sha256/*/*")):
+            sealer.seal()  # after the open segments were copied, before the moment of the database
+        return moment()
+
+    monkeypatch.setattr(control.database, "read", sealed_first)
+    back_up(control, tmp_path / "backups", LOCAL)
+    monkeypatch.undo()
+    restore(tmp_path / "backups", tmp_path / "new")
+    with Control.open(tmp_path / "new") as other:
+        new = ParquetFiles(other.home.predictions)
+        Sealer(other.database, other.home.predictions, new, actor=LOCAL).seal()
+        log = PredictionLog(other.database, other.home.predictions, new)
+        assert [found.id for found in log.recent()] == [answered.id]

@@ -43,20 +43,20 @@ def limited(tmp_path: Path) -> Iterator[tuple[Kept, FakeClock]]:
 
 def test_old_versions_go_but_what_answers_and_did_before_stays(limited: tuple[Kept, FakeClock]) -> None:
     kept, clock = limited
-    for depth in (1, 2, 3, 4):
+    for depth in (1, 2, 3, 4, 5):
         kept.run(depth)
         clock.move(timedelta(days=1))
     first = kept.estimator(1)
     retain(kept.control, LOCAL)
     with kept.control.database.read() as connection:
         states = {version.number: version.state for version in versions_of(connection, MODEL)}
-    assert states == {4: "accepted", 3: "accepted", 2: "accepted", 1: "removed"}
+    assert states == {5: "accepted", 4: "accepted", 3: "accepted", 2: "accepted", 1: "removed"}
     clock.move(timedelta(days=20))
     retain(kept.control, LOCAL)
     sweep(kept.control, LOCAL, grace=timedelta(days=-400))
     assert not kept.control.blobs.has(first)
     live = LiveReleases(kept.control.database, kept.control.blobs, kept.control.verifier)
-    for number in (2, 3, 4):
+    for number in (2, 3, 4, 5):
         assert live.version(MODEL, number).version == number
     with pytest.raises(NotFound, match="was removed"):
         live.version(MODEL, 1)
@@ -70,7 +70,7 @@ def test_old_runs_go_but_those_that_made_what_is_kept_stay(limited: tuple[Kept, 
     clock.move(timedelta(days=11))
     assert retain(kept.control, LOCAL) == Retained(runs=1)
     with kept.control.database.read() as connection:
-        assert [run.number for run in runs_of(connection, "parcels")] == [3, 1]
+        assert {run.number for run in runs_of(connection, "parcels")} == {1, 3}
         audit.verify(connection)
     assert retain(kept.control, LOCAL) == Retained()
 

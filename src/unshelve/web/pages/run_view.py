@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
+from unshelve.pipeline.kinds import stored_bytes
 from unshelve.pipeline.outputs import WHOLE
 from unshelve.pipeline.step import Kind
 from unshelve.registry.charts import StoredChart
@@ -292,7 +293,7 @@ def _outside(ended: Mapping[str, RunStep], versions: Sequence[Version]) -> tuple
     for one in artifacts:
         kinds[one["kind"]] = kinds.get(one["kind"], 0) + 1
     by_kind = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items(), key=lambda item: -item[1]))
-    total = sum(one["size_bytes"] for one in {one["digest"]: one for one in artifacts}.values())
+    total = sum(stored_bytes(one) for one in {one["digest"]: one for one in artifacts}.values())
     return (
         ("Artifacts", f"{by_kind}; {size(total)}" if artifacts else "none"),
         ("Versions", plural(len(versions), "new version") if versions else "none that is new"),

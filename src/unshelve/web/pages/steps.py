@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from unshelve.ids import digest_json
+from unshelve.pipeline.kinds import ArtifactKind, artifact_from_json
 from unshelve.pipeline.outputs import WHOLE
 from unshelve.pipeline.step import Kind
 from unshelve.registry.runs import Run, RunState, RunStep, StepState, graph_of, steps_of
@@ -111,12 +112,18 @@ def _made(known: Sequence[RunStep]) -> str:
     """What the step's own result is, in a few words: its rows and columns."""
     for one in known:
         artifact = one.outputs.get(WHOLE)
+        if isinstance(artifact, Mapping) and artifact.get("kind") in _TOLD_IN_FULL:
+            return artifact_from_json(dict(artifact)).words
         summary = artifact.get("summary") if isinstance(artifact, Mapping) else None
         if isinstance(summary, Mapping) and isinstance(summary.get("rows"), int):
             columns = summary.get("columns")
             wide = f", {plural(columns, 'column')}" if isinstance(columns, int) else ""
             return f"{plural(summary['rows'], 'row')}{wide}"
     return ""
+
+
+_TOLD_IN_FULL: Final = (ArtifactKind.DATASET, ArtifactKind.SPARSE)
+"""Kinds of values of which rows and columns say too little."""
 
 
 def _aside(run: Run, asked: Asked) -> str:
