@@ -368,7 +368,7 @@ def _declaration() -> Declaration:
         fresh_seconds=3600.0,
         description="since: the beginning of the hour. gusts: km/h.",
     )
-    joined = (*steps[:4], weather, _step("features", Kind.TRANSFORM, "run", "usual", "weather"), *steps[5:])
+    joined = (*steps[:5], weather, _step("features", Kind.TRANSFORM, "run", "usual", "weather"), *steps[6:])
     return Declaration(
         name="trains", title="Late trains", description="", steps=joined, environment={"python": "3.11.7"}, code=CODE
     )

@@ -101,10 +101,17 @@ flights_are_plausible = expect(
     column("arr_delay", between=(-24 * 60, 24 * 60)),
     refers_to("airlines", "carrier"),
     row_count(at_least=100_000),
+    title="A year of flights from New York, each once.",
 )
 
 # The register has some tail numbers from small private planes, which no airline flies passengers in.
-planes_are_airliners = expect("planes", key("tailnum"), column("seats", between=(20, None)), severity="quarantine")
+planes_are_airliners = expect(
+    "planes",
+    key("tailnum"),
+    column("seats", between=(20, None)),
+    severity="quarantine",
+    title="Planes that airlines fly passengers in.",
+)
 
 
 @expect(severity="warn")

@@ -177,7 +177,7 @@ def test_a_feature_made_of_the_target_is_refused_and_leaves_nothing(tmp_path: Pa
     [
         (("x = 1",), "fits no model"),
         (
-            ("import pandas as pd", "df = pd.read_csv('gone.csv')", DIVIDED, MODEL),
+            ("import pandas as pd", "df = pd.read_csv('nowhere_near.csv')", DIVIDED, MODEL),
             "does not run to its end: cell 2, line 1",
         ),
         (

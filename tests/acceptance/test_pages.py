@@ -205,11 +205,11 @@ def test_everything_can_be_reached_by_keyboard_and_shows_that_it_is(page: Page, 
 
 def test_pointing_at_a_step_shows_its_wires_and_what_it_did(page: Page, served: Served) -> None:
     page.goto(served.at("/solutions/trains"))
-    step = page.locator("a.node", has_text="features")
+    step = page.locator("a.node[aria-label^='features,']")
     expect(step.locator(".more")).to_be_hidden()
     step.focus()
     expect(step.locator(".more")).to_be_visible()
-    assert step.locator(".more use").count() == 3
+    assert step.locator(".more use").count() == 4
     expect(page.locator(".idle")).to_be_hidden()
 
 

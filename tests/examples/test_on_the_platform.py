@@ -83,7 +83,7 @@ def _run(declaration: Declaration, folder: Path) -> dict[str, object]:
         for label, text in task.inputs.items():
             owner, output = graph.references[text]
             made = values[owner]
-            inputs[label] = made.values[output] if isinstance(made, Outputs) and output else made
+            inputs[label] = made.values.get(output, made) if isinstance(made, Outputs) else made
         function = functions[task.function] if task.function else _none
         context = Context(task=name, folder=folder, functions=functions, blobs=MemoryBlobs())
         values[name] = OPERATIONS[task.operation](function, inputs, dict(task.parameters), context)

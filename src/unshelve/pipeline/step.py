@@ -297,6 +297,7 @@ class Expectation:
     checks: tuple[CheckValue, ...]
     severity: Severity
     at_most: float
+    title: str
     file: str = field(repr=False, compare=False)
     line: int = field(repr=False, compare=False)
 
@@ -319,7 +320,7 @@ class Expectation:
 def expect(function: Function, /) -> Function: ...
 @overload
 def expect(
-    table: str, /, *checks: CheckValue, severity: Severity = "stop", at_most: float = AT_MOST
+    table: str, /, *checks: CheckValue, severity: Severity = "stop", at_most: float = AT_MOST, title: str = ""
 ) -> Expectation: ...
 @overload
 def expect(*, severity: Severity = "stop", at_most: float = AT_MOST) -> Callable[[Function], Function]: ...
@@ -329,6 +330,7 @@ def expect(
     *checks: CheckValue,
     severity: Severity = "stop",
     at_most: float = AT_MOST,
+    title: str = "",
 ) -> Function | Expectation | Callable[[Function], Function]:
     """What must hold of a table: named checks of it, or a function of one's own.
 
@@ -337,12 +339,15 @@ def expect(
 
     `severity` says what follows: "warn" goes on, "stop" lets nothing be released, "quarantine" sets the failing rows
     aside, so that all that comes after sees the table without them, and stops when more than `at_most` of them fail.
+    `title` says on the pages what named checks are for; a function's is the first sentence of its docstring.
     """
     if severity not in SEVERITIES:
         raise Refused(f"severity is {severity!r}.", hint=f"It is {', '.join(map(repr, SEVERITIES))}.")
     if isinstance(at_most, bool) or not isinstance(at_most, int | float) or not 0 < at_most <= 1:
         raise Refused(f"at_most is {at_most!r}.", hint="It is a share of the rows: 0.05 are 5 %.")
     if not isinstance(what, str):
+        if title:
+            raise Refused("expect(title=…) is for named checks.", hint="A function says its title in its docstring.")
         return _apply(what, Mark(kind=Kind.EXPECT, severity=severity, at_most=at_most))
     if not checks:
         raise Refused(f"expect({what!r}) names nothing that must hold.", hint="Name checks: column(…), unique(…), …")
@@ -353,7 +358,7 @@ def expect(
             hint="Checks are column, key, unique, refers_to, fresh and row_count; write others as an @expect function.",
         )
     caller = sys._getframe(1)
-    return Expectation(what, checks, severity, at_most, caller.f_code.co_filename, caller.f_lineno)
+    return Expectation(what, checks, severity, at_most, title, caller.f_code.co_filename, caller.f_lineno)
 
 
 @overload

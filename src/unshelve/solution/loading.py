@@ -184,12 +184,11 @@ def _expectation_info(name: str, stated: Expectation, project: Project) -> StepI
     """A declared expectation as a step: its parameters are the tables that it names."""
     checks = [check for check in stated.checks if isinstance(check, Check)]
     tables = [stated.table, *(check.table for check in checks if isinstance(check, RefersTo))]
-    title, _ = _doc(None, name.replace("_", " "))
     return StepInfo(
         name=name,
         kind=Kind.EXPECT,
         parameters=tuple(Parameter(name=table) for table in dict.fromkeys(tables)),
-        title=title,
+        title=stated.title or name.replace("_", " "),
         description="",
         place=Place(file=_relative(stated.file, project.folder), line=stated.line),
         code={},
