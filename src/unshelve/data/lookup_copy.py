@@ -6,15 +6,16 @@ The same code joins all rows of a training and the one row of a request.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from unshelve.data.instants import instants, moment_of
-from unshelve.data.lookup_keys import KeyColumn, Keys, key_column, plain_key
+from unshelve.data.lookup_keys import KeyColumn, Keys, is_missing, key_column, kind_of_value, plain_key
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, is_polars, like, to_pandas
 from unshelve.errors import SchemaMismatch, SolutionInvalid
@@ -25,6 +26,8 @@ Positions = np.ndarray[Any, np.dtype[np.int64]]
 _EXACT: Final = 2**53
 _MOST_PROBLEMS: Final = 100
 _SECOND: Final = 1_000_000
+_UNTOLD: Final = object()
+"""Stands where there is no cell: no key, no time, and not missing either."""
 
 
 def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
@@ -168,10 +171,11 @@ class LookupCopy:
         self._none = len(given)
         """The position of the row without values."""
         self._at = memoryview(self._index.at.data)
+        self._event = lookup.event or lookup.at or ""
+        self._asked = self.columns_of_rows
+        self._kinds = tuple(zip(lookup.key, self._index.keys.kinds, strict=True))
         stale = lookup.stale_seconds
         self._stale = None if stale is None else round(stale * _SECOND)
-        self._types: set[tuple[Any, ...]] = set()
-        """Types of key and event columns that rows came with and that were found to fit."""
 
     @property
     def rows(self) -> int:
@@ -190,19 +194,25 @@ class LookupCopy:
     @property
     def columns(self) -> dict[str, str]:
         """The columns that rows are given, and their types."""
-        return {str(column): str(self._given[column].dtype) for column in self._given.columns}
+        return {str(column): str(dtype) for column, dtype in zip(self._given.columns, self._given.dtypes, strict=True)}
 
-    def join(self, rows: Table) -> Table:
+    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
         """The entry of each row: as many rows, in their order, without values where there is none.
 
-        Raises SchemaMismatch, naming each row and field, where a required column has no value.
+        `cells` are values of the only row, where there is one and the caller has them at hand: to read them from a
+        pandas table costs ten times as much as the search. Raises SchemaMismatch, naming each row and field, where a
+        required column has no value.
         """
+        if len(rows) == 1:
+            if isinstance(rows, pd.DataFrame):
+                return self._join_one(rows, cells)
+            return like(self._join_one(to_pandas(rows), cells), is_polars(rows))
         frame = to_pandas(rows)
         positions = self._positions(frame)
-        found = self._take(positions)
-        found.index = frame.index
         if self.required and self._lacking[positions].any():
             raise self._mismatch(frame, positions)
+        found = self._given.take(positions)
+        found.index = frame.index
         return like(found, is_polars(rows))
 
     @property
@@ -211,10 +221,6 @@ class LookupCopy:
         if self.lookup.at is None:
             return self.lookup.key
         return tuple(dict.fromkeys((*self.lookup.key, self._event)))
-
-    @property
-    def _event(self) -> str:
-        return self.lookup.event or self.lookup.at or ""
 
     def positions(self, rows: Table) -> Positions:
         """Where each row's entry stands, -1 where it has none: (n,) int64."""
@@ -254,7 +260,7 @@ class LookupCopy:
     def values_at(self, position: int) -> dict[str, Any]:
         """The values of one entry by column; all of them None for -1."""
         row = self._given.iloc[[position if position >= 0 else self._none]]
-        return {str(column): _plain(row[column].iloc[0]) for column in row.columns}
+        return {str(column): _plain(values.iloc[0]) for column, values in row.items()}
 
     def like(self, columns: dict[str, str]) -> LookupCopy | None:
         """The copy with the columns that a version was trained with, in their order; None where it lacks one.
@@ -266,7 +272,8 @@ class LookupCopy:
             return None
         found = object.__new__(type(self))
         found.__dict__.update(self.__dict__)
-        found._given = self._given[list(columns)]
+        if list(columns) != list(own):
+            found._given = self._given[list(columns)]
         return found
 
     def requiring(self, required: Sequence[str]) -> LookupCopy:
@@ -296,15 +303,15 @@ class LookupCopy:
     def __deepcopy__(self, _memo: object) -> LookupCopy:
         return self
 
-    def _take(self, positions: Positions) -> pd.DataFrame:
-        if len(positions) == 1:
-            place = int(positions[0])
-            return self._given.iloc[place : place + 1]  # a fifth of what `take` costs for one row
-        return self._given.take(positions)
+    def _join_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> pd.DataFrame:
+        position = self._position_of_one(frame, cells)
+        if self.required and self._lacking[position]:
+            raise self._mismatch(frame, np.array([position]))
+        found = self._given.iloc[position : position + 1]  # a fifth of what `take` costs for one row
+        found.index = frame.index
+        return found
 
     def _positions(self, frame: pd.DataFrame) -> Positions:
-        if len(frame) == 1:
-            return np.asarray([self._position_of_one(frame)], dtype=np.int64)
         columns = self._keys_of(frame)
         groups = self._index.keys.codes(columns)
         known = groups >= 0
@@ -319,24 +326,40 @@ class LookupCopy:
             found &= events - self._index.at[np.maximum(place, 0)] <= self._stale
         return np.where(found, place, self._none)
 
-    def _position_of_one(self, frame: pd.DataFrame) -> int:
-        """The position of one row's entry, read cell by cell: what arrays cost for one row is more than the search."""
-        columns = [self._column(frame, name) for name in self.columns_of_rows]
-        types = tuple(column.dtype for column in columns)
-        if types not in self._types:
-            self._keys_of(frame)  # says what is wrong with them
-            if self.lookup.at is not None:
-                self._events_of(frame)
-            self._types.add(types)
-        keys = zip(columns, self._index.keys.kinds, strict=False)
-        key = tuple(plain_key(column.array[0], kind) for column, kind in keys)
-        if any(value is None for value in key):
-            return self._none
+    def _position_of_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> int:
+        """The position of the only row's entry, told from its cells: arrays of one cost more than the search."""
+        found = None if cells is None else self._position_by(cells)
+        if found is None:
+            found = self._position_by(_cells_of(frame, self._asked))
+        return int(self._positions(frame)[0]) if found is None else found
+
+    def _position_by(self, cells: Mapping[str, Any]) -> int | None:
+        """The position of the entry of some cells; None where they do not tell it, or not whether they fit."""
+        key: list[Any] = []
+        for name, kind in self._kinds:
+            value = cells.get(name, _UNTOLD)
+            if kind_of_value(value) == kind:
+                key.append(plain_key(value, kind))
+            elif is_missing(value):
+                key.append(None)
+            else:
+                return None
         moment = None
         if self.lookup.at is not None:
-            moment = moment_of(columns[self.columns_of_rows.index(self._event)].array[0], self.lookup.zone)
-        found = self.find(key, moment)
+            event = cells.get(self._event, _UNTOLD)
+            if is_missing(event):
+                pass
+            elif isinstance(event, date):
+                if self._zoned(event) != self._index.zoned:
+                    return None
+                moment = moment_of(event, self.lookup.zone)
+            else:
+                return None
+        found = -1 if None in key else self.find(tuple(key), moment)
         return self._none if found < 0 else found
+
+    def _zoned(self, event: date) -> bool:
+        return self.lookup.zone is not None or (isinstance(event, datetime) and event.tzinfo is not None)
 
     def _keys_of(self, frame: pd.DataFrame) -> list[KeyColumn]:
         columns = [key_column(self._column(frame, name), name) for name in self.lookup.key]
@@ -418,10 +441,11 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def _take(self, positions: Positions) -> pd.DataFrame:
-        found = super()._take(positions)
-        self.given.append(found)
-        self.refused.append(self._lacking[positions])
+    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
+        """As of any copy, and noted."""
+        found = super().join(rows, cells)
+        self.given.append(to_pandas(found))
+        self.refused.append(self._lacking[self._positions(to_pandas(rows))])
         return found
 
 
@@ -437,6 +461,16 @@ def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Po
         low = np.where(up, middle + 1, low)
         high = np.where(going & ~up, middle, high)
     found: Positions = low - 1
+    return found
+
+
+def _cells_of(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """The cells of a table's only row, as far as it has these columns, each once."""
+    found = {}
+    for name in names:
+        place = frame.columns.get_loc(name) if name in frame.columns else None
+        if isinstance(place, int):
+            found[name] = frame.iat[0, place]
     return found
 
 

@@ -25,7 +25,7 @@ from unshelve.schema.schema import JsonValue, Schema
 from unshelve.serving.answer import answers, as_value
 from unshelve.serving.code import VersionCode
 from unshelve.serving.copies import Chosen, Copies, LookupUse, Newest, lookup_uses, note
-from unshelve.serving.request_table import RequestTable, schema_from
+from unshelve.serving.request_table import RequestTable, schema_from, told
 from unshelve.serving.row_path import Functions, RowPath, run_path
 from unshelve.storage.blobs import BlobStore
 
@@ -70,6 +70,8 @@ class LoadedModel:
     _code: VersionCode
     _copies: Copies
     _uses: Mapping[str, LookupUse]
+    _told: tuple[tuple[str, int], ...]
+    """Fields by which lookups find entries and which are in the table as they were sent, with their places."""
 
     @property
     def pinned(self) -> Mapping[str, str]:
@@ -97,7 +99,9 @@ class LoadedModel:
     def answer_from(self, rows: Rows, chosen: Mapping[str, Chosen]) -> list[dict[str, Any]]:
         """One answer for each row, from copies that were chosen already."""
         table = self._table.of(rows)
-        raw = self.predict_table(table, {name: one.copy for name, one in chosen.items()})
+        row = rows.values[0] if rows.n == 1 else None
+        cells = {name: row[place] for name, place in self._told} if row is not None and self._told else None
+        raw = self.predict_table(table, {name: one.copy for name, one in chosen.items()}, cells)
         found = answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
         note(found, chosen)
         return found
@@ -138,14 +142,20 @@ class LoadedModel:
                 row[name] = {"copy": one.copy.digest, "made_ms": one.made_ms, "age_seconds": age, "values": values}
         return found
 
-    def predict_table(self, table: Table, copies: Mapping[str, LookupCopy] | None = None) -> RawAnswers:
+    def predict_table(
+        self,
+        table: Table,
+        copies: Mapping[str, LookupCopy] | None = None,
+        cells: Mapping[str, Any] | None = None,
+    ) -> RawAnswers:
         """Raw predictions for rows of the entry, which must have the version's columns.
 
-        Rows are joined with the lookups that the version was trained with, except for those in `copies`.
+        Rows are joined with the lookups that the version was trained with, except for those in `copies`. `cells` are
+        values of the only row, as far as they are at hand.
         """
         try:
             frozen = self._frozen if not copies else {**self._frozen, **copies}
-            X = run_path(self._path, self._given(table), self._functions, frozen)
+            X = run_path(self._path, self._given(table), self._functions, frozen, cells=cells)
             raw = predict(self._estimator, self.signature, X)
             return RawAnswers(raw.labels, raw.scores, self._answered(raw.for_answer))
         except (UserCodeFailed, SchemaMismatch):
@@ -328,6 +338,7 @@ def load_model(
         _code=code,
         _copies=held,
         _uses=uses,
+        _told=told(schema, [name for one in path.lookups.values() for name in (*one.key, one.event) if name]),
     )
     _warm(loaded, blobs, WARM_ROWS)
     return loaded
