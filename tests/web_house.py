@@ -698,6 +698,11 @@ def _told(house: House) -> None:
         change_webhook(connection, works.id, failing_since=milliseconds(NOW))
 
 
+def _looked_up(number: int) -> JsonObject:
+    found = "stale" if number % 20 == 7 else "none" if number == 30 else "entry"
+    return {"copy": "a" * 64, "age_seconds": 600.0 + number * 30, "found": found}
+
+
 def _answers(house: House, home: Home) -> None:
     records = []
     for number in range(60):
@@ -715,6 +720,7 @@ def _answers(house: House, home: Home) -> None:
                     {"id": "x", "version": 2, "label": number % 3 == 0, "score": 0.36, "warnings": []}
                 ),
                 seconds=0.004,
+                lookups=canonical_json({"weather": _looked_up(number)}),
             )
         )
     closed(home.predictions, sorted(records, key=lambda one: one.id))

@@ -141,6 +141,7 @@ def test_a_refresh_answers_without_a_new_version_and_a_receipt_goes_by_the_copy_
     used = msgspec.json.decode(record.lookups)
     assert used["weather"]["copy"] == found.digest
     assert 0 <= used["weather"]["age_seconds"] < 600
+    assert used["weather"]["found"] == "entry"
 
     other = refreshed(wet, RAIN.replace("0.9", "-0.9"))
     assert other.digest != found.digest

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from unshelve.errors import SchemaMismatch, SolutionInvalid
 from unshelve.schema.near import near
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Outcome = Literal["entry", "stale", "none"]
+"""What a row found: an entry, only one that is too old, or none by then."""
 
 _EXACT: Final = 2**53
 _MOST_PROBLEMS: Final = 100
@@ -213,6 +216,7 @@ class LookupCopy:
             raise self._mismatch(frame, positions)
         found = self._given.take(positions)
         found.index = frame.index
+        self._note(frame, positions, found)
         return like(found, is_polars(rows))
 
     @property
@@ -292,6 +296,13 @@ class LookupCopy:
         found._given = self._given.assign(**{column: self._given[column].take(order).set_axis(self._given.index)})
         return found
 
+    def asked(self) -> AskedCopy:
+        """The copy as one answer asks it: it notes what it found for each row. Cost: 1 µs."""
+        found = object.__new__(AskedCopy)
+        found.__dict__.update(self.__dict__)
+        found.outcomes = []
+        return found
+
     def noting(self) -> NotingCopy:
         """A copy that refuses nothing and notes which rows it would refuse, and what it gave."""
         found = object.__new__(NotingCopy)
@@ -309,22 +320,31 @@ class LookupCopy:
             raise self._mismatch(frame, np.array([position]))
         found = self._given.iloc[position : position + 1]  # a fifth of what `take` costs for one row
         found.index = frame.index
+        self._note(frame, (position,), found)
         return found
 
+    def _note(self, frame: pd.DataFrame, positions: Sequence[int] | Positions, found: pd.DataFrame, /) -> None:
+        """Called with what was joined, for copies that keep something of it."""
+
     def _positions(self, frame: pd.DataFrame) -> Positions:
+        place, held, fresh = self._search(frame)
+        return np.where(held & fresh, place, self._none)
+
+    def _search(self, frame: pd.DataFrame) -> tuple[Positions, Mask, Mask]:
+        """For each row the entry that held last, whether there is one, and whether it is not too old."""
         columns = self._keys_of(frame)
         groups = self._index.keys.codes(columns)
         known = groups >= 0
         start = np.where(known, self._index.starts[groups], 0)
+        fresh = np.ones(len(frame), dtype=np.bool_)
         if self.lookup.at is None:
-            return np.where(known, start, self._none)
+            return start, known, fresh
         events, missing = self._events_of(frame)
         stop = np.where(known, self._index.starts[groups + 1], 0)
         place = _last_not_after(self._index.at, events, start, stop)
-        found = known & ~missing & (place >= start)
         if self._stale is not None and self._none:
-            found &= events - self._index.at[np.maximum(place, 0)] <= self._stale
-        return np.where(found, place, self._none)
+            fresh = events - self._index.at[np.maximum(place, 0)] <= self._stale
+        return place, known & ~missing & (place >= start), fresh
 
     def _position_of_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> int:
         """The position of the only row's entry, told from its cells: arrays of one cost more than the search."""
@@ -441,12 +461,32 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
-        """As of any copy, and noted."""
-        found = super().join(rows, cells)
-        self.given.append(to_pandas(found))
-        self.refused.append(self._lacking[self._positions(to_pandas(rows))])
-        return found
+    def _note(self, _frame: pd.DataFrame, positions: Sequence[int] | Positions, found: pd.DataFrame, /) -> None:
+        self.given.append(found)
+        self.refused.append(self._lacking[np.asarray(positions)])
+
+
+class AskedCopy(LookupCopy):
+    """A copy as one answer asks it. `outcomes` say what each row found, empty before rows were joined with it.
+
+    Where rows are joined with it more than once, by several transforms, the worst of a row counts.
+    """
+
+    outcomes: list[Outcome]
+
+    def _note(self, frame: pd.DataFrame, positions: Sequence[int] | Positions, _found: pd.DataFrame, /) -> None:
+        lacking = [row for row, position in enumerate(positions) if position == self._none]
+        outcomes: list[Outcome] = ["entry"] * len(positions)
+        if lacking:
+            _, held, _ = self._search(frame.iloc[lacking])
+            for row, is_held in zip(lacking, held.tolist(), strict=True):
+                outcomes[row] = "stale" if is_held else "none"
+        if self.outcomes:
+            outcomes = [max(pair, key=_WORSE.index) for pair in zip(self.outcomes, outcomes, strict=True)]
+        self.outcomes = outcomes
+
+
+_WORSE: Final = ("entry", "stale", "none")
 
 
 def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Positions) -> Positions:

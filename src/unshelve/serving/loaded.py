@@ -101,9 +101,10 @@ class LoadedModel:
         table = self._table.of(rows)
         row = rows.values[0] if rows.n == 1 else None
         cells = {name: row[place] for name, place in self._told} if row is not None and self._told else None
-        raw = self.predict_table(table, {name: one.copy for name, one in chosen.items()}, cells)
+        asked = {name: one.copy.asked() for name, one in chosen.items()}
+        raw = self.predict_table(table, asked, cells)
         found = answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
-        note(found, chosen)
+        note(found, chosen, asked)
         return found
 
     def choose(self, copies: Mapping[str, str] | None = None, newest: Newest | None = None) -> Mapping[str, Chosen]:

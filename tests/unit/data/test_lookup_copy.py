@@ -228,3 +228,29 @@ def test_polars_rows_get_a_polars_table() -> None:
     polars = pytest.importorskip("polars")
     found = copy_of(weather(), WEATHER).join(polars.from_pandas(rows(("JFK", "2024-01-01 12:00"))))
     assert found["temp"].to_list() == [12.0]
+
+
+@pytest.mark.parametrize("each_alone", [False, True], ids=["in bulk", "alone"])
+def test_a_copy_that_is_asked_says_what_each_row_found(each_alone: bool) -> None:
+    asked = rows(
+        ("JFK", "2024-01-01 12:00"),
+        ("EWR", "2024-01-01 12:00:00.000001"),
+        ("EWR", "2024-01-01 05:00"),
+        ("LGA", "2024-01-01 12:00"),
+        (None, "2024-01-01 12:00"),
+        ("JFK", None),
+    )
+    copy = copy_of(weather(), WEATHER)
+    outcomes: list[str] = []
+    for part in [asked.iloc[[row]] for row in range(len(asked))] if each_alone else [asked]:
+        one = copy.asked()
+        assert_frame_equal(one.join(part), copy.join(part))
+        outcomes += one.outcomes
+    assert outcomes == ["entry", "stale", "none", "none", "none", "none"]
+
+
+def test_of_rows_that_are_joined_twice_the_worse_counts() -> None:
+    one = copy_of(weather(), WEATHER).asked()
+    one.join(rows(("JFK", "2024-01-01 12:00"), ("EWR", "2024-01-02"), ("LGA", "2024-01-02")))
+    one.join(rows(("JFK", "2024-01-03"), ("EWR", "2024-01-01 12:00"), ("JFK", "2024-01-01 12:00")))
+    assert one.outcomes == ["stale", "stale", "none"]

@@ -130,6 +130,27 @@ def columns_of(counts: Sequence[int]) -> Markup:
     return svg.element("svg", svg.join(parts), class_="tiny", viewBox="0 0 96 24", aria_hidden="true")
 
 
+def stacked_columns(counts: Sequence[tuple[int, int, int]]) -> Markup:
+    """An upright bar for each day: what was well below, in the colours of good, doubtful and bad. No part vanishes; the
+    numbers stand beside it in a table."""
+    most = max((sum(each) for each in counts), default=0)
+    if not most:
+        return Markup("")
+    parts = []
+    for index, each in enumerate(counts):
+        y = 14.0
+        for kind, number in zip(("v1", "v3", "v5"), each, strict=True):
+            high = max(14 * number / most, 1.5) if number else 0.0
+            y -= high
+            if number:
+                parts.append(svg.element("rect", class_=kind, x=index * 7, y=y, width=6, height=high))
+    wide = len(counts) * 7
+    return svg.element(
+        "svg", svg.join(parts), class_="verdict strip", viewBox=f"0 0 {wide} 14", width=wide, height="14",
+        aria_hidden="true",
+    )  # fmt: skip
+
+
 def shares_of(shares: Sequence[float]) -> Markup:
     """Lying bars without axes, for the shares of the commonest values, at most four."""
     shown = [min(max(part, 0.0), 1.0) for part in shares[:4]]
