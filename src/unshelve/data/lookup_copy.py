@@ -36,9 +36,10 @@ _UNTOLD: Final = object()
 def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
     """The table of a lookup, checked, in the order and with the types in which it is kept.
 
-    Rows are ordered by key, then by time. Whole numbers become float64 and truths nullable, so that a missing entry
-    changes no column's type. Rows that are equal in every column count once. Raises SolutionInvalid for a key or
-    time column that is not there or lacks a value, and for two different rows of one key at one time.
+    Rows are ordered by key, then by time; texts that are times as ISO 8601 writes them become times there. Whole
+    numbers become float64 and truths nullable, so that a missing entry changes no column's type. Rows that are equal in
+    every column count once. Raises SolutionInvalid for a key or time column that is not there or lacks a value, and for
+    two different rows of one key at one time.
     """
     frame = to_pandas(table)
     for column in _identity(lookup):
@@ -57,6 +58,8 @@ def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
                 hint=f"Drop them in its function: table.dropna(subset=[{column!r}]).",
             )
     frame = pd.DataFrame({column: _with_room(frame[column]) for column in frame.columns})
+    if lookup.at is not None:
+        frame[lookup.at] = _as_times(frame[lookup.at])
     index = _Index.of(frame, lookup, name)
     ordered = frame.take(index.order).reset_index(drop=True)
     twice = np.flatnonzero((index.codes[1:] == index.codes[:-1]) & (index.at[1:] == index.at[:-1]))
@@ -83,6 +86,18 @@ def _once(ordered: pd.DataFrame, twice: Positions, lookup: Lookup, name: str) ->
             hint=f"Keep one row for each: table.drop_duplicates({_identity(lookup)}).",
         )
     return ordered.drop(index=ordered.index[twice + 1]).reset_index(drop=True)
+
+
+def _as_times(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Times that a database or file without such a type gave as texts, all with an offset or all without; any other
+    column as it is."""
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return column
+    try:
+        times: pd.Series[Any] = pd.to_datetime(column, format="ISO8601")
+    except (ValueError, TypeError):
+        return column
+    return _with_room(times) if times.dtype.kind == "M" else column
 
 
 def _with_room(column: pd.Series[Any]) -> pd.Series[Any]:

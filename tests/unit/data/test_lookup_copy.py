@@ -254,3 +254,12 @@ def test_of_rows_that_are_joined_twice_the_worse_counts() -> None:
     one.join(rows(("JFK", "2024-01-01 12:00"), ("EWR", "2024-01-02"), ("LGA", "2024-01-02")))
     one.join(rows(("JFK", "2024-01-03"), ("EWR", "2024-01-01 12:00"), ("JFK", "2024-01-01 12:00")))
     assert one.outcomes == ["stale", "stale", "none"]
+
+
+def test_times_that_came_as_texts_are_times_where_all_of_them_are() -> None:
+    told = weather().assign(since=weather()["since"].dt.strftime("%Y-%m-%d %H:%M:%S").astype("str"))
+    assert_frame_equal(sorted_copy(told, WEATHER, "weather"), sorted_copy(weather(), WEATHER, "weather"))
+    zoned = sorted_copy(weather().assign(since=weather()["since"].dt.strftime("%Y-%m-%dT%H:%MZ")), WEATHER, "weather")
+    assert str(zoned["since"].dtype) == "datetime64[us, UTC]"
+    with pytest.raises(SolutionInvalid, match=r"weather.since holds '31.12.2024', which is no time"):
+        sorted_copy(weather().assign(since="31.12.2024"), WEATHER, "weather")
