@@ -65,3 +65,22 @@ def test_what_answered_rows_found_is_counted_by_day(house: House) -> None:
     assert found["days"][0]["age"] == "13 min 45 s, at most 17 min 30 s"
     page = browser.get(PAGE).text
     assert "Rows: 60 in 14 days" in page and "No entry" in page
+
+
+def test_the_schema_says_which_fields_come_by_a_lookup_and_what_happens_without_them(house: House) -> None:
+    browser = house.browser(Role.VIEWER)
+    (given,) = browser.get(f"/models/{MODEL}/schema.json").json()["schemas"][0]["lookups"]
+    assert (given["name"], given["href"]) == ("weather", f"{PAGE}#l-weather")
+    assert given["how"] == (
+        "The newest entry of origin whose since is not after leaves. "
+        "One that is more than 6 h older than that does not count."
+    )
+    assert given["otherwise"] == (
+        "Where there is no entry, or only one older than 6 h, its fields are missing, "
+        "and a request is refused by the name of the field where gusts is missing."
+    )
+    assert [(row["name"], row["type"], row["unit"], row["missing"]) for row in given["rows"]] == [
+        ("gusts", "float", "km/h", "no")
+    ]
+    page = browser.get(f"/models/{MODEL}/schema").text
+    assert "Not sent: given by the lookup" in page and "2 to 96.5" in page
