@@ -58,13 +58,13 @@ def test_the_answer_card_shows_what_was_looked_up(house: House) -> None:
 def test_what_answered_rows_found_is_counted_by_day(house: House) -> None:
     browser = house.browser(Role.VIEWER)
     found = browser.get(f"{PAGE}.json").json()["lookups"][0]["answered"]
-    assert found["said"] == "60 in 14 days, 93.3 % found, 3 too old, 1 without an entry"
+    assert found["said"] == "60 rows answered in 14 days, 93.3 % found, 3 too old, 1 without an entry"
     assert [(one["day"], one["rows"], one["stale"], one["missing"]) for one in found["days"]] == [
         ("14 Mar", 16, 1, 0), ("13 Mar", 24, 1, 1), ("12 Mar", 20, 1, 0),
     ]  # fmt: skip
     assert found["days"][0]["age"] == "13 min 45 s, at most 17 min 30 s"
     page = browser.get(PAGE).text
-    assert "Rows: 60 in 14 days" in page and "No entry" in page
+    assert "60 rows answered in 14 days" in page and "No entry" in page
 
 
 def test_the_schema_says_which_fields_come_by_a_lookup_and_what_happens_without_them(house: House) -> None:

@@ -11,7 +11,7 @@ from unshelve.web.asked import Asked
 from unshelve.web.charts.small import stacked_columns
 from unshelve.web.solution_facts import SolutionFacts
 from unshelve.web.views.lookups import AnsweredDay, AnsweredRows
-from unshelve.web.wording import count, day, duration, share
+from unshelve.web.wording import count, day, duration, plural, share
 
 _DAYS: Final = 14
 
@@ -58,7 +58,7 @@ def _rows(by_day: Mapping[str, LookupCount], today: date) -> AnsweredRows:
 
 def _said(whole: LookupCount) -> str:
     found = whole.rows - whole.stale - whole.missing
-    parts = [f"{count(whole.rows)} in {_DAYS} days", f"{share(found / whole.rows)} found"]
+    parts = [f"{plural(whole.rows, 'row')} answered in {_DAYS} days", f"{share(found / whole.rows)} found"]
     if whole.stale:
         parts.append(f"{count(whole.stale)} too old")
     if whole.missing:
