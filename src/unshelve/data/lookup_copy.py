@@ -6,7 +6,7 @@ The same code joins all rows of a training and the one row of a request.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal
@@ -23,6 +23,8 @@ from unshelve.schema.near import near
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Note = Callable[[Sequence[int], pd.DataFrame], None]
+"""Takes the positions of entries, or codes below 0 where there are none, and the table that was made of them."""
 Outcome = Literal["entry", "stale", "none"]
 """What a row found: an entry, only one that is too old, or none by then."""
 
@@ -31,6 +33,8 @@ _MOST_PROBLEMS: Final = 100
 _SECOND: Final = 1_000_000
 _UNTOLD: Final = object()
 """Stands where there is no cell: no key, no time, and not missing either."""
+_NONE: Final = -1
+_STALE: Final = -2
 
 
 def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
@@ -214,24 +218,26 @@ class LookupCopy:
         """The columns that rows are given, and their types."""
         return {str(column): str(dtype) for column, dtype in zip(self._given.columns, self._given.dtypes, strict=True)}
 
-    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
+    def join(self, rows: Table, cells: Mapping[str, Any] | None = None, note: Note | None = None) -> Table:
         """The entry of each row: as many rows, in their order, without values where there is none.
 
         `cells` are values of the only row, where there is one and the caller has them at hand: to read them from a
-        pandas table costs ten times as much as the search. Raises SchemaMismatch, naming each row and field, where a
-        required column has no value.
+        pandas table costs ten times as much as the search. `note` is called with what was found. Raises
+        SchemaMismatch, naming each row and field, where a required column has no value.
         """
         if len(rows) == 1:
             if isinstance(rows, pd.DataFrame):
-                return self._join_one(rows, cells)
-            return like(self._join_one(to_pandas(rows), cells), is_polars(rows))
+                return self._join_one(rows, cells, note)
+            return like(self._join_one(to_pandas(rows), cells, note), is_polars(rows))
         frame = to_pandas(rows)
-        positions = self._positions(frame)
+        codes = self._codes(frame)
+        positions = np.where(codes < 0, self._none, codes)
         if self.required and self._lacking[positions].any():
             raise self._mismatch(frame, positions)
         found = self._given.take(positions)
         found.index = frame.index
-        self._note(frame, positions, found)
+        if note is not None:
+            note(codes.tolist(), found)
         return like(found, is_polars(rows))
 
     @property
@@ -263,18 +269,22 @@ class LookupCopy:
         """The position of one entry, -1 where there is none. Keys are plain values of the right type, the moment is
         in microseconds since 1970. Cost: 1 to 3 µs.
         """
+        return max(self._find(key, moment), _NONE)
+
+    def _find(self, key: tuple[Any, ...], moment: int | None) -> int:
+        """The position of one entry, or a code below 0."""
         group = self._index.keys.code(key)
         if group < 0:
-            return -1
+            return _NONE
         start, stop = int(self._index.starts[group]), int(self._index.starts[group + 1])
         if self.lookup.at is None:
             return start
         if moment is None:
-            return -1
+            return _NONE
         place = bisect_right(self._at, moment, start, stop) - 1
-        if place < start or (self._stale is not None and moment - self._at[place] > self._stale):
-            return -1
-        return place
+        if place < start:
+            return _NONE
+        return _STALE if self._stale is not None and moment - self._at[place] > self._stale else place
 
     def values_at(self, position: int) -> dict[str, Any]:
         """The values of one entry by column; all of them None for -1."""
@@ -312,11 +322,8 @@ class LookupCopy:
         return found
 
     def asked(self) -> AskedCopy:
-        """The copy as one answer asks it: it notes what it found for each row. Cost: 1 µs."""
-        found = object.__new__(AskedCopy)
-        found.__dict__.update(self.__dict__)
-        found.outcomes = []
-        return found
+        """The copy as one answer asks it: it notes what each row found."""
+        return AskedCopy(self)
 
     def noting(self) -> NotingCopy:
         """A copy that refuses nothing and notes which rows it would refuse, and what it gave."""
@@ -329,21 +336,25 @@ class LookupCopy:
     def __deepcopy__(self, _memo: object) -> LookupCopy:
         return self
 
-    def _join_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> pd.DataFrame:
-        position = self._position_of_one(frame, cells)
+    def _join_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None, note: Note | None) -> pd.DataFrame:
+        code = self._code_of_one(frame, cells)
+        position = self._none if code < 0 else code
         if self.required and self._lacking[position]:
             raise self._mismatch(frame, np.array([position]))
         found = self._given.iloc[position : position + 1]  # a fifth of what `take` costs for one row
         found.index = frame.index
-        self._note(frame, (position,), found)
+        if note is not None:
+            note((code,), found)
         return found
 
-    def _note(self, frame: pd.DataFrame, positions: Sequence[int] | Positions, found: pd.DataFrame, /) -> None:
-        """Called with what was joined, for copies that keep something of it."""
-
     def _positions(self, frame: pd.DataFrame) -> Positions:
+        codes = self._codes(frame)
+        return np.where(codes < 0, self._none, codes)
+
+    def _codes(self, frame: pd.DataFrame) -> Positions:
+        """For each row the position of its entry, or a code below 0."""
         place, held, fresh = self._search(frame)
-        return np.where(held & fresh, place, self._none)
+        return np.where(held, np.where(fresh, place, _STALE), _NONE)
 
     def _search(self, frame: pd.DataFrame) -> tuple[Positions, Mask, Mask]:
         """For each row the entry that held last, whether there is one, and whether it is not too old."""
@@ -361,15 +372,15 @@ class LookupCopy:
             fresh = events - self._index.at[np.maximum(place, 0)] <= self._stale
         return place, known & ~missing & (place >= start), fresh
 
-    def _position_of_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> int:
-        """The position of the only row's entry, told from its cells: arrays of one cost more than the search."""
-        found = None if cells is None else self._position_by(cells)
+    def _code_of_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> int:
+        """The same of the only row, told from its cells: arrays of one cost more than the search."""
+        found = None if cells is None else self._code_by(cells)
         if found is None:
-            found = self._position_by(_cells_of(frame, self._asked))
-        return int(self._positions(frame)[0]) if found is None else found
+            found = self._code_by(_cells_of(frame, self._asked))
+        return int(self._codes(frame)[0]) if found is None else found
 
-    def _position_by(self, cells: Mapping[str, Any]) -> int | None:
-        """The position of the entry of some cells; None where they do not tell it, or not whether they fit."""
+    def _code_by(self, cells: Mapping[str, Any]) -> int | None:
+        """The same of some cells; None where they do not tell it, or not whether they fit."""
         key: list[Any] = []
         for name, kind in self._kinds:
             value = cells.get(name, _UNTOLD)
@@ -390,8 +401,7 @@ class LookupCopy:
                 moment = moment_of(event, self.lookup.zone)
             else:
                 return None
-        found = -1 if None in key else self.find(tuple(key), moment)
-        return self._none if found < 0 else found
+        return _NONE if None in key else self._find(tuple(key), moment)
 
     def _zoned(self, event: date) -> bool:
         return self.lookup.zone is not None or (isinstance(event, datetime) and event.tzinfo is not None)
@@ -476,31 +486,42 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def _note(self, _frame: pd.DataFrame, positions: Sequence[int] | Positions, found: pd.DataFrame, /) -> None:
-        self.given.append(found)
-        self.refused.append(self._lacking[np.asarray(positions)])
+    def join(self, rows: Table, cells: Mapping[str, Any] | None = None, note: Note | None = None) -> Table:
+        """As of any copy, and noted."""
+
+        def noted(codes: Sequence[int], found: pd.DataFrame) -> None:
+            self.given.append(found)
+            self.refused.append(self._lacking[[self._none if code < 0 else code for code in codes]])
+            if note is not None:
+                note(codes, found)
+
+        return super().join(rows, cells, noted)
 
 
-class AskedCopy(LookupCopy):
+class AskedCopy:
     """A copy as one answer asks it. `outcomes` say what each row found, empty before rows were joined with it.
 
     Where rows are joined with it more than once, by several transforms, the worst of a row counts.
     """
 
-    outcomes: list[Outcome]
+    __slots__ = ("copy", "outcomes")
 
-    def _note(self, frame: pd.DataFrame, positions: Sequence[int] | Positions, _found: pd.DataFrame, /) -> None:
-        lacking = [row for row, position in enumerate(positions) if position == self._none]
-        outcomes: list[Outcome] = ["entry"] * len(positions)
-        if lacking:
-            _, held, _ = self._search(frame.iloc[lacking])
-            for row, is_held in zip(lacking, held.tolist(), strict=True):
-                outcomes[row] = "stale" if is_held else "none"
+    def __init__(self, copy: LookupCopy) -> None:
+        self.copy = copy
+        self.outcomes: list[Outcome] = []
+
+    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
+        """As of the copy itself, and noted."""
+        return self.copy.join(rows, cells, self._note)
+
+    def _note(self, codes: Sequence[int], _found: pd.DataFrame, /) -> None:
+        outcomes: list[Outcome] = ["entry" if code >= 0 else _OUTCOMES[code] for code in codes]
         if self.outcomes:
             outcomes = [max(pair, key=_WORSE.index) for pair in zip(self.outcomes, outcomes, strict=True)]
         self.outcomes = outcomes
 
 
+_OUTCOMES: Final[Mapping[int, Outcome]] = {_NONE: "none", _STALE: "stale"}
 _WORSE: Final = ("entry", "stale", "none")
 
 

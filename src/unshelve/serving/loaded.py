@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from unshelve.data.frames import frame
-from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_copy import AskedCopy, LookupCopy
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, columns, is_dataset, only
 from unshelve.errors import Damaged, SchemaMismatch, UserCodeFailed
@@ -146,7 +146,7 @@ class LoadedModel:
     def predict_table(
         self,
         table: Table,
-        copies: Mapping[str, LookupCopy] | None = None,
+        copies: Mapping[str, LookupCopy | AskedCopy] | None = None,
         cells: Mapping[str, Any] | None = None,
     ) -> RawAnswers:
         """Raw predictions for rows of the entry, which must have the version's columns.
