@@ -20,7 +20,8 @@ from resource import RUSAGE_SELF, getrusage
 import numpy as np
 import pandas as pd
 
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.lookups import Lookup
 
 TURNS = 7

@@ -10,7 +10,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from unshelve.data import lookup_keys
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.lookups import Lookup
 from unshelve.errors import SchemaMismatch, SolutionInvalid
 

@@ -11,7 +11,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from unshelve.data.frames import records
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.lookups import Lookup
 from unshelve.data.profile import learn
 from unshelve.schema.decoder import decoder
