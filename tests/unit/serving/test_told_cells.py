@@ -97,3 +97,20 @@ def _table(chance: np.random.Generator, key: str, event: str) -> pd.DataFrame:
 def _without_event(training: pd.DataFrame) -> dict[str, Any]:
     first = training["key"].dropna().iloc[0]
     return {"key": first.item() if isinstance(first, np.generic) else first, "event": None}
+
+
+def test_a_polars_table_finds_the_same_by_the_values_that_were_sent() -> None:
+    pytest.importorskip("polars")
+    chance = np.random.default_rng(7)
+    lookup = Lookup(key=("key",), at="at", event="event", stale_seconds=3600)
+    training = pd.DataFrame({"key": KEYS["text"](chance), "event": _moments(chance, 60)})
+    copy = LookupCopy(sorted_copy(_table(chance, "text", "microseconds"), lookup, "it"), lookup, name="it")
+    schema = learn(training)
+    described = {"order": list(schema.names), "format": schema.to_json()["format"], "polars": True}
+    table, reader = RequestTable.build(schema, described, None), decoder(schema)
+    for row in records(training, schema):
+        rows = reader.decode_rows([row])
+        cells = {name: rows.values[0][place] for name, place in told(schema, ("key", "event"))}
+        assert len(cells) == 2
+        given = table.of(rows)
+        assert copy.join(given, cells).equals(copy.join(given), null_equal=True)

@@ -58,7 +58,8 @@ def _rows(by_day: Mapping[str, LookupCount], today: date) -> AnsweredRows:
 
 def _said(whole: LookupCount) -> str:
     found = whole.rows - whole.stale - whole.missing
-    parts = [f"{plural(whole.rows, 'row')} answered in {_DAYS} days", f"{share(found / whole.rows)} found"]
+    part = "all" if found == whole.rows else share(found / whole.rows)
+    parts = [f"{plural(whole.rows, 'row')} answered in {_DAYS} days", f"{part} found"]
     if whole.stale:
         parts.append(f"{count(whole.stale)} too old")
     if whole.missing:

@@ -213,4 +213,4 @@ def _said_of(one: Refresh) -> str:
 
 def _strip_said(past: Sequence[Refresh]) -> str:
     failed = sum(one.error is not None for one in past)
-    return f"{count(len(past))} refreshes, {count(failed)} failed" if len(past) > 1 else ""
+    return f"{count(len(past))} refreshes, {count(failed) if failed else 'none'} failed" if len(past) > 1 else ""
