@@ -87,6 +87,7 @@ def measure(said: str, table: pd.DataFrame, rows: pd.DataFrame) -> None:
         {"station": key, "leaves": row["leaves"].iloc[0].to_pydatetime()}
         for key, row in zip(keys, singles, strict=False)
     ]
+    some = rows.iloc[:16].reset_index(drop=True)
     values = table.drop(columns="station")
 
     def cut() -> None:
@@ -107,9 +108,11 @@ def measure(said: str, table: pd.DataFrame, rows: pd.DataFrame) -> None:
             "find one entry, dict and bisect": (by_hand, len(keys)),
             "find one entry": (found, len(keys)),
             "join a request's row": (
-                lambda: [copy.asked().join(one, told) for one, told in zip(singles, cells, strict=True)],
+                lambda: [copy.asked().join(one, [told]) for one, told in zip(singles, cells, strict=True)],
                 len(singles),
             ),
+            "join 16 requests' rows that share a call": (lambda: copy.asked().join(some, cells[:16]), 1),
+            "join a table of 16 rows": (lambda: copy.join(some), 1),
             "find by hand, cut a row by pandas": (cut, FEW),
             "find by hand, make a table by pandas": (constructed, FEW),
             "join a table of one row": (lambda: [copy.join(one) for one in singles], len(singles)),
@@ -175,7 +178,7 @@ def best(tried: dict[str, tuple[Callable[[], object], int]]) -> dict[str, float]
 def tell(times: dict[str, float]) -> None:
     for name, seconds in times.items():
         shown = f"{seconds * 1e6:10.2f} µs" if seconds < 0.01 else f"{seconds * 1e3:10.1f} ms"
-        print(f"  {name:36} {shown}")
+        print(f"  {name:42} {shown}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from unshelve.errors import SchemaMismatch, SolutionInvalid
 from unshelve.schema.near import near
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Cells = Mapping[str, Any]
+"""Values of one row by column."""
 Note = Callable[[Sequence[int], pd.DataFrame], None]
 """Takes the positions of entries, or codes below 0 where there are none, and the table that was made of them."""
 Outcome = Literal["entry", "stale", "none"]
@@ -90,19 +92,19 @@ class LookupCopy:
         """The columns that rows are given, and their types."""
         return {str(column): str(dtype) for column, dtype in zip(self._given.columns, self._given.dtypes, strict=True)}
 
-    def join(self, rows: Table, cells: Mapping[str, Any] | None = None, note: Note | None = None) -> Table:
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None, note: Note | None = None) -> Table:
         """The entry of each row: as many rows, in their order, without values where there is none.
 
-        `cells` are values of the only row, where there is one and the caller has them at hand: to read them from a
-        pandas table costs ten times as much as the search. `note` is called with what was found. Raises
-        SchemaMismatch, naming each row and field, where a required column has no value.
+        `cells` are values of each row, where the caller has them at hand: for a few rows, to read them from a pandas
+        table costs ten times as much as the search. `note` is called with what was found. Raises SchemaMismatch,
+        naming each row and field, where a required column has no value.
         """
         if len(rows) == 1:
             if isinstance(rows, pd.DataFrame):
                 return self._join_one(rows, cells, note)
             return like(self._join_one(to_pandas(rows), cells, note), is_polars(rows))
         frame = to_pandas(rows)
-        codes = self._codes(frame)
+        codes = self._codes(frame) if cells is None else self._codes_by(frame, cells)
         positions = np.where(codes < 0, self._none, codes)
         if self.required and self._lacking[positions].any():
             raise self._mismatch(frame, positions)
@@ -208,7 +210,7 @@ class LookupCopy:
     def __deepcopy__(self, _memo: object) -> LookupCopy:
         return self
 
-    def _join_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None, note: Note | None) -> pd.DataFrame:
+    def _join_one(self, frame: pd.DataFrame, cells: Sequence[Cells] | None, note: Note | None) -> pd.DataFrame:
         code = self._code_of_one(frame, cells)
         position = self._none if code < 0 else code
         if self.required and self._lacking[position]:
@@ -244,15 +246,20 @@ class LookupCopy:
             fresh = events - self._index.at[np.maximum(place, 0)] <= self._stale
         return place, known & ~missing & (place >= start), fresh
 
-    def _code_of_one(self, frame: pd.DataFrame, cells: Mapping[str, Any] | None) -> int:
+    def _codes_by(self, frame: pd.DataFrame, cells: Sequence[Cells]) -> Positions:
+        """The same, told from the cells of each row where they all tell it."""
+        found = [self._code_by(each) for each in cells]
+        return self._codes(frame) if None in found else np.array(found, dtype=np.int64)
+
+    def _code_of_one(self, frame: pd.DataFrame, cells: Sequence[Cells] | None) -> int:
         """The same of the only row, told from its cells: arrays of one cost more than the search."""
-        found = None if cells is None else self._code_by(cells)
+        found = None if cells is None else self._code_by(cells[0])
         if found is None:
             found = self._code_by(_cells_of(frame, self._asked))
         return int(self._codes(frame)[0]) if found is None else found
 
-    def _code_by(self, cells: Mapping[str, Any]) -> int | None:
-        """The same of some cells; None where they do not tell it, or not whether they fit."""
+    def _code_by(self, cells: Cells) -> int | None:
+        """The same of the cells of one row; None where they do not tell it, or not whether they fit."""
         key: list[Any] = []
         for name, kind in self._kinds:
             value = cells.get(name, _UNTOLD)
@@ -358,7 +365,7 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def join(self, rows: Table, cells: Mapping[str, Any] | None = None, note: Note | None = None) -> Table:
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None, note: Note | None = None) -> Table:
         """As of any copy, and noted."""
 
         def noted(codes: Sequence[int], found: pd.DataFrame) -> None:
@@ -382,7 +389,7 @@ class AskedCopy:
         self.copy = copy
         self.outcomes: list[Outcome] = []
 
-    def join(self, rows: Table, cells: Mapping[str, Any] | None = None) -> Table:
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None) -> Table:
         """As of the copy itself, and noted."""
         return self.copy.join(rows, cells, self._note)
 

@@ -99,8 +99,9 @@ class LoadedModel:
     def answer_from(self, rows: Rows, chosen: Mapping[str, Chosen]) -> list[dict[str, Any]]:
         """One answer for each row, from copies that were chosen already."""
         table = self._table.of(rows)
-        row = rows.values[0] if rows.n == 1 else None
-        cells = {name: row[place] for name, place in self._told} if row is not None and self._told else None
+        cells = None
+        if self._told and rows.n <= MOST_TOGETHER:
+            cells = [{name: row[place] for name, place in self._told} for row in rows.values]
         asked = {name: one.copy.asked() for name, one in chosen.items()}
         raw = self.predict_table(table, asked, cells)
         found = answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
@@ -147,12 +148,12 @@ class LoadedModel:
         self,
         table: Table,
         copies: Mapping[str, LookupCopy | AskedCopy] | None = None,
-        cells: Mapping[str, Any] | None = None,
+        cells: Sequence[Mapping[str, Any]] | None = None,
     ) -> RawAnswers:
         """Raw predictions for rows of the entry, which must have the version's columns.
 
         Rows are joined with the lookups that the version was trained with, except for those in `copies`. `cells` are
-        values of the only row, as far as they are at hand.
+        values of each row, as far as they are at hand.
         """
         try:
             frozen = self._frozen if not copies else {**self._frozen, **copies}

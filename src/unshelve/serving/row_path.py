@@ -6,7 +6,7 @@ Keeps are not on it: a request passes through them untouched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,11 +49,11 @@ def run_path(
     functions: Functions,
     frozen: Mapping[str, Any],
     *,
-    cells: Mapping[str, Any] | None = None,
+    cells: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """What the model is given for these rows.
 
-    `cells` are values of the entry's only row, where lookups can take them from (`request_table.told`).
+    `cells` are values of each row of the entry, where lookups can take them from (`request_table.told`).
     """
     values: dict[str, Any] = {path.entry: table}
     for step in path.steps:
@@ -76,7 +76,7 @@ def apply_step(
     function: Callable[..., Any],
     frozen: Mapping[str, Any],
     *,
-    cells: Mapping[str, Any] | None = None,
+    cells: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """One transform on the rows it takes; UserCodeFailed when it does not give the same number of rows back."""
     rows = {parameter: lend(values[name]) for parameter, name in step.rows.items()}

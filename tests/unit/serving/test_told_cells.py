@@ -55,8 +55,11 @@ def test_the_values_that_were_sent_find_what_the_table_finds(key: str, event: st
         rows = reader.decode_rows([row])
         cells = {name: rows.values[0][position] for name, position in fields}
         alone = copy.join(table.of(rows))
-        assert_frame_equal(copy.join(table.of(rows), cells), alone)
+        assert_frame_equal(copy.join(table.of(rows), [cells]), alone)
         assert_frame_equal(alone, bulk.iloc[[place]].reset_index(drop=True))
+    together = reader.decode_rows(sent)
+    each = [{name: row[position] for name, position in fields} for row in together.values]
+    assert_frame_equal(copy.join(table.of(together), each), bulk)
     assert bulk["value"].notna().any() and bulk["value"].isna().any()
 
 
@@ -113,4 +116,4 @@ def test_a_polars_table_finds_the_same_by_the_values_that_were_sent() -> None:
         cells = {name: rows.values[0][place] for name, place in told(schema, ("key", "event"))}
         assert len(cells) == 2
         given = table.of(rows)
-        assert copy.join(given, cells).equals(copy.join(given), null_equal=True)
+        assert copy.join(given, [cells]).equals(copy.join(given), null_equal=True)
