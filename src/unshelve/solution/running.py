@@ -77,7 +77,7 @@ def keep_solution(control: Control, folder: Path, declaration: Declaration) -> t
     findings = (
         *check(declaration),
         *origin_findings(origin),
-        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name)),
+        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name), control.home.root),
     )
     with control.database.read() as connection:
         try:
