@@ -28,9 +28,7 @@ def keep(name: NameArgument, home: HomeOption = None, json: JsonOption = False) 
     value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
     with connect(place.root) as api:
         kept = api.post(f"/api/secrets/{part(name)}", {"value": value})
-    result(
-        kept, json=json, lines=[f"Kept in {place.root}: read by secret({name!r}), or as a connection."]
-    )
+    result(kept, json=json, lines=[f"Kept in {place.root}: read by secret({name!r}), or as a connection."])
 
 
 def list_secrets(home: HomeOption = None, json: JsonOption = False) -> None:

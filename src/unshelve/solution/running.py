@@ -167,7 +167,7 @@ def run_solution(
                     keep_failure(control, queued.run.solution, only, queued.run.id, error)
             raise
         if queued is None:
-            queued = begin_run(control, folder, declaration.name, cause, arguments)
+            queued = begin_run(control, folder, declaration.name, cause, arguments, only=only)
             control = stack.enter_context(holding(control, queued.job, stop))
         run = queued.run
         wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
@@ -219,10 +219,12 @@ def begin_run(
     solution: str,
     cause: Cause,
     arguments: Mapping[str, Mapping[str, object]] | None,
+    *,
+    only: str | None = None,
 ) -> QueuedRun:
     """A new run whose job this process takes at once."""
     with control.database.write() as connection:
-        queued = queue_run(connection, control, folder, solution, cause, arguments)
+        queued = queue_run(connection, control, folder, solution, cause, arguments, only=only)
         take(connection, queued.job, control.worker, now=control.clock.now(), lasts=control.lease)
     return queued
 
