@@ -20,7 +20,7 @@ from unshelve.pipeline.worker_process import Program
 from unshelve.registry.origins import KnownOrigin, drop_origin, put_origin
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import Run, RunState, StepState, end, get_run, resume_point
-from unshelve.registry.solutions import get_solution, put_solution
+from unshelve.registry.solutions import get_solution, put_solution, solutions
 from unshelve.registry.versions import (
     get_version,
 )
@@ -65,10 +65,18 @@ def read_solution(
 ) -> tuple[Declaration, tuple[Finding, ...]]:
     """Read a solution folder, keep what it declares, and say what was found in it.
 
-    `known` is what was read from it a moment ago, and is taken when its files have not changed since.
+    `known` is what was read from it a moment ago, else what the last run read: it is taken when code, Schemas and
+    libraries have not changed since, for reading them means loading the libraries once more.
     """
+    known = known or known_declarations(control).get(folder)
     declaration = known if known is not None and is_still(known, folder) else declaration_of(folder)
     return declaration, keep_solution(control, folder, declaration)
+
+
+def known_declarations(control: Control) -> dict[Path, Declaration]:
+    """What the solutions of a home declared when they were last read, by their folders."""
+    with control.database.read() as connection:
+        return {Path(one.folder): Declaration.from_json(one.declaration) for one in solutions(connection)}
 
 
 def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
