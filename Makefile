@@ -26,8 +26,9 @@ types: $(VENV)/.test
 floors: $(VENV)/.test
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.test tools
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist worksteal  # one hash seed: both workers collect in one order
+unit: $(VENV)/.test tools  ## DATABASE=postgresql keeps every home of the tests in PostgreSQL
+	PYTHONHASHSEED=0 $(if $(DATABASE),UNSHELVE_TEST_DATABASE=$(DATABASE)) \
+		$(BIN)/python -m pytest -n 2 --dist worksteal  # one hash seed: both workers collect in one order
 
 # --- others -----------------------------------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ def command(*words: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("UNSHELVE_")}
+    """The environment without what is set of unshelve, but for the number of workers."""
+    kept = "UNSHELVE_WORKERS"
+    return {name: value for name, value in os.environ.items() if name == kept or not name.startswith("UNSHELVE_")}
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
-"""For all tests: databases that a test made and opened are closed and gone after it."""
+"""For all tests: one worker for each home, and databases that a test made and opened are closed and gone after it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 import databases
+
+os.environ.setdefault(
+    "UNSHELVE_WORKERS", "1"
+)  # each loads the libraries first, and the suite runs on all cores already
 
 
 @pytest.fixture(autouse=True)

@@ -196,9 +196,12 @@ def test_ctrl_c_during_a_run_ends_it(words: tuple[object, ...], tmp_path: Path) 
         process = subprocess.Popen(
             command(verb, folder, *options), stdout=subprocess.DEVNULL, stderr=file, env=environment()
         )
-    eventually(lambda: "ran      late" in errors.read_text())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(40) == 1
+    try:
+        eventually(lambda: "ran      late" in errors.read_text(), seconds=60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 1
+    finally:
+        process.kill()
     assert "Traceback" not in errors.read_text()
     runs = unshelve_here("runs", "--home", folder / ".unshelve", "--json").json["runs"]
     assert [run["state"] for run in runs] == ["stopped"]

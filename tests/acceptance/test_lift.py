@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +32,6 @@ def unshelve(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
         [sys.executable, "-m", "unshelve.cli.main", *map(str, arguments), "--json"],
         capture_output=True,
         text=True,
-        env={**os.environ, "UNSHELVE_WORKERS": "1"},  # each has to load the libraries first
     )
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 

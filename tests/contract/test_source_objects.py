@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import obstore
 import pandas as pd
@@ -61,8 +65,6 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    import httpx
-
     httpx.put(f"{endpoint}/lake", headers={"host": f"{host}:{port}"}).raise_for_status()
     monkeypatch.setenv("UNSHELVE_SECRET_LAKE", f"s3://KEY:geheim@?endpoint={endpoint}&region=eu-west-1")
     yield Lake(endpoint, tmp_path)
@@ -113,3 +115,61 @@ def test_a_store_that_is_not_there_is_said_without_the_key(lake: Lake, monkeypat
     with pytest.raises((Unavailable, NotAllowed)) as caught:
         lake.load("s3://lake/*.parquet")
     assert "geheim" not in str(caught.value)
+
+
+class Expiring:
+    """Stands between a source and moto, and says after so many requests for objects that the token expired."""
+
+    def __init__(self, behind: str, after: int) -> None:
+        left = after
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                nonlocal left
+                left -= not self.path.partition("?")[0].endswith("lake")  # lists are let through
+                if left < 0:
+                    body = b"<Error><Code>ExpiredToken</Code><Message>The token KEY has expired.</Message></Error>"
+                    self._answer(403, {"content-type": "application/xml"}, body)
+                    return
+                found = httpx.request(self.command, behind + self.path, headers=dict(self.headers))
+                self._answer(found.status_code, dict(found.headers), found.content)
+
+            def do_HEAD(self) -> None:
+                found = httpx.head(behind + self.path, headers=dict(self.headers))
+                self._answer(found.status_code, dict(found.headers), b"")
+
+            def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in ("transfer-encoding", "connection", "content-encoding", "server", "date"):
+                        self.send_header(name, value)
+                if "content-length" not in headers:
+                    self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+
+
+def test_credentials_that_expire_in_mid_read_leave_the_load_before(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.put("a.parquet", id=[1])
+    before = lake.load("s3://lake/*.parquet")
+    for number in range(2, 6):
+        lake.put(f"{number}.parquet", id=[number])
+    straight = os.environ["UNSHELVE_SECRET_LAKE"]
+    behind = straight.partition("endpoint=")[2].partition("&")[0]
+    expiring = Expiring(behind, after=2)
+    monkeypatch.setenv("UNSHELVE_SECRET_LAKE", straight.replace(behind, expiring.address))
+    with pytest.raises(NotAllowed) as caught:
+        lake.load("s3://lake/*.parquet")
+    assert "geheim" not in str(caught.value)
+    assert lake.past.load is not None and lake.past.load.result == before.record.result
+    expiring.server.shutdown()
+    expiring.server.server_close()
+    monkeypatch.setenv("UNSHELVE_SECRET_LAKE", straight)
+    assert sorted(lake.ids(lake.load("s3://lake/*.parquet"))) == [1, 2, 3, 4, 5]

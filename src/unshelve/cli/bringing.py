@@ -28,7 +28,7 @@ from unshelve.solution.declaration import Declaration
 from unshelve.solution.declaring import Reading
 from unshelve.solution.findings import refuse
 from unshelve.solution.runner import Runner
-from unshelve.solution.running import RunResult, keep_solution
+from unshelve.solution.running import RunResult, keep_solution, known_declarations
 from unshelve.storage.home import Home
 from unshelve.web.server import Ready, Serving, serve
 
@@ -201,9 +201,8 @@ def _answers_as_declared(control: Control, declaration: Declaration) -> bool:
 
 def _readings(control: Control, folders: Sequence[Path]) -> list[Reading]:
     """Folders as they are read; one that has not changed since this home read it is known."""
-    with control.database.read() as connection:
-        known = {Path(one.folder): one.declaration for one in solutions(connection)}
-    return [Reading(folder, Declaration.from_json(known[folder]) if folder in known else None) for folder in folders]
+    known = known_declarations(control)
+    return [Reading(folder, known.get(folder)) for folder in folders]
 
 
 def _checked(reading: Reading) -> Declaration:

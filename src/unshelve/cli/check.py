@@ -31,11 +31,11 @@ def command(
         return
     folder = solution_folder(path)
     declaration = declaration_of(folder)
-    secrets = home_for(home, [path]) / "keys" / "secrets"
+    place = home_for(home, [path])
     findings = (
         *check(declaration),
         *origin_findings(origin_in(folder, declaration)),
-        *connection_findings(declaration, lambda name: secret_is_set(secrets, name)),
+        *connection_findings(declaration, lambda name: secret_is_set(place / "keys" / "secrets", name), place),
     )
     lines = []
     for each in findings:

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from unshelve.cli.batches import batch_as_json, batch_line, carry_out, ordered_by
 from unshelve.cli.output import HomeOption, JsonOption, result, say, table
 from unshelve.cli.packages import in_their_environment
 from unshelve.cli.places import home_for
 from unshelve.cli.progress import RunProgress
 from unshelve.errors import Refused
 from unshelve.registry.runs import RunState, usual_seconds
+from unshelve.registry.sinks import BatchState
 from unshelve.security.actors import LOCAL
 from unshelve.solution.control import Cause, Control
 from unshelve.solution.declaring import declaration_of
@@ -32,7 +34,10 @@ def command(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a solution: what has not changed is not run again; what passes its gates and its Proof is released."""
+    """Run a solution: what has not changed is not run again; what passes its gates and its Proof is released.
+
+    Answers that are written after each run are written then.
+    """
     folder = solution_folder(path)
     in_their_environment([folder])
     arguments = parse_settings(settings or [])
@@ -63,8 +68,10 @@ def command(
             )
         for found in done.findings:
             say(str(found))
-        result(as_json(done), json=json, lines=summary(done))
-    if done.run.state is not RunState.DONE:
+        batches = [batch_as_json(each) for each in carry_out(control, ordered_by(control, done.run.id))]
+        lines = [*summary(done), *(f"  {each['sink']}: {batch_line(each)}" for each in batches)]
+        result({**as_json(done), "batches": batches}, json=json, lines=lines)
+    if done.run.state is not RunState.DONE or any(each["state"] == BatchState.FAILED for each in batches):
         raise typer.Exit(1)
 
 

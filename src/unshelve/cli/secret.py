@@ -10,7 +10,8 @@ import typer
 
 from unshelve.cli.connect import connect, part
 from unshelve.cli.output import HomeOption, JsonOption, result
-from unshelve.cli.places import existing_home
+from unshelve.cli.places import existing_home, home_for
+from unshelve.storage.home import Home
 
 NameArgument = Annotated[
     str, typer.Argument(help="Letters, digits and _; small letters become capital ones, so that `crm` sets CRM.")
@@ -18,13 +19,16 @@ NameArgument = Annotated[
 
 
 def keep(name: NameArgument, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Keep a secret. It is asked for, or read from standard input; never given on the command line."""
-    place = existing_home(home)
+    """Keep a secret. It is asked for, or read from standard input; never given on the command line.
+
+    A home that is not there yet is made: a connection is wanted before the first run.
+    """
+    place = Home.create_or_open(home_for(home))
     name = _capital(name)
     value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
     with connect(place.root) as api:
         kept = api.post(f"/api/secrets/{part(name)}", {"value": value})
-    result(kept, json=json, lines=[f"Kept. A solution reads it by secret({name!r}), or as a connection."])
+    result(kept, json=json, lines=[f"Kept in {place.root}: read by secret({name!r}), or as a connection."])
 
 
 def list_secrets(home: HomeOption = None, json: JsonOption = False) -> None:

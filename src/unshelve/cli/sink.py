@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from unshelve.cli.batches import ENDED, batch_line, carry_out
 from unshelve.cli.connect import Json, connect, part
 from unshelve.cli.output import HomeOption, JsonOption, moment, result, say, table
 from unshelve.cli.places import existing_home
-from unshelve.cli.progress import Bars
 from unshelve.cli.served import served_at
 from unshelve.errors import UnshelveError
-from unshelve.registry.sinks import BatchState, get_batch
+from unshelve.registry.sinks import BatchState
 from unshelve.security.actors import LOCAL
 from unshelve.solution.control import Cause, Control
-from unshelve.solution.sink_runner import SinkRunner
 from unshelve.solution.sinking import order_by_hand
 from unshelve.storage.home import Home
 
@@ -36,7 +35,7 @@ def run(sink: SinkArgument, home: HomeOption = None, json: JsonOption = False) -
             batch = next(each for each in found["batches"] if each["sink"] == sink)
         else:
             batch = api.post(f"/api/solutions/{part(solution)}/sinks/{part(name)}/run")
-            while batch["state"] not in (BatchState.DONE.value, BatchState.FAILED.value):
+            while batch["state"] not in ENDED:
                 time.sleep(_POLL_SECONDS)
                 batch = api.get(f"/api/batches/{part(batch['id'])}")
     _tell(batch, json=json)
@@ -72,18 +71,10 @@ def list_sinks(
 
 def _carry_out(place: Home, sink: str) -> None:
     """Carry a batch out in this process, over a home that nobody serves; the API tells of it afterwards."""
-    bars = Bars()
     with Control.open(place.root) as control:
         with control.database.write() as connection:
             batch = order_by_hand(connection, sink, Cause(LOCAL, "unshelve sink run"), now=control.clock.now())
-        runner = SinkRunner(control)
-        try:
-            while runner.take(lambda done, of: bars.show(sink, done, of)) is not None:
-                with control.database.read() as connection:
-                    if get_batch(connection, batch).state in (BatchState.DONE, BatchState.FAILED):
-                        break
-        finally:
-            bars.close()
+        carry_out(control, [batch])
 
 
 def _tell(batch: Json, *, json: bool) -> None:
@@ -93,10 +84,7 @@ def _tell(batch: Json, *, json: bool) -> None:
     shown: list[dict[str, Any]] = batch["set_aside"]
     for each in shown[:20]:
         say(f"  row {each['row']}{' (' + each['key'] + ')' if each['key'] else ''}: {each['problem']}")
-    left_out = f", {batch['refused']:,} left out" if batch["refused"] else ""
-    same = f", {batch['unchanged']:,} unchanged" if batch["unchanged"] else ""
-    line = f"{batch['written']:,} of {batch['rows']:,} rows written to {batch['place']}{same}{left_out}."
-    result(batch, json=json, lines=[line])
+    result(batch, json=json, lines=[batch_line(batch)])
 
 
 COMMANDS = {"run": run, "list": list_sinks}

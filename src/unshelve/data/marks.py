@@ -65,8 +65,10 @@ def mark_of(column: Any, name: str, now: datetime) -> SavedMark | None:
         return _moment(whole, aware=kind.tz is not None, now=now)
     value = largest.as_py()
     if isinstance(value, date):
-        return SavedMark(type="day", value=value.isoformat())
-    word = "integer" if isinstance(value, int) else "float" if isinstance(value, float) else "text"
+        return SavedMark(type="day", value=min(value, (now + _AHEAD).date()).isoformat())
+    if isinstance(value, str):
+        return SavedMark(type="text", value=_cut(value, now))
+    word = "integer" if isinstance(value, int) else "float"
     return SavedMark(type=word, value=value)
 
 
@@ -101,19 +103,40 @@ def bound_of(mark: SavedMark, *, late: float | None, zone: str | None, ties: boo
 
 def _text_before(text: str, late: float | None, ties: bool) -> str:
     """A text that is a time, some time earlier and written alike; any other text itself."""
-    if ties and late is None:
+    read = None if ties and late is None else _read(text)
+    if read is None:
         return text
+    moment, form = read
+    step = timedelta(days=1) if form == "%Y-%m-%d" else timedelta(seconds=1)
+    return _written(moment - (timedelta(seconds=late) if late is not None else step), form, text)
+
+
+def _cut(text: str, now: datetime) -> str:
+    """A text that is a time still to come, cut at `now` and written alike; any other text itself."""
+    read = _read(text)
+    if read is None:
+        return text
+    moment, form = read
+    most = now.astimezone(moment.tzinfo) if moment.tzinfo is not None else (now + _AHEAD).replace(tzinfo=None)
+    return text if moment <= most else _written(most, form, text)
+
+
+def _read(text: str) -> tuple[datetime, str] | None:
+    """The time that a text is, and the form it is written in."""
     for form in _FORMS:
         try:
-            moment = datetime.strptime(text, form)  # noqa: DTZ007 - it stays as local as it was written
+            return datetime.strptime(text, form), form  # noqa: DTZ007 - it stays as local as it was written
         except ValueError:
             continue
-        step = timedelta(days=1) if form == "%Y-%m-%d" else timedelta(seconds=1)
-        written = (moment - (timedelta(seconds=late) if late is not None else step)).strftime(form)
-        if form.endswith("%z") and text[-3:-2] == ":":
-            written = f"{written[:-2]}:{written[-2:]}"
-        return written.replace("+0000", "Z") if text.endswith("Z") else written
-    return text
+    return None
+
+
+def _written(moment: datetime, form: str, like: str) -> str:
+    """A time in a form, its zone written as that of another one is."""
+    written = moment.strftime(form)
+    if form.endswith("%z") and like[-3:-2] == ":":
+        written = f"{written[:-2]}:{written[-2:]}"
+    return written.replace("+0000", "Z") if like.endswith("Z") else written
 
 
 def is_time_text(text: str) -> bool:
@@ -146,8 +169,7 @@ def _fold_begins(local: datetime, zone: ZoneInfo, ties: bool) -> datetime:
 
 def _moment(largest: Any, *, aware: bool, now: datetime) -> SavedMark:
     micros: int = largest.value
-    # A local time may be up to 14 hours ahead of UTC.
-    most = int((now + timedelta(0 if aware else 14 / 24)).timestamp() * 1_000_000)
+    most = int((now if aware else now + _AHEAD).timestamp() * 1_000_000)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=min(micros, most))
     text = moment.replace(tzinfo=None).isoformat(sep=" ")
     return SavedMark(type="moment" if aware else "local", value=text)
@@ -164,6 +186,9 @@ def _value(mark: SavedMark) -> Any:
 def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
+
+_AHEAD: Final = timedelta(hours=14)
+"""A local time may be so far ahead of UTC."""
 
 _FORMS: Final = (
     "%Y-%m-%d",

@@ -29,7 +29,7 @@ RESUMABLE_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as lists and pages show it."""
+    """One run as lists and pages show it. `only` is the one step that was wanted; None for all of them."""
 
     id: str
     solution: str
@@ -43,6 +43,7 @@ class Run:
     error: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON
     environment: Mapping[str, str] = field(default_factory=dict)
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,14 @@ class RunStep:
 
 
 def queue(
-    connection: Connection, *, solution: str, cause: str, actor: str, parameters: Mapping[str, object], now: datetime
+    connection: Connection,
+    *,
+    solution: str,
+    cause: str,
+    actor: str,
+    parameters: Mapping[str, object],
+    now: datetime,
+    only: str | None = None,
 ) -> Run:
     """A new run of a solution, with the next number, not yet started."""
     last = connection.execute(select(func.max(run.c.number)).where(run.c.solution == solution)).scalar()
@@ -76,6 +84,7 @@ def queue(
         actor=actor,
         queued_at=now,
         parameters=dict(parameters),
+        only=only,
     )
     connection.execute(
         run.insert().values(
@@ -89,6 +98,7 @@ def queue(
             environment="{}",
             graph="[]",
             queued_at=time_text(now),
+            only=only,
         )
     )
     return queued
@@ -234,14 +244,24 @@ def numbered_run(connection: Connection, solution: str, number: int) -> Run:
 
 
 def runs_of(
-    connection: Connection, solution: str | None = None, *, limit: int = 100, before: int | None = None
+    connection: Connection,
+    solution: str | None = None,
+    *,
+    limit: int = 100,
+    before: int | None = None,
+    whole: bool = False,
 ) -> list[Run]:
-    """The runs of a solution (or of all), newest first; `before` is the number that the last page ended with."""
+    """The runs of a solution (or of all), newest first; `before` is the number that the last page ended with.
+
+    With `whole`, runs of one step alone (rows for a sink, a lookup brought anew) are left out.
+    """
     query = select(*_COLUMNS).order_by(run.c.queued_at.desc(), run.c.id.desc()).limit(limit)
     if solution is not None:
         query = query.where(run.c.solution == solution)
     if before is not None:
         query = query.where(run.c.number < before)
+    if whole:
+        query = query.where(run.c.only.is_(None))
     return [_run(row) for row in connection.execute(query)]
 
 
@@ -327,6 +347,7 @@ def _run(row: Row[Any]) -> Run:
         error=row.error,
         parameters=msgspec.json.decode(row.parameters),
         environment=msgspec.json.decode(row.environment),
+        only=row.only,
     )
 
 

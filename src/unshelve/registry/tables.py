@@ -60,6 +60,7 @@ run = Table(
     Column("started_at", Text),
     Column("ended_at", Text),
     Column("error", Text),  # one sentence
+    Column("only", Text),  # the one step that was wanted; none for a run of the whole
     UniqueConstraint("solution", "number"),
     Index("run_by_time", "solution", "queued_at"),
 )

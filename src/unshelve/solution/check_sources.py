@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from unshelve.data.placeholders import parse
@@ -22,10 +23,10 @@ def source_findings(declaration: Declaration) -> Iterator[Finding]:
             yield finding("U040", step.name, step.place, message, repair)
 
 
-def connection_findings(declaration: Declaration, is_set: Callable[[str], bool]) -> Iterator[Finding]:
-    """Connections that sources name and that are not set here; `is_set` is asked by the name of the secret."""
-    for step in declared_sources(declaration):
-        name = step.options.get("connection")
+def connection_findings(declaration: Declaration, is_set: Callable[[str], bool], home: Path) -> Iterator[Finding]:
+    """Connections of sources and sinks that are not set in a home; `is_set` is asked by the secret's name."""
+    for step in declaration.steps:
+        name = step.options.get("connection") if step.sink is None else step.sink.to.get("connection")
         if not isinstance(name, str):
             continue
         try:
@@ -34,12 +35,13 @@ def connection_findings(declaration: Declaration, is_set: Callable[[str], bool])
             yield finding("U040", step.name, step.place, error.message, error.hint or "")
             continue
         if not known:
+            said = f"Source {step.name} reads" if step.sink is None else f"Sink {step.name} writes to"
             yield finding(
                 "U041",
                 step.name,
                 step.place,
-                f"Source {step.name} reads the connection {name}, which is not set here.",
-                f"Set its address: unshelve secret set {name}.",
+                f"{said} the connection {name}, which is not set in {home}.",
+                f"Set its address: unshelve secret set {name} --home {home}",
             )
 
 

@@ -93,6 +93,7 @@ def queue_run(
         actor=cause.actor.name,
         parameters=dict(arguments or {}),
         now=now,
+        only=only,
     )
     order = RunOrder(
         run=queued.id,

@@ -20,7 +20,7 @@ from unshelve.pipeline.worker_process import Program
 from unshelve.registry.origins import KnownOrigin, drop_origin, put_origin
 from unshelve.registry.releases import champion_of
 from unshelve.registry.runs import Run, RunState, StepState, end, get_run, resume_point
-from unshelve.registry.solutions import get_solution, put_solution
+from unshelve.registry.solutions import get_solution, put_solution, solutions
 from unshelve.registry.versions import (
     get_version,
 )
@@ -65,10 +65,18 @@ def read_solution(
 ) -> tuple[Declaration, tuple[Finding, ...]]:
     """Read a solution folder, keep what it declares, and say what was found in it.
 
-    `known` is what was read from it a moment ago, and is taken when its files have not changed since.
+    `known` is what was read from it a moment ago, else what the last run read: it is taken when code, Schemas and
+    libraries have not changed since, for reading them means loading the libraries once more.
     """
+    known = known or known_declarations(control).get(folder)
     declaration = known if known is not None and is_still(known, folder) else declaration_of(folder)
     return declaration, keep_solution(control, folder, declaration)
+
+
+def known_declarations(control: Control) -> dict[Path, Declaration]:
+    """What the solutions of a home declared when they were last read, by their folders."""
+    with control.database.read() as connection:
+        return {Path(one.folder): Declaration.from_json(one.declaration) for one in solutions(connection)}
 
 
 def keep_solution(control: Control, folder: Path, declaration: Declaration) -> tuple[Finding, ...]:
@@ -77,7 +85,7 @@ def keep_solution(control: Control, folder: Path, declaration: Declaration) -> t
     findings = (
         *check(declaration),
         *origin_findings(origin),
-        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name)),
+        *connection_findings(declaration, lambda name: secret_is_set(control.home.secrets, name), control.home.root),
     )
     with control.database.read() as connection:
         try:
@@ -167,7 +175,7 @@ def run_solution(
                     keep_failure(control, queued.run.solution, only, queued.run.id, error)
             raise
         if queued is None:
-            queued = begin_run(control, folder, declaration.name, cause, arguments)
+            queued = begin_run(control, folder, declaration.name, cause, arguments, only=only)
             control = stack.enter_context(holding(control, queued.job, stop))
         run = queued.run
         wanted = None if only is None else frozenset(tasks_of(plan, declaration, only))
@@ -219,10 +227,12 @@ def begin_run(
     solution: str,
     cause: Cause,
     arguments: Mapping[str, Mapping[str, object]] | None,
+    *,
+    only: str | None = None,
 ) -> QueuedRun:
     """A new run whose job this process takes at once."""
     with control.database.write() as connection:
-        queued = queue_run(connection, control, folder, solution, cause, arguments)
+        queued = queue_run(connection, control, folder, solution, cause, arguments, only=only)
         take(connection, queued.job, control.worker, now=control.clock.now(), lasts=control.lease)
     return queued
 

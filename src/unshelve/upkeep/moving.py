@@ -140,7 +140,15 @@ def _move_database(control: Control, address: str, progress: Progress) -> int:
                     copy_tables(source, connection, told=lambda name, rows: _tell(name, rows, counted, progress))
                 total = sum(counted)
             with target.read() as connection:
-                check_equal(fingerprints(source), fingerprints(connection))
+                copied = fingerprints(connection)
+            ours = fingerprints(source)
+        if house is not None and copied != ours:
+            raise Conflict(
+                f"The database {target.name} holds this home as an earlier move left it, or as another server has it.",
+                code="database-of-another-moment",
+                hint="Nothing was changed. If nobody uses it any more, drop it, make it anew and move again.",
+            )
+        check_equal(ours, copied)
     finally:
         target.close()
     return total
@@ -180,7 +188,7 @@ def _keep(control: Control, database: str | None, blobs: str | None) -> None:
 
 def _check_environment(database: str | None, blobs: str | None) -> None:
     if database is None and blobs is None:
-        raise Refused("Nothing is to be moved.", code="nothing-to-move", hint="Name --database, --blobs or both.")
+        raise Refused("Nothing is to be moved.", code="nothing-to-move", hint="Say where to: --to ADDRESS.")
     for name, given in (("DATABASE", database), ("BLOBS", blobs)):
         if given is not None and os.environ.get(PREFIX + name):
             raise Refused(

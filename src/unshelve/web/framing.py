@@ -69,7 +69,7 @@ def rail_of(facts: SolutionFacts) -> RailOf:
         number = facts.champion(step.name)
         kind = "endpoint" if step.kind is Kind.ENDPOINT else ""
         entries.append(RailEntry(step.name, facts.full(step.name), f"v{number}" if number else kind))
-    runs = str(facts.last_run.number) if facts.last_run else ""
+    runs = str(facts.runs) if facts.runs else ""
     notebook = states.lift(facts.origin.state).word if facts.origin else ""
     return RailOf(
         solution=facts.name,

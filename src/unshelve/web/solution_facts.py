@@ -29,6 +29,9 @@ class SolutionFacts:
     """The newest version by full name."""
     released: Mapping[str, Release]
     last_run: Run | None
+    """The newest run of the whole: rows for a sink or a lookup brought anew say nothing of the rest."""
+    runs: int
+    """The number of the newest run of any kind; 0 before the first."""
     origin: KnownOrigin | None = None
     """Where the code as it is now comes from."""
 
@@ -73,7 +76,8 @@ def facts_of(connection: Connection, name: str) -> SolutionFacts:
         declaration=declaration,
         newest={version.model: version for version in newest_versions(connection, name)},
         released=releases(connection, name),
-        last_run=next(iter(runs_of(connection, name, limit=1)), None),
+        last_run=next(iter(runs_of(connection, name, limit=1, whole=True)), None),
+        runs=next((one.number for one in runs_of(connection, name, limit=1)), 0),
         origin=origin_of(connection, name, declaration.code),
     )
 

@@ -90,6 +90,24 @@ def test_a_time_that_is_a_text_steps_back_in_its_own_form(text: str, begins: str
     assert bound(mark([text])) == begins
 
 
+@pytest.mark.parametrize(
+    ("to_come", "cut"),
+    [
+        ("9999-12-31", "2026-11-27"),
+        ("2036-01-01T10:00:00Z", "2026-11-27T00:00:00Z"),
+        ("2036-01-01 10:00:00+02:00", "2026-11-27 02:00:00+02:00"),
+        ("2036-01-01 10:00:00", "2026-11-27 14:00:00"),  # as far ahead as a local time may be
+        ("zzz", "zzz"),
+    ],
+)
+def test_a_text_that_is_a_time_to_come_is_cut_at_now_in_its_own_form(to_come: str, cut: str) -> None:
+    assert mark(["2026-01-01", to_come]) == SavedMark(type="text", value=cut)
+
+
+def test_a_day_to_come_is_cut_at_now() -> None:
+    assert mark([date(9999, 12, 31)]) == SavedMark(type="day", value="2026-11-27")
+
+
 def test_what_cannot_grow_is_no_watermark() -> None:
     with pytest.raises(Refused, match="watermark updated holds bool"):
         mark([True, False])

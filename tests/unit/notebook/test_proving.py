@@ -150,10 +150,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def control(root: Path) -> Iterator[Control]:
     """A home whose worker and answer processes serve all proofs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNSHELVE_WORKERS", "1")  # each has to load the libraries first
-        opened = Control.open(settle(root / "home"))
-    with opened, opened.answering() as address:
+    with Control.open(settle(root / "home")) as opened, opened.answering() as address:
         opened.address = address
         yield opened
 

@@ -186,6 +186,14 @@ def test_an_answer_that_is_no_page_of_rows_is_refused(
     assert TOKEN not in str(caught.value) and "t0k" not in str(caught.value)
 
 
+def test_a_token_that_expires_between_two_pages_leaves_nothing_half_loaded(service: Service, tmp_path: Path) -> None:
+    service.answer = lambda _p, _q, n: page([{"id": n}]) if n < 3 else (401, {}, b"")
+    with pytest.raises(NotAllowed, match="token"):
+        ask(tmp_path, pages=by_page())
+    service.answer = lambda _p, query, _n: page([{"id": int(query["page"])}] if int(query["page"]) < 4 else [])
+    assert rows(tmp_path, ask(tmp_path, pages=by_page())) == [1, 2, 3]
+
+
 def test_pages_without_end_are_bounded(service: Service, tmp_path: Path) -> None:
     service.answer = lambda _p, _q, n: page([{"id": n}])
     with pytest.raises(TooMany, match="more than 20 pages"):

@@ -204,6 +204,21 @@ def test_a_csv_of_any_form_is_read_alike_small_or_large(
     assert [values[0] for values in folder.rows(folder.load("a.csv")).values()] == row
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.jsonl", b'{"a": "x\\u0000y"}\n', "x\0y"),
+        ("a.jsonl", b'{"a": "\xe9t\xe9"}\n', "été"),
+        ("a.csv", b"a\n\xe9t\xe9\n", "été"),
+    ],
+)
+def test_bytes_that_are_no_utf8_are_read_in_another_encoding(
+    folder: Folder, name: str, content: bytes, text: str
+) -> None:
+    folder.write(name, content)
+    assert folder.rows(folder.load(name)) == {"a": [text]}
+
+
 def test_a_large_csv_is_read_in_pieces_with_one_type(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "SMALL_BYTES", 0)
     monkeypatch.setattr(streams, "_ROWS", 3)

@@ -82,6 +82,18 @@ def test_a_run_is_read_back_as_it_went(database: Database) -> None:
     )  # fmt: skip
 
 
+def test_runs_of_one_step_are_told_from_runs_of_the_whole(database: Database) -> None:
+    whole = queued(database)
+    with database.write() as connection:
+        part = runs.queue(
+            connection, solution="flights", cause="x", actor="anna", parameters={}, now=NOON, only="weather"
+        )
+    with database.read() as connection:
+        assert runs.get_run(connection, part.id).only == "weather"
+        assert runs.runs_of(connection, "flights") == [part, whole]
+        assert runs.runs_of(connection, "flights", whole=True) == [whole]
+
+
 def test_an_unknown_run_is_not_found(database: Database) -> None:
     with database.write() as connection:
         with pytest.raises(NotFound):

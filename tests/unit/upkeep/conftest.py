@@ -58,7 +58,8 @@ def kept(once: Path, tmp_path: Path) -> Iterator[Kept]:
         settle(tmp_path / "home")
     else:
         shutil.copytree(once / "home", tmp_path / "home")
-    with Control.open(tmp_path / "home") as control:
+    with Control.open(tmp_path / "home") as control, control.answering() as address:
+        control.address = address  # each run asks the same process for its Proof
         made = Kept(control, folder)
         if ON_POSTGRESQL:
             made.run(1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from cli_solution import SOLUTION, write_solution
 from object_servers import seaweedfs
 from postgres_server import fresh_database
 from predictions_log_files import NOON, closed, record
+from unshelve.cli.move import targets
 from unshelve.errors import Conflict, Refused, Unavailable
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.query import PredictionLog
@@ -17,8 +18,8 @@ from unshelve.predictions.sealing import Sealer
 from unshelve.security import audit
 from unshelve.security.actors import LOCAL
 from unshelve.serving.releases import LiveReleases
-from unshelve.solution.control import Cause, Control
-from unshelve.solution.running import run_solution
+from unshelve.settings import Settings
+from unshelve.solution.control import Control
 from unshelve.solution.stored import stored
 from unshelve.storage.home import Home
 from unshelve.upkeep.damage import examine
@@ -28,11 +29,10 @@ from .conftest import MODEL, ROW
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(once: Path, tmp_path: Path) -> Path:
     """A home on SQLite and a folder, with a run, a version that answers, and a sealed answer."""
-    folder = write_solution(tmp_path / "parcels", SOLUTION)
+    shutil.copytree(once / "home", tmp_path / "home")
     with Control.open(tmp_path / "home") as control:
-        assert not run_solution(control, folder, Cause(LOCAL, "a test")).failures
         closed(control.home.predictions, [record(NOON)], name="s1")
         files = ParquetFiles(control.home.predictions)
         Sealer(control.database, control.home.predictions, files, actor=LOCAL).seal()
@@ -106,6 +106,40 @@ def test_two_homes_are_not_moved_onto_one_database_or_one_bucket(home: Path, tmp
             move(control, LOCAL, database=url)
         with Control.open(tmp_path / "other") as other, pytest.raises(Conflict, match="another home"):
             move(other, LOCAL, database=url)
+
+
+def test_what_an_earlier_move_left_is_not_written_over(home: Path) -> None:
+    with fresh_database() as url:
+        with Control.open(home) as control:
+            move(control, LOCAL, database=url)
+        with Control.open(home) as control:
+            move(control, LOCAL, database="home")
+        with Control.open(home) as control, pytest.raises(Conflict, match="an earlier move left it"):
+            move(control, LOCAL, database=url)
+    assert told(home)[2] == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "database", "blobs"),
+    [
+        (["s3://b/p", "postgresql://u@h/d"], "postgresql://u@h/d", "s3://b/p"),
+        (["/srv/blobs"], None, "/srv/blobs"),
+        (["home"], "home", "home"),
+        (["home", "postgresql://u@h/other"], "postgresql://u@h/other", "home"),
+    ],
+)
+def test_an_address_says_by_its_form_what_goes_there(
+    addresses: list[str], database: str | None, blobs: str | None
+) -> None:
+    away = Settings(database="postgresql://u@h/d", blobs="s3://b")
+    assert targets(addresses, away) == (database, blobs)
+
+
+def test_addresses_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(Refused, match="in the home already"):
+        targets(["home"], Settings())
+    with pytest.raises(Refused, match="two places for the blobs"):
+        targets(["/a", "/b"], Settings())
 
 
 def test_a_server_that_is_not_there_leaves_the_home_where_it_is(home: Path) -> None:

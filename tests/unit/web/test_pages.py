@@ -240,6 +240,23 @@ def test_a_page_that_lives_is_not_sent_again_while_nothing_changes(own_house: Ho
     assert browser.get(pipeline[1], hx_request="true").status_code == 204
 
 
+def test_an_overview_shows_the_whole_and_not_the_rows_of_a_sink(own_house: House) -> None:
+    from unshelve.registry import runs
+
+    site = own_house.site
+    with site.database.write() as connection:
+        now = site.clock.now()
+        part = runs.queue(
+            connection, solution="trains", cause="rows for", actor="local", parameters={}, now=now, only="tomorrow"
+        )
+        runs.start(connection, part.id, environment={}, graph=[], now=now)
+        runs.end(connection, part.id, runs.RunState.FAILED, now=now, error="x")
+    text = own_house.browser().get("/solutions/trains").text
+    assert f"/runs/{part.id}" not in text
+    assert "nightly, sink, rows left out: 1,337 rows written, 39,861 unchanged" in text
+    assert f"/runs/{part.id}" in own_house.browser().get("/solutions/trains/runs").text
+
+
 def test_an_empty_home_says_what_to_do_first(empty_house: House) -> None:
     browser = empty_house.browser()
     assert browser.get("/").headers["location"] == "/solutions"

@@ -14,6 +14,7 @@ from unshelve.registry.charts import newest_charts
 from unshelve.registry.releases import ReleaseChange, history
 from unshelve.registry.runs import Run, RunState, runs_of
 from unshelve.registry.schedules import schedules as schedules_of
+from unshelve.registry.sinks import BatchState, SinkBatch
 from unshelve.registry.solutions import solutions as known_solutions
 from unshelve.registry.versions import Attestation, Version, attestations_of, get_version
 from unshelve.security.permissions import Action
@@ -29,7 +30,7 @@ from unshelve.web.going import to
 from unshelve.web.pages.notebook import lifted
 from unshelve.web.pages.pictures import chart_of
 from unshelve.web.pages.proofs import gate_results
-from unshelve.web.pages.steps import pipeline_of
+from unshelve.web.pages.steps import newest_batches, pipeline_of
 from unshelve.web.render import page
 from unshelve.web.solution_facts import SolutionFacts, facts_of
 from unshelve.web.states import State
@@ -86,7 +87,8 @@ def overview(asked: Asked) -> Response:
         changes = [
             change for step in facts.answering for change in history(connection, facts.full(step.name), limit=_STORY)
         ]
-        runs = runs_of(connection, name, limit=_STORY)
+        runs = runs_of(connection, name, limit=_STORY, whole=True)
+        batches = newest_batches(connection, facts)
         pipeline = pipeline_of(asked, connection, facts)
     order = {step.name: place for place, step in enumerate(facts.declaration.steps)}
     drawn = [chart_of(asked.site.blobs, one) for one in sorted(charts, key=lambda one: order.get(one.name, len(order)))]
@@ -96,7 +98,7 @@ def overview(asked: Asked) -> Response:
         description=facts.known.description,
         lifted=lifted(facts, facts.origin),
         glances=_glances(asked, facts, standing, days),
-        alerts=_alerts(asked.site.blobs, facts, attested),
+        alerts=(*_alerts(asked.site.blobs, facts, attested), *_sink_alerts(facts, batches)),
         pipeline=pipeline,
         models=tuple(_model_row(facts, step, standing, attested, days, asked.now) for step in facts.answering),
         held_out="On held-out rows",
@@ -260,6 +262,20 @@ def _alerts(
             )
         )
     return tuple(alerts)
+
+
+def _sink_alerts(facts: SolutionFacts, batches: Mapping[str, SinkBatch]) -> tuple[Alert, ...]:
+    return tuple(
+        Alert(
+            state=states.FAILED,
+            title=f"Sink {name} could not write",
+            text=batch.error or "",
+            href=f"/solutions/{facts.name}/sinks",
+            action="See its batches",
+        )
+        for name, batch in batches.items()
+        if batch.state is BatchState.FAILED
+    )
 
 
 def _compared(newest: Version, champion: int | None) -> str:

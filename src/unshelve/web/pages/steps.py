@@ -12,6 +12,7 @@ from unshelve.pipeline.kinds import ArtifactKind, artifact_from_json
 from unshelve.pipeline.outputs import WHOLE
 from unshelve.pipeline.step import Kind
 from unshelve.registry.runs import Run, RunState, RunStep, StepState, graph_of, steps_of
+from unshelve.registry.sinks import BatchState, SinkBatch, batches_of
 from unshelve.solution.declaration import StepInfo
 from unshelve.solution.request_path import references
 from unshelve.web import states
@@ -19,6 +20,7 @@ from unshelve.web.asked import Asked
 from unshelve.web.frame import Link
 from unshelve.web.graph.drawing import Node, draw
 from unshelve.web.live import LiveTask
+from unshelve.web.pages.sinks import batch_state
 from unshelve.web.solution_facts import SolutionFacts
 from unshelve.web.states import State
 from unshelve.web.views.solution import PipelineView
@@ -37,7 +39,13 @@ def pipeline_of(asked: Asked, connection: Connection, facts: SolutionFacts) -> P
     tasks = graph_of(connection, run.id) if run else []
     ended = {step.task: step for step in steps_of(connection, run.id)} if run else {}
     going_on = asked.site.live.going_on(run.id) if run else {}
-    nodes = [_node(facts, step, run, tasks, ended, going_on) for step in facts.declaration.steps]
+    written = newest_batches(connection, facts)
+    nodes = [
+        _sink_node(facts, step, written[step.name])
+        if step.name in written
+        else _node(facts, step, run, tasks, ended, going_on)
+        for step in facts.declaration.steps
+    ]
     live = run is not None and run.state in OPEN
     return PipelineView(
         solution=facts.name,
@@ -50,11 +58,38 @@ def pipeline_of(asked: Asked, connection: Connection, facts: SolutionFacts) -> P
     )
 
 
+def newest_batches(connection: Connection, facts: SolutionFacts) -> dict[str, SinkBatch]:
+    """The newest batch of each sink of a solution, by the sink's name."""
+    found = {
+        step.name: batches_of(connection, facts.name, step.name, limit=1)
+        for step in facts.declaration.of_kind(Kind.SINK)
+    }
+    return {name: batches[0] for name, batches in found.items() if batches}
+
+
 def token_of(run: Run | None, ended: Mapping[str, RunStep], going_on: Mapping[str, LiveTask]) -> str:
     """A short text that changes when any step does."""
     if run is None:
         return ""
     return digest_json([run.state.value, len(ended), sorted(going_on)])[:16]
+
+
+def _sink_node(facts: SolutionFacts, step: StepInfo, batch: SinkBatch) -> Node:
+    """A sink with what its newest batch came to: no run carries it out."""
+    done = batch.state is BatchState.DONE
+    wrote = f"{plural(batch.written, 'row')} written, {count(batch.unchanged)} unchanged" if done else ""
+    return Node(
+        name=step.name,
+        kind=step.kind.value,
+        state=batch_state(batch),
+        inputs=_inputs(facts, step),
+        href=f"/solutions/{facts.name}/sinks",
+        detail=wrote or batch.error or step.title,
+    )
+
+
+def _inputs(facts: SolutionFacts, step: StepInfo) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(named.step for named in references(facts.declaration, step).values()))
 
 
 def _node(
@@ -67,12 +102,11 @@ def _node(
 ) -> Node:
     mine = [str(task["name"]) for task in tasks if task.get("group") == step.name]
     state, detail = _state(facts, step, run, mine, ended, going_on)
-    inputs = [named.step for named in references(facts.declaration, step).values()]
     return Node(
         name=step.name,
         kind=step.kind.value,
         state=state,
-        inputs=tuple(dict.fromkeys(inputs)),
+        inputs=_inputs(facts, step),
         href=f"/runs/{run.id}#{step.name}" if run and mine else "",
         detail=detail or step.title,
     )
