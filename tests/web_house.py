@@ -40,7 +40,7 @@ from unshelve.registry.runs import RunState, RunStep, StepState
 from unshelve.registry.schedules import put_schedules
 from unshelve.registry.sinks import BatchState, SinkBatch, add_batch, end_batch
 from unshelve.registry.solutions import put_solution
-from unshelve.registry.versions import Attestation, add_version, attest, set_state
+from unshelve.registry.versions import Attestation, add_version, attest, get_version, set_state
 from unshelve.registry.webhooks import add_webhook, announce, change_delivery, change_webhook, deliveries
 from unshelve.schema.decoder import decoder
 from unshelve.schema.schema import Category, Field, FieldType, Schema
@@ -91,6 +91,20 @@ SCHEMA = Schema(
         Field(name="remark", type=FieldType.STRING, dtype="object", missing=True),
     )
 )
+WEATHER: Mapping[str, Any] = {
+    "key": ["origin"],
+    "at": "since",
+    "event": "leaves",
+    "stale_seconds": 6 * 3600,
+    "zone": "Europe/Zurich",
+}
+GIVEN: Mapping[str, Any] = {
+    "columns": {"since": "datetime64[us, UTC]", "gusts": "float64"},
+    "required": ["gusts"],
+    "fields": Schema(
+        (Field(name="gusts", type=FieldType.FLOAT, dtype="float64", seen=(2.0, 96.5), unit="km/h"),)
+    ).to_json()["fields"],
+}
 ROW: Mapping[str, Any] = {
     "origin": "North",
     "leaves": "2026-03-14T17:05:00",
@@ -523,7 +537,7 @@ def _version(house: House, number: int, area: float) -> None:
         {"position": n, "row": {**ROW, "cars": n}, "answer": {"label": True, "score": 0.36}} for n in (3, 4)
     ]
     files = {
-        "schema.json": _stored(house, SCHEMA.to_json()),
+        "schema.json": _stored(house, {**SCHEMA.to_json(), "lookups": {"weather": GIVEN}}),
         "evaluation.json": _stored(house, evaluation(area)),
         "heldout": _stored(house, b"\n".join(json.dumps(line).encode() for line in held)),
     }
@@ -533,6 +547,7 @@ def _version(house: House, number: int, area: float) -> None:
         title="Will it be late?",
         description="",
         files=files,
+        path={"entry": "timetable", "steps": [], "output": "timetable", "lookups": {"weather": WEATHER}},
         environment={"scikit-learn": "1.7"},
         lineage={"sources": {"timetable": "table:" + "a" * 64}, "code": CODE, "split": "25 %", "area": area},
     )
@@ -547,13 +562,15 @@ def _version(house: House, number: int, area: float) -> None:
 
 
 def _endpoint(house: House) -> None:
+    with house.site.database.read() as connection:
+        pinned = get_version(connection, MODEL, 2).manifest
     manifest = Manifest(
         model=ENDPOINT,
         kind="endpoint",
         title="What should a traveller do?",
         description="",
         files={"schema.json": _stored(house, SCHEMA.to_json())},
-        models={"late": {"number": 2, "manifest": "m" * 64}},
+        models={"late": {"number": 2, "manifest": pinned}},
         not_covered=("What `timetable` does lies before the request.",),
     )
     _add(house, ENDPOINT, "endpoint", manifest, {"task": "endpoint"}, 1)
@@ -698,6 +715,11 @@ def _told(house: House) -> None:
         change_webhook(connection, works.id, failing_since=milliseconds(NOW))
 
 
+def _looked_up(number: int) -> JsonObject:
+    found = "stale" if number % 20 == 7 else "none" if number == 30 else "entry"
+    return {"copy": "a" * 64, "age_seconds": 600.0 + number * 30, "found": found}
+
+
 def _answers(house: House, home: Home) -> None:
     records = []
     for number in range(60):
@@ -715,6 +737,7 @@ def _answers(house: House, home: Home) -> None:
                     {"id": "x", "version": 2, "label": number % 3 == 0, "score": 0.36, "warnings": []}
                 ),
                 seconds=0.004,
+                lookups=canonical_json({"weather": _looked_up(number)}),
             )
         )
     closed(home.predictions, sorted(records, key=lambda one: one.id))

@@ -1,4 +1,4 @@
-"""A lookup's table as rows are joined with it: sorted by key and time, indexed, each column able to hold nothing.
+"""Copies of a lookup's table as rows are joined with them: sorted by key and time, each column able to hold nothing.
 
 The same code joins all rows of a training and the one row of a request.
 """
@@ -6,136 +6,35 @@ The same code joins all rows of a training and the one row of a request.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from unshelve.data.instants import instants, moment_of
-from unshelve.data.lookup_keys import KeyColumn, Keys, key_column, plain_key
+from unshelve.data.lookup_keys import KeyColumn, is_missing, key_column, kind_of_value, plain_key
+from unshelve.data.lookup_table import Index, Positions, with_room
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, is_polars, like, to_pandas
 from unshelve.errors import SchemaMismatch, SolutionInvalid
 from unshelve.schema.near import near
 
-Positions = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Cells = Mapping[str, Any]
+"""Values of one row by column."""
+Note = Callable[[Sequence[int], pd.DataFrame], None]
+"""Takes the positions of entries, or codes below 0 where there are none, and the table that was made of them."""
+Outcome = Literal["entry", "stale", "none"]
+"""What a row found: an entry, only one that is too old, or none by then."""
 
-_EXACT: Final = 2**53
 _MOST_PROBLEMS: Final = 100
 _SECOND: Final = 1_000_000
-
-
-def sorted_copy(table: Table, lookup: Lookup, name: str) -> pd.DataFrame:
-    """The table of a lookup, checked, in the order and with the types in which it is kept.
-
-    Rows are ordered by key, then by time. Whole numbers become float64 and truths nullable, so that a missing entry
-    changes no column's type. Rows that are equal in every column count once. Raises SolutionInvalid for a key or
-    time column that is not there or lacks a value, and for two different rows of one key at one time.
-    """
-    frame = to_pandas(table)
-    for column in _identity(lookup):
-        if column not in frame.columns:
-            raise SolutionInvalid(
-                f"Lookup {name} has no column {column!r}, which its {'at' if column == lookup.at else 'key'}= names.",
-                code="lookup-column-missing",
-                near=near(column, list(frame.columns)),
-                hint=f"It has {', '.join(map(str, list(frame.columns)[:12]))}.",
-            )
-        lacking = int(frame[column].isna().sum())
-        if lacking:
-            raise SolutionInvalid(
-                f"{lacking:,} of {len(frame):,} rows of lookup {name} have no {column}.",
-                code="lookup-key-missing",
-                hint=f"Drop them in its function: table.dropna(subset=[{column!r}]).",
-            )
-    frame = pd.DataFrame({column: _with_room(frame[column]) for column in frame.columns})
-    index = _Index.of(frame, lookup, name)
-    ordered = frame.take(index.order).reset_index(drop=True)
-    twice = np.flatnonzero((index.codes[1:] == index.codes[:-1]) & (index.at[1:] == index.at[:-1]))
-    if len(twice):
-        ordered = _once(ordered, twice, lookup, name)
-    return ordered
-
-
-def _identity(lookup: Lookup) -> list[str]:
-    """The columns by which entries are told apart."""
-    return [*lookup.key, *((lookup.at,) if lookup.at else ())]
-
-
-def _once(ordered: pd.DataFrame, twice: Positions, lookup: Lookup, name: str) -> pd.DataFrame:
-    """The table with rows that are there twice taken once; SolutionInvalid where such rows say different things."""
-    one, other = ordered.take(twice).reset_index(drop=True), ordered.take(twice + 1).reset_index(drop=True)
-    same = ((one == other) | (one.isna() & other.isna())).fillna(False).all(axis=1).to_numpy(dtype=bool)
-    if not same.all():
-        row = one.iloc[int(np.flatnonzero(~same)[0])]
-        shown = ", ".join(f"{column} {row[column]}" for column in _identity(lookup))
-        raise SolutionInvalid(
-            f"Lookup {name} says two different things of {shown}; {int((~same).sum()):,} keys are like that.",
-            code="lookup-key-twice",
-            hint=f"Keep one row for each: table.drop_duplicates({_identity(lookup)}).",
-        )
-    return ordered.drop(index=ordered.index[twice + 1]).reset_index(drop=True)
-
-
-def _with_room(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column in a type that can hold a missing value, and that does not depend on whether it holds one."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if pd.api.types.is_bool_dtype(column.dtype) or (
-        column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "boolean"
-    ):
-        return column.astype("boolean")
-    if pd.api.types.is_integer_dtype(column.dtype):
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if len(numbers) and bool(np.nanmax(np.abs(numbers), initial=0.0) > _EXACT):
-            return column.astype("Int64")
-        return pd.Series(numbers, index=column.index, name=column.name)
-    if pd.api.types.is_float_dtype(column.dtype):
-        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        in_microseconds: pd.Series[Any] = column.dt.as_unit("us")
-        return in_microseconds
-    if column.dtype.kind == "M":
-        return column.astype("datetime64[us]")
-    return column
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Index:
-    """Where the entries of each key lie: `order` sorts the table; what follows is in that order."""
-
-    order: Positions
-    keys: Keys
-    codes: Positions
-    at: Positions
-    zoned: bool
-    starts: Positions
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, lookup: Lookup, name: str) -> _Index:
-        columns = [key_column(frame[column], f"{name}.{column}") for column in lookup.key]
-        for column, found in zip(lookup.key, columns, strict=True):
-            if found.missing.any():
-                raise SolutionInvalid(
-                    f"{name}.{column} holds {frame[column][found.missing].tolist()[0]!r}, which cannot be a key.",
-                    code="lookup-key-type",
-                    hint="Keys are texts, whole numbers, dates or True and False, all of one type.",
-                )
-        keys, codes = Keys.of(columns)
-        zoned = False
-        at = np.zeros(len(frame), dtype=np.int64)
-        if lookup.at is not None:
-            found_at = instants(frame[lookup.at], f"{name}.{lookup.at}", zone=lookup.zone, first=False)
-            at, zoned = found_at.values, found_at.zoned
-        if bool(np.all((codes[1:] > codes[:-1]) | ((codes[1:] == codes[:-1]) & (at[1:] >= at[:-1])))):
-            order = np.arange(len(frame))
-        else:
-            order = np.lexsort((at, codes))
-            codes, at = codes[order], at[order]
-        starts = np.searchsorted(codes, np.arange(keys.count + 1)).astype(np.int64)
-        return cls(order, keys, codes, at, zoned, starts)
+_UNTOLD: Final = object()
+"""Stands where there is no cell: no key, no time, and not missing either."""
+_NONE: Final = -1
+_STALE: Final = -2
 
 
 class LookupCopy:
@@ -158,8 +57,8 @@ class LookupCopy:
         self.required: tuple[str, ...] = ()
         self._lacking = np.zeros(0, dtype=np.bool_)
         """Of each entry, and of none: whether a required column has no value."""
-        room = pd.DataFrame({column: _with_room(table[column]) for column in table.columns})
-        self._index = _Index.of(room, lookup, name)
+        room = pd.DataFrame({column: with_room(table[column]) for column in table.columns})
+        self._index = Index.of(room, lookup, name)
         given = room.drop(columns=list(lookup.key))
         if not np.array_equal(self._index.order, np.arange(len(room))):
             given = given.take(self._index.order)
@@ -168,10 +67,11 @@ class LookupCopy:
         self._none = len(given)
         """The position of the row without values."""
         self._at = memoryview(self._index.at.data)
+        self._event = lookup.event or lookup.at or ""
+        self._asked = self.columns_of_rows
+        self._kinds = tuple(zip(lookup.key, self._index.keys.kinds, strict=True))
         stale = lookup.stale_seconds
         self._stale = None if stale is None else round(stale * _SECOND)
-        self._types: set[tuple[Any, ...]] = set()
-        """Types of key and event columns that rows came with and that were found to fit."""
 
     @property
     def rows(self) -> int:
@@ -190,19 +90,28 @@ class LookupCopy:
     @property
     def columns(self) -> dict[str, str]:
         """The columns that rows are given, and their types."""
-        return {str(column): str(self._given[column].dtype) for column in self._given.columns}
+        return {str(column): str(dtype) for column, dtype in zip(self._given.columns, self._given.dtypes, strict=True)}
 
-    def join(self, rows: Table) -> Table:
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None, note: Note | None = None) -> Table:
         """The entry of each row: as many rows, in their order, without values where there is none.
 
-        Raises SchemaMismatch, naming each row and field, where a required column has no value.
+        `cells` are values of each row, where the caller has them at hand: for a few rows, to read them from a pandas
+        table costs ten times as much as the search. `note` is called with what was found. Raises SchemaMismatch,
+        naming each row and field, where a required column has no value.
         """
+        if len(rows) == 1:
+            if isinstance(rows, pd.DataFrame):
+                return self._join_one(rows, cells, note)
+            return like(self._join_one(to_pandas(rows), cells, note), is_polars(rows))
         frame = to_pandas(rows)
-        positions = self._positions(frame)
-        found = self._take(positions)
-        found.index = frame.index
+        codes = self._codes(frame) if cells is None else self._codes_by(frame, cells)
+        positions = np.where(codes < 0, self._none, codes)
         if self.required and self._lacking[positions].any():
             raise self._mismatch(frame, positions)
+        found = self._given.take(positions)
+        found.index = frame.index
+        if note is not None:
+            note(codes.tolist(), found)
         return like(found, is_polars(rows))
 
     @property
@@ -211,10 +120,6 @@ class LookupCopy:
         if self.lookup.at is None:
             return self.lookup.key
         return tuple(dict.fromkeys((*self.lookup.key, self._event)))
-
-    @property
-    def _event(self) -> str:
-        return self.lookup.event or self.lookup.at or ""
 
     def positions(self, rows: Table) -> Positions:
         """Where each row's entry stands, -1 where it has none: (n,) int64."""
@@ -238,23 +143,27 @@ class LookupCopy:
         """The position of one entry, -1 where there is none. Keys are plain values of the right type, the moment is
         in microseconds since 1970. Cost: 1 to 3 µs.
         """
+        return max(self._find(key, moment), _NONE)
+
+    def _find(self, key: tuple[Any, ...], moment: int | None) -> int:
+        """The position of one entry, or a code below 0."""
         group = self._index.keys.code(key)
         if group < 0:
-            return -1
+            return _NONE
         start, stop = int(self._index.starts[group]), int(self._index.starts[group + 1])
         if self.lookup.at is None:
             return start
         if moment is None:
-            return -1
+            return _NONE
         place = bisect_right(self._at, moment, start, stop) - 1
-        if place < start or (self._stale is not None and moment - self._at[place] > self._stale):
-            return -1
-        return place
+        if place < start:
+            return _NONE
+        return _STALE if self._stale is not None and moment - self._at[place] > self._stale else place
 
     def values_at(self, position: int) -> dict[str, Any]:
         """The values of one entry by column; all of them None for -1."""
         row = self._given.iloc[[position if position >= 0 else self._none]]
-        return {str(column): _plain(row[column].iloc[0]) for column in row.columns}
+        return {str(column): _plain(values.iloc[0]) for column, values in row.items()}
 
     def like(self, columns: dict[str, str]) -> LookupCopy | None:
         """The copy with the columns that a version was trained with, in their order; None where it lacks one.
@@ -266,7 +175,8 @@ class LookupCopy:
             return None
         found = object.__new__(type(self))
         found.__dict__.update(self.__dict__)
-        found._given = self._given[list(columns)]
+        if list(columns) != list(own):
+            found._given = self._given[list(columns)]
         return found
 
     def requiring(self, required: Sequence[str]) -> LookupCopy:
@@ -285,6 +195,10 @@ class LookupCopy:
         found._given = self._given.assign(**{column: self._given[column].take(order).set_axis(self._given.index)})
         return found
 
+    def asked(self) -> AskedCopy:
+        """The copy as one answer asks it: it notes what each row found."""
+        return AskedCopy(self)
+
     def noting(self) -> NotingCopy:
         """A copy that refuses nothing and notes which rows it would refuse, and what it gave."""
         found = object.__new__(NotingCopy)
@@ -296,47 +210,80 @@ class LookupCopy:
     def __deepcopy__(self, _memo: object) -> LookupCopy:
         return self
 
-    def _take(self, positions: Positions) -> pd.DataFrame:
-        if len(positions) == 1:
-            place = int(positions[0])
-            return self._given.iloc[place : place + 1]  # a fifth of what `take` costs for one row
-        return self._given.take(positions)
+    def _join_one(self, frame: pd.DataFrame, cells: Sequence[Cells] | None, note: Note | None) -> pd.DataFrame:
+        code = self._code_of_one(frame, cells)
+        position = self._none if code < 0 else code
+        if self.required and self._lacking[position]:
+            raise self._mismatch(frame, np.array([position]))
+        found = self._given.iloc[position : position + 1]  # a fifth of what `take` costs for one row
+        found.index = frame.index
+        if note is not None:
+            note((code,), found)
+        return found
 
     def _positions(self, frame: pd.DataFrame) -> Positions:
-        if len(frame) == 1:
-            return np.asarray([self._position_of_one(frame)], dtype=np.int64)
+        codes = self._codes(frame)
+        return np.where(codes < 0, self._none, codes)
+
+    def _codes(self, frame: pd.DataFrame) -> Positions:
+        """For each row the position of its entry, or a code below 0."""
+        place, held, fresh = self._search(frame)
+        return np.where(held, np.where(fresh, place, _STALE), _NONE)
+
+    def _search(self, frame: pd.DataFrame) -> tuple[Positions, Mask, Mask]:
+        """For each row the entry that held last, whether there is one, and whether it is not too old."""
         columns = self._keys_of(frame)
         groups = self._index.keys.codes(columns)
         known = groups >= 0
         start = np.where(known, self._index.starts[groups], 0)
+        fresh = np.ones(len(frame), dtype=np.bool_)
         if self.lookup.at is None:
-            return np.where(known, start, self._none)
+            return start, known, fresh
         events, missing = self._events_of(frame)
         stop = np.where(known, self._index.starts[groups + 1], 0)
         place = _last_not_after(self._index.at, events, start, stop)
-        found = known & ~missing & (place >= start)
         if self._stale is not None and self._none:
-            found &= events - self._index.at[np.maximum(place, 0)] <= self._stale
-        return np.where(found, place, self._none)
+            fresh = events - self._index.at[np.maximum(place, 0)] <= self._stale
+        return place, known & ~missing & (place >= start), fresh
 
-    def _position_of_one(self, frame: pd.DataFrame) -> int:
-        """The position of one row's entry, read cell by cell: what arrays cost for one row is more than the search."""
-        columns = [self._column(frame, name) for name in self.columns_of_rows]
-        types = tuple(column.dtype for column in columns)
-        if types not in self._types:
-            self._keys_of(frame)  # says what is wrong with them
-            if self.lookup.at is not None:
-                self._events_of(frame)
-            self._types.add(types)
-        keys = zip(columns, self._index.keys.kinds, strict=False)
-        key = tuple(plain_key(column.array[0], kind) for column, kind in keys)
-        if any(value is None for value in key):
-            return self._none
+    def _codes_by(self, frame: pd.DataFrame, cells: Sequence[Cells]) -> Positions:
+        """The same, told from the cells of each row where they all tell it."""
+        found = [self._code_by(each) for each in cells]
+        return self._codes(frame) if None in found else np.array(found, dtype=np.int64)
+
+    def _code_of_one(self, frame: pd.DataFrame, cells: Sequence[Cells] | None) -> int:
+        """The same of the only row, told from its cells: arrays of one cost more than the search."""
+        found = None if cells is None else self._code_by(cells[0])
+        if found is None:
+            found = self._code_by(_cells_of(frame, self._asked))
+        return int(self._codes(frame)[0]) if found is None else found
+
+    def _code_by(self, cells: Cells) -> int | None:
+        """The same of the cells of one row; None where they do not tell it, or not whether they fit."""
+        key: list[Any] = []
+        for name, kind in self._kinds:
+            value = cells.get(name, _UNTOLD)
+            if kind_of_value(value) == kind:
+                key.append(plain_key(value, kind))
+            elif is_missing(value):
+                key.append(None)
+            else:
+                return None
         moment = None
         if self.lookup.at is not None:
-            moment = moment_of(columns[self.columns_of_rows.index(self._event)].array[0], self.lookup.zone)
-        found = self.find(key, moment)
-        return self._none if found < 0 else found
+            event = cells.get(self._event, _UNTOLD)
+            if is_missing(event):
+                pass
+            elif isinstance(event, date):
+                if self._zoned(event) != self._index.zoned:
+                    return None
+                moment = moment_of(event, self.lookup.zone)
+            else:
+                return None
+        return _NONE if None in key else self._find(tuple(key), moment)
+
+    def _zoned(self, event: date) -> bool:
+        return self.lookup.zone is not None or (isinstance(event, datetime) and event.tzinfo is not None)
 
     def _keys_of(self, frame: pd.DataFrame) -> list[KeyColumn]:
         columns = [key_column(self._column(frame, name), name) for name in self.lookup.key]
@@ -418,11 +365,43 @@ class NotingCopy(LookupCopy):
     refused: list[np.ndarray[Any, np.dtype[np.bool_]]]
     given: list[pd.DataFrame]
 
-    def _take(self, positions: Positions) -> pd.DataFrame:
-        found = super()._take(positions)
-        self.given.append(found)
-        self.refused.append(self._lacking[positions])
-        return found
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None, note: Note | None = None) -> Table:
+        """As of any copy, and noted."""
+
+        def noted(codes: Sequence[int], found: pd.DataFrame) -> None:
+            self.given.append(found)
+            self.refused.append(self._lacking[[self._none if code < 0 else code for code in codes]])
+            if note is not None:
+                note(codes, found)
+
+        return super().join(rows, cells, noted)
+
+
+class AskedCopy:
+    """A copy as one answer asks it. `outcomes` say what each row found, empty before rows were joined with it.
+
+    Where rows are joined with it more than once, by several transforms, the worst of a row counts.
+    """
+
+    __slots__ = ("copy", "outcomes")
+
+    def __init__(self, copy: LookupCopy) -> None:
+        self.copy = copy
+        self.outcomes: list[Outcome] = []
+
+    def join(self, rows: Table, cells: Sequence[Cells] | None = None) -> Table:
+        """As of the copy itself, and noted."""
+        return self.copy.join(rows, cells, self._note)
+
+    def _note(self, codes: Sequence[int], _found: pd.DataFrame, /) -> None:
+        outcomes: list[Outcome] = ["entry" if code >= 0 else _OUTCOMES[code] for code in codes]
+        if self.outcomes:
+            outcomes = [max(pair, key=_WORSE.index) for pair in zip(self.outcomes, outcomes, strict=True)]
+        self.outcomes = outcomes
+
+
+_OUTCOMES: Final[Mapping[int, Outcome]] = {_NONE: "none", _STALE: "stale"}
+_WORSE: Final = ("entry", "stale", "none")
 
 
 def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Positions) -> Positions:
@@ -437,6 +416,16 @@ def _last_not_after(at: Positions, events: Positions, start: Positions, stop: Po
         low = np.where(up, middle + 1, low)
         high = np.where(going & ~up, middle, high)
     found: Positions = low - 1
+    return found
+
+
+def _cells_of(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """The cells of a table's only row, as far as it has these columns, each once."""
+    found = {}
+    for name in names:
+        place = frame.columns.get_loc(name) if name in frame.columns else None
+        if isinstance(place, int):
+            found[name] = frame.iat[0, place]
     return found
 
 

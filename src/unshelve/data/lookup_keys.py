@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -165,13 +166,40 @@ class Keys:
         return {key: number for number, key in enumerate(zip(*parts, strict=True))}
 
 
+def is_missing(value: Any) -> bool:
+    """Whether one cell holds nothing: None, NaN, NaT or NA."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def kind_of_value(value: Any) -> KeyKind | None:
+    """The kind of key that one cell of a column is, told from the cell alone; None where the column must be asked."""
+    kind = _KINDS.get(type(value))
+    if kind == "times" and getattr(value, "tzinfo", None) is not None:
+        return "instants"
+    return kind
+
+
 def plain_key(value: Any, kind: KeyKind) -> Any:
-    """One value of a row in the form of KeyColumn; None where it is missing or can be no key of that kind."""
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return None
+    """One value of a row in the form of KeyColumn; None where it is a number that can be no key."""
     if kind == "texts":
-        return value if isinstance(value, str) else None
+        return value
     if kind in ("times", "instants"):
         return moment_of(value, None)
-    number = float(value)
-    return int(value) if number.is_integer() else None
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return int(number) if number.is_integer() and abs(number) < 2**53 else None
+    return int(value)
+
+
+# No float of Python's own: only columns of objects hold them, and these are refused.
+_KINDS: Final[dict[type, KeyKind]] = {
+    str: "texts",
+    bool: "booleans",
+    np.bool_: "booleans",
+    int: "numbers",
+    **dict.fromkeys((np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32), "numbers"),
+    **dict.fromkeys((np.float32, np.float64), "numbers"),
+    pd.Timestamp: "times",
+    datetime: "times",
+    date: "times",
+}

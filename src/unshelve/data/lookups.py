@@ -1,6 +1,7 @@
 """What a lookup is: a table that rows are joined with by key, as of the time of each row's event.
 
-The value alone, light enough for processes that never read a table. The table with its index is in `lookup_copy.py`.
+The value alone, light enough for processes that never read a table. The table with its index is in `lookup_table.py`,
+what joins rows with it in `lookup_copy.py`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
+from unshelve.data.lookups import Lookup
 from unshelve.errors import Refused
-from unshelve.pipeline.step import Kind, Mark, seconds
+from unshelve.pipeline.step import Kind, Mark, lookup_of, seconds
 
 Plain = bool | int | float | str | None
 
@@ -96,6 +97,10 @@ def sql(
     deleted: str | None = None,
     full: str | float | None = None,
     columns: Literal["reload", "same"] = "reload",
+    lookup: bool = False,
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
     title: str = "",
@@ -111,14 +116,18 @@ def sql(
     its watermark a row may still turn up, `zone` the zone of a watermark that is a local time, `deleted` a column that
     says that a row is gone, `full` how often all is loaded anew, `start` where the first load begins. `columns` says
     what is done when the query gives other columns than before: "reload" everything, or refuse and keep the "same".
+
+    With `lookup=True` it is a table that rows are joined with, by `key`, `at`, `event`, `stale` and `zone` as `source`
+    has them. Rows are told apart by key and time then, and a row that comes again takes the place of the one before.
     """
+    how = _lookup(lookup, key, at, event, stale, zone)
     options: dict[str, object] = {
         "way": "sql",
         "query": _text(query, "query"),
         "connection": _text(connection, "connection"),
-        **_incremental(watermark, key, start, late, zone, deleted, full, columns),
+        **_incremental(watermark, _rows_by(how, key), start, late, zone, deleted, full, columns, looked_up=lookup),
     }
-    mark = _mark(fresh, known_later, retries, retry_delay, timeout)
+    mark = _mark(fresh, known_later, retries, retry_delay, timeout, how)
     return DeclaredSource(options=options, parameters=_parameters(parameters), mark=mark, title=title, place=_place())
 
 
@@ -139,6 +148,10 @@ def http(
     deleted: str | None = None,
     full: str | float | None = None,
     columns: Literal["reload", "same"] = "reload",
+    lookup: bool = False,
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
     title: str = "",
@@ -150,7 +163,9 @@ def http(
 
     `{name}` in the address is a parameter, `{mark}` the mark of a watermark (see `sql`). `connection` names a secret
     that is an address such as `https://:TOKEN@api.example.com`: what it holds goes to that host and to no other.
+    With `lookup=True` it is a table that rows are joined with, as with `sql`.
     """
+    how = _lookup(lookup, key, at, event, stale, zone)
     options: dict[str, object] = {
         "way": "http",
         "address": _text(address, "address"),
@@ -158,9 +173,9 @@ def http(
         "rows": rows,
         "pages": None if pages is None else _pages(pages),
         "most_pages": most_pages,
-        **_incremental(watermark, key, start, late, zone, deleted, full, columns),
+        **_incremental(watermark, _rows_by(how, key), start, late, zone, deleted, full, columns, looked_up=lookup),
     }
-    mark = _mark(fresh, known_later, retries, retry_delay, timeout)
+    mark = _mark(fresh, known_later, retries, retry_delay, timeout, how)
     return DeclaredSource(options=options, parameters=_parameters(parameters), mark=mark, title=title, place=_place())
 
 
@@ -169,6 +184,12 @@ def files(
     columns: Literal["same", "union"] = "same",
     texts: Sequence[str] = (),
     sheet: str | None = None,
+    lookup: bool = False,
+    key: str | Sequence[str] | None = None,
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
+    zone: str | None = None,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
     title: str = "",
@@ -180,7 +201,7 @@ def files(
 
     Files are read in the order of their names. A file whose content is unchanged is not read again. `texts` names
     columns that are kept as texts, as a postcode 00123 must be. All files have the "same" columns, or with "union"
-    what a file lacks is missing.
+    what a file lacks is missing. With `lookup=True` it is a table that rows are joined with, as `source` has it.
     """
     options = {
         "way": "files",
@@ -191,7 +212,8 @@ def files(
     }
     if not patterns:
         raise Refused("files() names no file.", hint='Write files("data/*.csv").')
-    mark = _mark(fresh, known_later, retries, retry_delay, timeout)
+    how = _lookup(lookup, key, at, event, stale, zone, only_lookups=True)
+    mark = _mark(fresh, known_later, retries, retry_delay, timeout, how)
     return DeclaredSource(options=options, mark=mark, title=title, place=_place())
 
 
@@ -201,6 +223,12 @@ def objects(
     columns: Literal["same", "union"] = "same",
     texts: Sequence[str] = (),
     sheet: str | None = None,
+    lookup: bool = False,
+    key: str | Sequence[str] | None = None,
+    at: str | None = None,
+    event: str | None = None,
+    stale: str | float | None = None,
+    zone: str | None = None,
     fresh: str | float | None = None,
     known_later: Sequence[str] = (),
     title: str = "",
@@ -223,7 +251,8 @@ def objects(
     }
     if not addresses:
         raise Refused("objects() names no object.", hint='Write objects("s3://bucket/prefix/*.parquet").')
-    mark = _mark(fresh, known_later, retries, retry_delay, timeout)
+    how = _lookup(lookup, key, at, event, stale, zone, only_lookups=True)
+    mark = _mark(fresh, known_later, retries, retry_delay, timeout, how)
     return DeclaredSource(options=options, mark=mark, title=title, place=_place())
 
 
@@ -236,11 +265,13 @@ def _incremental(
     deleted: str | None,
     full: str | float | None,
     columns: str,
+    *,
+    looked_up: bool,
 ) -> dict[str, object]:
-    """What is said of loading only what is new."""
+    """What is said of loading only what is new. A lookup has a zone also where it has no watermark."""
     keys = [] if key is None else [key] if isinstance(key, str) else list(key)
     for name, value in (("late", late), ("start", start), ("zone", zone), ("full", full)):
-        if value is not None and watermark is None:
+        if value is not None and watermark is None and not (looked_up and name == "zone"):
             raise Refused(f"{name}= is said without a watermark.", hint='Say which column grows: watermark="updated".')
     if deleted is not None and watermark is not None and not keys:
         raise Refused(
@@ -258,15 +289,44 @@ def _incremental(
     }
 
 
+def _lookup(
+    lookup: bool,
+    key: str | Sequence[str] | None,
+    at: str | None,
+    event: str | None,
+    stale: str | float | None,
+    zone: str | None,
+    *,
+    only_lookups: bool = False,
+) -> Lookup | None:
+    """How rows find their entries, for a lookup. `only_lookups` says that key and zone mean nothing else."""
+    if lookup:
+        return lookup_of(key or (), at, event, stale, zone)
+    said = {"at": at, "event": event, "stale": stale, **({"key": key, "zone": zone} if only_lookups else {})}
+    for name, value in said.items():
+        if value:
+            raise Refused(f"{name}= is for lookups.", hint=f"Say lookup=True, {name}=….")
+    return None
+
+
+def _rows_by(lookup: Lookup | None, key: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """The columns by which rows of two loads are told apart: of a lookup its key, and the time where it has one."""
+    if lookup is None:
+        return key
+    return [*lookup.key, *((lookup.at,) if lookup.at is not None and lookup.at not in lookup.key else ())]
+
+
 def _mark(
     fresh: str | float | None,
     known_later: Sequence[str],
     retries: int,
     retry_delay: str | float,
     timeout: str | float | None,
+    lookup: Lookup | None,
 ) -> Mark:
     return Mark(
         kind=Kind.SOURCE,
+        lookup=lookup,
         fresh_seconds=seconds(fresh),
         known_later=tuple(_names(known_later, "known_later")),
         retries=retries,

@@ -131,6 +131,19 @@ def mark_of(value: object) -> Mark | None:
     return mark if isinstance(mark, Mark) else None
 
 
+def lookup_of(
+    key: str | Sequence[str], at: str | None, event: str | None, stale: str | float | None, zone: str | None
+) -> Lookup:
+    """How rows find their entries, from what a source says; Refused for a zone that does not exist."""
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise Refused(f"{zone!r} names no time zone.", hint='Write it like zone="Europe/Amsterdam".') from error
+    keys = (key,) if isinstance(key, str) else tuple(key)
+    return Lookup(key=keys, at=at, event=event or at, stale_seconds=seconds(stale), zone=zone)
+
+
 @overload
 def source(function: Function, /) -> Function: ...
 @overload
@@ -178,7 +191,7 @@ def source(
         kind=Kind.SOURCE,
         fresh_seconds=seconds(fresh),
         known_later=_names(known_later, "known_later"),
-        lookup=_lookup((key,) if isinstance(key, str) else tuple(key), at, event, stale, zone) if lookup else None,
+        lookup=lookup_of(key, at, event, stale, zone) if lookup else None,
         retries=retries,
         retry_delay_seconds=seconds(retry_delay) or 0.0,
         timeout_seconds=seconds(timeout),
@@ -402,17 +415,6 @@ def _decorator(mark: Mark) -> Callable[[Function], Function]:
         return decorated
 
     return decorate
-
-
-def _lookup(
-    key: tuple[str, ...], at: str | None, event: str | None, stale: str | float | None, zone: str | None
-) -> Lookup:
-    if zone is not None:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Refused(f"{zone!r} names no time zone.", hint='Write it like zone="Europe/Amsterdam".') from error
-    return Lookup(key=key, at=at, event=event or at, stale_seconds=seconds(stale), zone=zone)
 
 
 def _names(names: Sequence[str], option: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from unshelve.predictions.looked_up import counted
 from unshelve.predictions.record import Record
 from unshelve.predictions.sealed import ModelCount, SealedFile, SealedSegment
 from unshelve.predictions.segment import read_records
@@ -116,6 +117,7 @@ class ParquetFiles:
             first_id=records[0].id,
             last_id=records[-1].id,
             counts=tuple(_counts(records)),
+            lookups=counted(records),
         )
 
 

@@ -7,22 +7,23 @@ segments are read first and the table afterwards, and what the table knows by th
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
 from unshelve.errors import BadRequest, NotFound
 from unshelve.ids import ALPHABET, new_id
+from unshelve.predictions.looked_up import LookupCount
 from unshelve.predictions.record import Record
 from unshelve.predictions.sealed import SealedFiles
 from unshelve.predictions.segment import segments
-from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
+from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE, SEGMENT_LOOKUP
 from unshelve.predictions.tail import Tail
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
@@ -104,6 +105,23 @@ class PredictionLog:
             DayCount(day=day, model=name, version=version, answers=answers)
             for (day, name, version), answers in sorted(sums.items())
         ]
+
+    def looked_up(self, first: date, last: date, models: Sequence[str]) -> list[tuple[str, LookupCount]]:
+        """What lookups gave to the rows of some models on each day from `first` to `last`, both included, as sums.
+
+        In the order of days, models and lookups. Cost: the segments of these days.
+        """
+        sums: dict[tuple[str, str, str], LookupCount] = {}
+        days = (first.isoformat(), last.isoformat())
+        with self._lock, self._unsealed() as (tails, connection):
+            found = [each for tail in tails for each in tail.lookups.items()]
+            for day, *values in connection.execute(_lookups(days, models)):
+                one = LookupCount(**dict(zip(LookupCount.__struct_fields__, values, strict=True)))
+                found.append(((day, one.model, one.lookup), one))
+        for key, one in found:
+            if days[0] <= key[0] <= days[1] and key[1] in models:
+                sums[key] = one if key not in sums else sums[key].plus(one)
+        return [(key[0], sums[key]) for key in sorted(sums)]
 
     def _here(self, file: _File) -> str:
         """Where this machine has a sealed file: in the folder, or among the blobs."""
@@ -196,6 +214,17 @@ def _counts(days: tuple[str, str], model: str | None) -> Select[str, str, int, i
         .group_by(table.c.day, table.c.model, table.c.version)
     )
     return statement if model is None else statement.where(table.c.model == model)
+
+
+def _lookups(days: tuple[str, str], models: Sequence[str]) -> Select[Any]:
+    """What lookups gave to the rows of some models within some days, summed by day, model and lookup."""
+    table = SEGMENT_LOOKUP
+    summed = [func.sum(table.c[name]) for name in ("rows", "stale", "missing", "aged", "age_seconds")]
+    return (
+        select(table.c.day, table.c.model, table.c.lookup, *summed, func.max(table.c.oldest_seconds))
+        .where(table.c.day.between(*days), table.c.model.in_(models))
+        .group_by(table.c.day, table.c.model, table.c.lookup)
+    )
 
 
 def _milliseconds(record_id: str) -> int | None:

@@ -28,5 +28,6 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tru
     seconds: float
     """From the request's bytes to the answer's, transforms and model included."""
     lookups: bytes = b""
-    """Which copies of lookups were asked: JSON of {lookup: {"copy": digest, "age_seconds": number or null}}, or empty.
-    The age is that of the copy when it was asked. Of an endpoint, a lookup is named `model/lookup`."""
+    """Which copies of lookups were asked: JSON of {lookup: {"copy": digest, "age_seconds": number or null, "found":
+    "entry", "stale" or "none"}}, or empty. The age is that of the copy when it was asked. Of an endpoint, a lookup is
+    named `model/lookup`."""

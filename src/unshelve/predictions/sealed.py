@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from unshelve.predictions.looked_up import LookupCount
 from unshelve.predictions.record import Record
 
 
@@ -35,6 +36,7 @@ class SealedFile(msgspec.Struct, frozen=True, kw_only=True):
     first_id: str
     last_id: str
     counts: tuple[ModelCount, ...]
+    lookups: tuple[LookupCount, ...] = ()
 
 
 class SealedSegment(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, insert, select
 
 from unshelve.clock import Clock, SystemClock, milliseconds
@@ -21,7 +22,7 @@ from unshelve.errors import Damaged, UnshelveError
 from unshelve.ids import digest_json
 from unshelve.predictions.sealed import SealedFiles, SealedSegment
 from unshelve.predictions.segment import Ending, claim, remove_unfinished, segments
-from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
+from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE, SEGMENT_LOOKUP
 from unshelve.security import audit
 from unshelve.security.actors import Actor
 from unshelve.storage.blobs import BlobStore
@@ -142,6 +143,9 @@ class Sealer:
                 for count in file.counts
             ]
             connection.execute(insert(SEGMENT_COUNT), counts)
+            if file.lookups:
+                place = {"segment": segment, "day": file.day}
+                connection.execute(insert(SEGMENT_LOOKUP), [{**place, **asdict(one)} for one in file.lookups])
         details = {"digest": digest, "records": sealed.records, "files": [file.path for file in sealed.files]}
         if sealed.lost_bytes:
             details |= {"ending": sealed.ending, "lost_bytes": sealed.lost_bytes}

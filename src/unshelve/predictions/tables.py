@@ -37,6 +37,22 @@ SEGMENT_FILE: Final = Table(
     Index("ix_segment_file_last_id", "last_id"),
 )
 
+SEGMENT_LOOKUP: Final = Table(
+    "segment_lookup",
+    METADATA,
+    Column("segment", Text, ForeignKey("segment.id"), primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("lookup", Text, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Column("stale", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("aged", Integer, nullable=False),  # rows for which the age of the copy is known
+    Column("age_seconds", Float, nullable=False),  # the sum of these ages
+    Column("oldest_seconds", Float, nullable=False),
+    Index("ix_segment_lookup_day_model", "day", "model"),
+)
+
 SEGMENT_COUNT: Final = Table(
     "segment_count",
     METADATA,

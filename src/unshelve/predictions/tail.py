@@ -8,6 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from unshelve.predictions.looked_up import LookupCount, counts_of
 from unshelve.predictions.record import Record
 from unshelve.predictions.segment import MAGIC, records_of, scan_frames
 
@@ -31,6 +32,8 @@ class Tail:
     path: Path
     counts: dict[tuple[str, str, int], int] = field(default_factory=dict)
     """Answers by (day, model, version)."""
+    lookups: dict[tuple[str, str, str], LookupCount] = field(default_factory=dict)
+    """What lookups gave, by (day, model, lookup)."""
     _blocks: list[_Block] = field(default_factory=list)
     _end: int = len(MAGIC)
 
@@ -76,6 +79,9 @@ class Tail:
             day = datetime.fromtimestamp(record.time / 1000, UTC).strftime("%Y-%m-%d")
             key = (day, record.model, record.version)
             self.counts[key] = self.counts.get(key, 0) + 1
+            for one in counts_of(record):
+                known = self.lookups.get((day, one.model, one.lookup))
+                self.lookups[day, one.model, one.lookup] = one if known is None else known.plus(one)
         first, last = min(record.id for record in records), max(record.id for record in records)
         block = self._blocks[-1] if self._blocks else None
         if block is None or block.end - block.begin >= _BLOCK_BYTES:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_copy import AskedCopy, LookupCopy
 from unshelve.data.lookups import Lookup
 from unshelve.errors import NotFound
 from unshelve.pipeline.artifacts import read_artifact
@@ -141,7 +141,10 @@ def lookup_uses(
     return found
 
 
-def note(answers: Sequence[dict[str, Any]], chosen: Mapping[str, Chosen]) -> None:
-    """Say in each answer, under "lookups", which copies it was given from."""
-    for answer in answers if chosen else ():
-        answer["lookups"] = {name: {"copy": one.copy.digest, "made_ms": one.made_ms} for name, one in chosen.items()}
+def note(answers: Sequence[dict[str, Any]], chosen: Mapping[str, Chosen], asked: Mapping[str, AskedCopy]) -> None:
+    """Say in each answer, under "lookups", which copies it was given from, and what its row found in them."""
+    for row, answer in enumerate(answers if chosen else ()):
+        answer["lookups"] = {
+            name: {"copy": one.copy.digest, "made_ms": one.made_ms, "found": asked[name].outcomes[row]}
+            for name, one in chosen.items()
+        }

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from unshelve.data.frames import frame
-from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_copy import AskedCopy, LookupCopy
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import Table, columns, is_dataset, only
 from unshelve.errors import Damaged, SchemaMismatch, UserCodeFailed
@@ -25,7 +25,7 @@ from unshelve.schema.schema import JsonValue, Schema
 from unshelve.serving.answer import answers, as_value
 from unshelve.serving.code import VersionCode
 from unshelve.serving.copies import Chosen, Copies, LookupUse, Newest, lookup_uses, note
-from unshelve.serving.request_table import RequestTable, schema_from
+from unshelve.serving.request_table import RequestTable, schema_from, told
 from unshelve.serving.row_path import Functions, RowPath, run_path
 from unshelve.storage.blobs import BlobStore
 
@@ -70,6 +70,8 @@ class LoadedModel:
     _code: VersionCode
     _copies: Copies
     _uses: Mapping[str, LookupUse]
+    _told: tuple[tuple[str, int], ...]
+    """Fields by which lookups find entries and which are in the table as they were sent, with their places."""
 
     @property
     def pinned(self) -> Mapping[str, str]:
@@ -97,9 +99,13 @@ class LoadedModel:
     def answer_from(self, rows: Rows, chosen: Mapping[str, Chosen]) -> list[dict[str, Any]]:
         """One answer for each row, from copies that were chosen already."""
         table = self._table.of(rows)
-        raw = self.predict_table(table, {name: one.copy for name, one in chosen.items()})
+        cells = None
+        if self._told and rows.n <= MOST_TOGETHER:
+            cells = [{name: row[place] for name, place in self._told} for row in rows.values]
+        asked = {name: one.copy.asked() for name, one in chosen.items()}
+        raw = self.predict_table(table, asked, cells)
         found = answers(self.signature, Raw(raw.labels, raw.scores), raw.answered)
-        note(found, chosen)
+        note(found, chosen, asked)
         return found
 
     def choose(self, copies: Mapping[str, str] | None = None, newest: Newest | None = None) -> Mapping[str, Chosen]:
@@ -138,14 +144,20 @@ class LoadedModel:
                 row[name] = {"copy": one.copy.digest, "made_ms": one.made_ms, "age_seconds": age, "values": values}
         return found
 
-    def predict_table(self, table: Table, copies: Mapping[str, LookupCopy] | None = None) -> RawAnswers:
+    def predict_table(
+        self,
+        table: Table,
+        copies: Mapping[str, LookupCopy | AskedCopy] | None = None,
+        cells: Sequence[Mapping[str, Any]] | None = None,
+    ) -> RawAnswers:
         """Raw predictions for rows of the entry, which must have the version's columns.
 
-        Rows are joined with the lookups that the version was trained with, except for those in `copies`.
+        Rows are joined with the lookups that the version was trained with, except for those in `copies`. `cells` are
+        values of each row, as far as they are at hand.
         """
         try:
             frozen = self._frozen if not copies else {**self._frozen, **copies}
-            X = run_path(self._path, self._given(table), self._functions, frozen)
+            X = run_path(self._path, self._given(table), self._functions, frozen, cells=cells)
             raw = predict(self._estimator, self.signature, X)
             return RawAnswers(raw.labels, raw.scores, self._answered(raw.for_answer))
         except (UserCodeFailed, SchemaMismatch):
@@ -328,6 +340,7 @@ def load_model(
         _code=code,
         _copies=held,
         _uses=uses,
+        _told=told(schema, [name for one in path.lookups.values() for name in (*one.key, one.event) if name]),
     )
     _warm(loaded, blobs, WARM_ROWS)
     return loaded

@@ -89,6 +89,7 @@ def _with_age(used: Mapping[str, Mapping[str, Any]], moment: int) -> dict[str, d
         name: {
             "copy": one["copy"],
             "age_seconds": None if one["made_ms"] is None else max(0, moment - one["made_ms"]) / 1000,
+            "found": one["found"],
         }
         for name, one in used.items()
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from unshelve.data.frames import frame
 from unshelve.data.tables import Table, like
 from unshelve.schema.decoder import decoder
 from unshelve.schema.rows import Rows
-from unshelve.schema.schema import Schema
+from unshelve.schema.schema import FieldType, Schema
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,30 @@ class RequestTable:
             repeated = self.fillers.take(np.zeros(count, dtype=np.int64)).set_axis(table.index)
             table = pd.concat([table, repeated], axis=1)[list(self.order)]
         return like(table, self.polars)
+
+
+def told(schema: Schema, names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Those of some fields whose column holds every value as it was sent, and their places in a row.
+
+    Of the others the table must be asked: categories that lack a value, floats that stand for large whole numbers, and
+    times of whole seconds hold something else.
+    """
+    wanted = set(names)
+    return tuple(
+        (one.name, place)
+        for place, one in enumerate(schema.fields)
+        if one.name in wanted and _HOLDS.get(one.type, _NOTHING).fullmatch(one.dtype)
+    )
+
+
+_NOTHING: Final = re.compile(r"(?!)")
+_HOLDS: Final = {
+    FieldType.BOOLEAN: re.compile("bool(ean)?"),
+    FieldType.INTEGER: re.compile("[iI]nt64"),
+    FieldType.STRING: re.compile(r"(str|string|object)(\[\w+\])?"),
+    FieldType.CATEGORY: re.compile(r"(str|string|object)(\[\w+\])?"),
+    FieldType.TIMESTAMP: re.compile(r"datetime64\[[un]s(, [^\]]+)?\]"),
+}
 
 
 def schema_from(described: Mapping[str, Any]) -> Schema:

@@ -6,7 +6,7 @@ Keeps are not on it: a request passes through them untouched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,9 +43,23 @@ class RowPath:
     """How rows find their entries, by lookup. Their copies stand beside the frozen state, under the same names."""
 
 
-def run_path(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> Any:
-    """What the model is given for these rows."""
-    return run_steps(path, table, functions, frozen)[path.output]
+def run_path(
+    path: RowPath,
+    table: Table,
+    functions: Functions,
+    frozen: Mapping[str, Any],
+    *,
+    cells: Sequence[Mapping[str, Any]] | None = None,
+) -> Any:
+    """What the model is given for these rows.
+
+    `cells` are values of each row of the entry, where lookups can take them from (`request_table.told`).
+    """
+    values: dict[str, Any] = {path.entry: table}
+    for step in path.steps:
+        known = cells if next(iter(step.rows.values())) == path.entry else None
+        values[step.name] = apply_step(step, values, functions[step.name], frozen, cells=known)
+    return values[path.output]
 
 
 def run_steps(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,13 +71,18 @@ def run_steps(path: RowPath, table: Table, functions: Functions, frozen: Mapping
 
 
 def apply_step(
-    step: PathStep, values: Mapping[str, Any], function: Callable[..., Any], frozen: Mapping[str, Any]
+    step: PathStep,
+    values: Mapping[str, Any],
+    function: Callable[..., Any],
+    frozen: Mapping[str, Any],
+    *,
+    cells: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """One transform on the rows it takes; UserCodeFailed when it does not give the same number of rows back."""
     rows = {parameter: lend(values[name]) for parameter, name in step.rows.items()}
     state = {parameter: frozen[name] for parameter, name in step.frozen.items()}
     first = next(iter(rows.values()))
-    looked_up = {parameter: frozen[name].join(first) for parameter, name in step.lookups.items()}
+    looked_up = {parameter: frozen[name].join(first, cells) for parameter, name in step.lookups.items()}
     result = function(**rows, **state, **looked_up, **step.parameters)
     expected = length(first)
     check_rows(step.name, result, expected)

@@ -63,8 +63,10 @@ def _options(step: StepInfo) -> Iterator[tuple[str, str]]:
         )
     if watermark is None and "mark" in asked:
         yield (f"Source {step.name} asks for a mark and has no watermark.", 'Say which column grows: watermark="…".')
-    for option in ("watermark", "deleted"):
-        column = step.options.get(option)
+    named = [(option, step.options.get(option)) for option in ("watermark", "deleted")]
+    if step.lookup is not None:
+        named += [*(("key", each) for each in step.lookup.key), ("at", step.lookup.at)]
+    for option, column in named:
         if step.options["way"] == "sql" and isinstance(column, str) and not _may_give(text, column):
             yield (
                 f"Source {step.name} has {option}={column!r}, which its query does not give.",

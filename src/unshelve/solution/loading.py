@@ -228,6 +228,7 @@ def _declared_source(name: str, declared: DeclaredSource, place: Place) -> StepI
         options=declared.options,
         known_later=mark.known_later,
         fresh_seconds=mark.fresh_seconds,
+        lookup=mark.lookup,
         retries=mark.retries,
         retry_delay_seconds=mark.retry_delay_seconds,
         timeout_seconds=mark.timeout_seconds,

@@ -16,7 +16,8 @@ import pandas as pd
 from unshelve.data.cleaning import compare, dropped_only
 from unshelve.data.dataset import write_dataset
 from unshelve.data.loaded import LOAD
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.lookups import Lookup
 from unshelve.data.tables import as_frame, clean, entry_table, length, take, to_pandas
 from unshelve.errors import UserCodeFailed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.tables import Table
 from unshelve.errors import Refused
 from unshelve.pipeline.step import mark_of

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from unshelve.errors import Damaged, NotFound
 from unshelve.models.package import manifest_from
-from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE
+from unshelve.predictions.tables import SEGMENT, SEGMENT_COUNT, SEGMENT_FILE, SEGMENT_LOOKUP
 from unshelve.registry.lookups import drop_refreshes
 from unshelve.registry.releases import champion_before, releases
 from unshelve.registry.runs import time_text
@@ -166,7 +166,7 @@ def _predictions(connection: Connection, before: datetime) -> tuple[int, list[Pa
         )
     ).all()
     for segment in {row.segment for row in rows}:
-        for table in (SEGMENT_COUNT, SEGMENT_FILE):
+        for table in (SEGMENT_COUNT, SEGMENT_LOOKUP, SEGMENT_FILE):
             connection.execute(table.delete().where(table.c.segment == segment))
         connection.execute(SEGMENT.delete().where(SEGMENT.c.id == segment))
     return sum(row.records for row in rows), [Path(row.path) for row in rows]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
+from unshelve.data.lookups import Lookup
 from unshelve.errors import Damaged
 from unshelve.models.package import Manifest, manifest_from
 from unshelve.registry.versions import Attestation, Version
@@ -135,6 +137,37 @@ def schema_of(blobs: BlobStore, manifest: Manifest) -> Schema:
     """What a request to the version looks like."""
     document = _decoded(blobs.get(manifest.files["schema.json"].digest), dict[str, Any], "Schema")
     return Schema.from_json({key: document[key] for key in ("format", "fields") if key in document})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupFields:
+    """What a version is given by a lookup: how rows find their entries, its fields, and those that must be there."""
+
+    name: str
+    how: Lookup
+    schema: Schema
+    required: tuple[str, ...]
+
+
+def lookups_of(blobs: BlobStore, manifest: Manifest) -> tuple[LookupFields, ...]:
+    """What a version gets by lookups and is not sent; of an endpoint, what the models that it pins get."""
+    if manifest.kind == "endpoint":
+        pinned = [str(one["manifest"]) for one in manifest.models.values()]
+        found = [one for each in pinned if blobs.has(each) for one in lookups_of(blobs, manifest_from(blobs.get(each)))]
+        return tuple({one.name: one for one in reversed(found)}.values())[::-1]
+    hows = msgspec.convert(manifest.path.get("lookups", {}), dict[str, Lookup])
+    if not hows:
+        return ()
+    document = _decoded(blobs.get(manifest.files["schema.json"].digest), dict[str, Any], "Schema")
+    return tuple(
+        LookupFields(
+            name=name,
+            how=how,
+            schema=Schema.from_json({"format": document["format"], "fields": document["lookups"][name]["fields"]}),
+            required=tuple(document["lookups"][name]["required"]),
+        )
+        for name, how in hows.items()
+    )
 
 
 def gates_of(blobs: BlobStore, attested: Attestation | None) -> tuple[GateVerdict, ...]:

@@ -10,7 +10,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from unshelve.data import lookup_keys
-from unshelve.data.lookup_copy import LookupCopy, sorted_copy
+from unshelve.data.lookup_copy import LookupCopy
+from unshelve.data.lookup_table import sorted_copy
 from unshelve.data.lookups import Lookup
 from unshelve.errors import SchemaMismatch, SolutionInvalid
 
@@ -228,3 +229,38 @@ def test_polars_rows_get_a_polars_table() -> None:
     polars = pytest.importorskip("polars")
     found = copy_of(weather(), WEATHER).join(polars.from_pandas(rows(("JFK", "2024-01-01 12:00"))))
     assert found["temp"].to_list() == [12.0]
+
+
+@pytest.mark.parametrize("each_alone", [False, True], ids=["in bulk", "alone"])
+def test_a_copy_that_is_asked_says_what_each_row_found(each_alone: bool) -> None:
+    asked = rows(
+        ("JFK", "2024-01-01 12:00"),
+        ("EWR", "2024-01-01 12:00:00.000001"),
+        ("EWR", "2024-01-01 05:00"),
+        ("LGA", "2024-01-01 12:00"),
+        (None, "2024-01-01 12:00"),
+        ("JFK", None),
+    )
+    copy = copy_of(weather(), WEATHER)
+    outcomes: list[str] = []
+    for part in [asked.iloc[[row]] for row in range(len(asked))] if each_alone else [asked]:
+        one = copy.asked()
+        assert_frame_equal(one.join(part), copy.join(part))
+        outcomes += one.outcomes
+    assert outcomes == ["entry", "stale", "none", "none", "none", "none"]
+
+
+def test_of_rows_that_are_joined_twice_the_worse_counts() -> None:
+    one = copy_of(weather(), WEATHER).asked()
+    one.join(rows(("JFK", "2024-01-01 12:00"), ("EWR", "2024-01-02"), ("LGA", "2024-01-02")))
+    one.join(rows(("JFK", "2024-01-03"), ("EWR", "2024-01-01 12:00"), ("JFK", "2024-01-01 12:00")))
+    assert one.outcomes == ["stale", "stale", "none"]
+
+
+def test_times_that_came_as_texts_are_times_where_all_of_them_are() -> None:
+    told = weather().assign(since=weather()["since"].dt.strftime("%Y-%m-%d %H:%M:%S").astype("str"))
+    assert_frame_equal(sorted_copy(told, WEATHER, "weather"), sorted_copy(weather(), WEATHER, "weather"))
+    zoned = sorted_copy(weather().assign(since=weather()["since"].dt.strftime("%Y-%m-%dT%H:%MZ")), WEATHER, "weather")
+    assert str(zoned["since"].dtype) == "datetime64[us, UTC]"
+    with pytest.raises(SolutionInvalid, match=r"weather.since holds '31.12.2024', which is no time"):
+        sorted_copy(weather().assign(since="31.12.2024"), WEATHER, "weather")

@@ -7,11 +7,13 @@ from datetime import date
 from operator import attrgetter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from databases import open_database
 from predictions_log_files import HOUR, NOON, closed, record, segment
 from unshelve.errors import BadRequest, NotFound
+from unshelve.predictions.looked_up import LookupCount
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.query import DayCount, PredictionLog
 from unshelve.predictions.record import Record
@@ -163,3 +165,37 @@ def test_a_segment_that_is_in_the_table_already_is_not_counted_twice(kept: Kept)
 
     assert kept.log.recent(limit=100) == kept.all
     kept.writing = segment(kept.folder, [record(NOON + 3 * DAY)])
+
+
+def looked_up(time: int, found: str | None, age: float | None = 60.0, model: str = "flights.lateness") -> Record:
+    one = {"copy": "ab", "age_seconds": age, **({"found": found} if found else {})}
+    return msgspec.structs.replace(record(time, model=model), lookups=msgspec.json.encode({"weather": one}))
+
+
+def test_what_lookups_gave_is_summed_by_day_whether_sealed_or_not_and_nothing_twice(kept: Kept) -> None:
+    closed(kept.folder, [looked_up(NOON, "entry"), looked_up(NOON, "stale", 180.0), looked_up(NOON, None)])
+    closed(kept.folder, [looked_up(NOON + 1, "none", None), looked_up(NOON, "entry", model="flights.delay")])
+    closed(kept.folder, [looked_up(NOON + DAY, "entry")])
+    asked = (date(2026, 3, 1), date(2026, 3, 1), ["flights.lateness"])
+    expected = LookupCount(
+        model="flights.lateness",
+        lookup="weather",
+        rows=3,
+        stale=1,
+        missing=1,
+        aged=2,
+        age_seconds=240.0,
+        oldest_seconds=180.0,
+    )
+    assert kept.log.looked_up(*asked) == [("2026-03-01", expected)]
+    kept.seal()
+    kept.files.opened.clear()
+    assert kept.log.looked_up(*asked) == [("2026-03-01", expected)]
+    assert kept.files.opened == []
+    closed(kept.folder, [looked_up(NOON, "stale", 60.0)])
+    assert [(one.rows, one.stale, one.age_seconds) for _, one in kept.log.looked_up(*asked)] == [(4, 2, 300.0)]
+    assert [day for day, _ in kept.log.looked_up(date(2026, 3, 1), date(2026, 3, 2), ["flights.lateness"])] == [
+        "2026-03-01",
+        "2026-03-02",
+    ]
+    assert kept.log.looked_up(date(2026, 3, 3), date(2026, 3, 4), ["flights.lateness"]) == []

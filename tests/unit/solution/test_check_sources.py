@@ -27,6 +27,8 @@ TAIL = "\n@model\ndef one(rows): ...\n"
             "no time zone",
             "Berlin",
         ),
+        ('sql("select a, t from t", connection="c", lookup=True, key="k", at="t")', "has key='k'", "Add k"),
+        ('sql("select k from t", connection="c", lookup=True, key="k", at="t")', "has at='t'", "Add t"),
         ('http("https://x/?s={mark}", watermark="w")', "where its first load begins", "start="),
         ('http("https://x/?s={s}")', "takes s", "parameters="),
     ],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli_solution import SOLUTION, write_solution
@@ -79,12 +80,14 @@ def test_old_answers_go_and_the_audit_goes_on_to_name_them(limited: tuple[Kept, 
     kept, clock = limited
     control = kept.control
     files = ParquetFiles(control.home.predictions)
-    closed(control.home.predictions, [record(NOON)], name="s1")
+    looked_up = b'{"weather":{"copy":"ab","age_seconds":1.5,"found":"entry"}}'
+    closed(control.home.predictions, [msgspec.structs.replace(record(NOON), lookups=looked_up)], name="s1")
     Sealer(control.database, control.home.predictions, files, actor=LOCAL).seal()
     log = PredictionLog(control.database, control.home.predictions, files)
     assert len(log.recent()) == 1
     clock.move(timedelta(days=3650))
     assert retain(control, LOCAL).predictions == 1
+    assert log.looked_up(date(2026, 3, 1), date(2026, 3, 1), ["flights.lateness"]) == []
     assert log.recent() == [] and list(control.home.predictions.rglob("*.parquet")) == []
     with control.database.read() as connection:
         audit.verify(connection)

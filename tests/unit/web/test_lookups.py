@@ -53,3 +53,34 @@ def test_the_answer_card_shows_what_was_looked_up(house: House) -> None:
     form = {"f.origin": "North", "f.leaves": "2026-03-14T14:20", "f.wind": "10", "f.cars": "4", "f.express": "true"}
     said = browser.post(page, form, from_page=page).text
     assert "Looked up: weather" in said and "61.5" in said
+
+
+def test_what_answered_rows_found_is_counted_by_day(house: House) -> None:
+    browser = house.browser(Role.VIEWER)
+    found = browser.get(f"{PAGE}.json").json()["lookups"][0]["answered"]
+    assert found["said"] == "60 rows answered in 14 days, 93.3 % found, 3 too old, 1 without an entry"
+    assert [(one["day"], one["rows"], one["stale"], one["missing"]) for one in found["days"]] == [
+        ("14 Mar", 16, 1, 0), ("13 Mar", 24, 1, 1), ("12 Mar", 20, 1, 0),
+    ]  # fmt: skip
+    assert found["days"][0]["age"] == "13 min 45 s, at most 17 min 30 s"
+    page = browser.get(PAGE).text
+    assert "60 rows answered in 14 days" in page and "No entry" in page
+
+
+def test_the_schema_says_which_fields_come_by_a_lookup_and_what_happens_without_them(house: House) -> None:
+    browser = house.browser(Role.VIEWER)
+    (given,) = browser.get(f"/models/{MODEL}/schema.json").json()["schemas"][0]["lookups"]
+    assert (given["name"], given["href"]) == ("weather", f"{PAGE}#l-weather")
+    assert given["how"] == (
+        "The newest entry of origin whose since is not after leaves. "
+        "One that is more than 6 h older than that does not count."
+    )
+    assert given["otherwise"] == (
+        "Where there is no entry, or only one older than 6 h, its fields are missing, "
+        "and a request is refused by the name of the field where gusts is missing."
+    )
+    assert [(row["name"], row["type"], row["unit"], row["missing"]) for row in given["rows"]] == [
+        ("gusts", "float", "km/h", "no")
+    ]
+    page = browser.get(f"/models/{MODEL}/schema").text
+    assert "Not sent: given by the lookup" in page and "2 to 96.5" in page

@@ -94,7 +94,7 @@ def refresh_strip(tones: Sequence[str]) -> Markup:
             parts.append(svg.element("rect", class_="v2", x=x, y=8, width=5, height=6, rx=1.5))
     wide = len(tones) * 7
     return svg.element(
-        "svg", svg.join(parts), class_="verdict strip", viewBox=f"0 0 {wide} 14", width=wide, height="14",
+        "svg", svg.join(parts), class_="verdict days", viewBox=f"0 0 {wide} 14", width=wide, height="14",
         aria_hidden="true",
     )  # fmt: skip
 
@@ -128,6 +128,29 @@ def columns_of(counts: Sequence[int]) -> Markup:
         if (high := max(22 * number / most, 1.0) if number else 0.0)
     ]
     return svg.element("svg", svg.join(parts), class_="tiny", viewBox="0 0 96 24", aria_hidden="true")
+
+
+def stacked_columns(counts: Sequence[tuple[int, int, int]]) -> Markup:
+    """An upright bar for each day: what was well below, in the colours of good, doubtful and bad, a dash where nothing
+    was. No part vanishes; the numbers stand beside it in a table."""
+    most = max((sum(each) for each in counts), default=0)
+    if not most:
+        return Markup("")
+    parts = []
+    for index, each in enumerate(counts):
+        y = 14.0
+        for kind, number in zip(("v1", "v3", "v5"), each, strict=True):
+            high = max(10 * number / most, 2.0) if number else 0.0  # of 14: room for two small parts
+            y -= high
+            if number:
+                parts.append(svg.element("rect", class_=kind, x=index * 7, y=y, width=5, height=high))
+        if not sum(each):
+            parts.append(svg.element("rect", class_="v4", x=index * 7, y=13, width=5, height=1))
+    wide = len(counts) * 7
+    return svg.element(
+        "svg", svg.join(parts), class_="verdict days", viewBox=f"0 0 {wide} 14", width=wide, height="14",
+        aria_hidden="true",
+    )  # fmt: skip
 
 
 def shares_of(shares: Sequence[float]) -> Markup:

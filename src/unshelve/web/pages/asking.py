@@ -22,7 +22,7 @@ from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
 from unshelve.web import forms, states
 from unshelve.web.asked import Asked
-from unshelve.web.evidence import Evaluation, evaluation_of, manifest_of, schema_of
+from unshelve.web.evidence import Evaluation, LookupFields, evaluation_of, lookups_of, manifest_of, schema_of
 from unshelve.web.forms import Form
 from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
@@ -45,6 +45,8 @@ class Released:
     version: Version
     manifest: Manifest
     schema: Schema
+    lookups: tuple[LookupFields, ...]
+    """What it gets by lookups and is not sent."""
     evaluation: Evaluation | None
     trust: State
     voice: Voice
@@ -65,6 +67,7 @@ def released(asked: Asked, facts: SolutionFacts, step: StepInfo) -> Released | N
         version=version,
         manifest=manifest,
         schema=schema_of(asked.site.blobs, manifest),
+        lookups=lookups_of(asked.site.blobs, manifest),
         evaluation=evaluation,
         trust=states.proof(proof.outcome if proof else None),
         voice=voice_of(step.name, target.name if target else None, manifest, evaluation),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,6 +27,7 @@ from unshelve.web.frame import Link
 from unshelve.web.framing import frame_for
 from unshelve.web.going import to
 from unshelve.web.pages.asking import in_words
+from unshelve.web.pages.lookup_days import answered_rows
 from unshelve.web.render import page
 from unshelve.web.solution_facts import SolutionFacts, facts_of
 from unshelve.web.states import State
@@ -44,7 +46,12 @@ def listing(asked: Asked) -> Response:
     root = f"/solutions/{asked.part('solution')}/lookups"
     with asked.site.database.read() as connection:
         facts = facts_of(connection, asked.part("solution"))
-        found = tuple(_lookup(asked, connection, facts, step) for step in facts.declaration.lookups)
+    answered = answered_rows(asked, facts) if facts.declaration.lookups else {}
+    with asked.site.database.read() as connection:
+        found = tuple(
+            replace(_lookup(asked, connection, facts, step), answered=answered.get(step.name))
+            for step in facts.declaration.lookups
+        )
     view = LookupsView(solution=facts.name, lookups=found)
     frame = frame_for(asked, "Lookups", facts=facts, crumbs=(Link("Lookups", root),), here=root)
     return page(asked.site.templates, asked.request, "pages/lookups.html", view, frame)
@@ -86,6 +93,7 @@ def _lookup(asked: Asked, connection: Connection, facts: SolutionFacts, step: St
             )
             for one, (look, text) in zip(past[:_LISTED], drawn, strict=False)
         ),
+        answered=None,
         fields=fields,
         used_by=tuple(Link(name, f"/models/{facts.full(name)}") for name in using),
         found=found,
@@ -205,4 +213,4 @@ def _said_of(one: Refresh) -> str:
 
 def _strip_said(past: Sequence[Refresh]) -> str:
     failed = sum(one.error is not None for one in past)
-    return f"{count(len(past))} refreshes, {count(failed)} failed" if len(past) > 1 else ""
+    return f"{count(len(past))} refreshes, {count(failed) if failed else 'none'} failed" if len(past) > 1 else ""

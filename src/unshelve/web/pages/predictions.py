@@ -196,6 +196,7 @@ def _released(asked: Asked, facts: SolutionFacts, model: str, number: int) -> Re
         version=version,
         manifest=manifest,
         schema=schema_of(asked.site.blobs, manifest),
+        lookups=(),
         evaluation=evaluation,
         trust=states.proof(proof.outcome if proof else None),
         voice=voice_of(name, target.name if target else None, manifest, evaluation),

@@ -97,6 +97,19 @@ class SchemaRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaLookup:
+    """Fields that come by a lookup and are not sent."""
+
+    name: str
+    href: str
+    how: str
+    """By what an entry is found, and how old it may be."""
+    otherwise: str
+    """What is done where there is none."""
+    rows: tuple[SchemaRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaOf:
     """The Schema of one model's version."""
 
@@ -105,6 +118,7 @@ class SchemaOf:
     version: int
     digest: str
     rows: tuple[SchemaRow, ...]
+    lookups: tuple[SchemaLookup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

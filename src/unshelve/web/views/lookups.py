@@ -33,6 +33,31 @@ class RefreshRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredDay:
+    """What a lookup gave to the rows that were answered on one day."""
+
+    day: str
+    rows: int
+    found: int
+    stale: int
+    missing: int
+    age: str
+    """How old the copy was when it was asked: on average, and at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredRows:
+    """The same of some days, the newest first; days without rows are left out."""
+
+    said: str
+    picture: Markup = field(repr=False, metadata={"twin": False})
+    rows: int
+    stale: int
+    missing: int
+    days: tuple[AnsweredDay, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupView:
     """One lookup: what it holds, how fresh that is, how it is refreshed."""
 
@@ -47,6 +72,8 @@ class LookupView:
     strip: Markup = field(repr=False, metadata={"twin": False})
     strip_said: str
     refreshes: tuple[RefreshRow, ...]
+    answered: AnsweredRows | None
+    """None where no row was answered with it in the last days."""
     fields: tuple[KeyField, ...]
     """Empty where no released version uses it."""
     used_by: tuple[Link, ...]
