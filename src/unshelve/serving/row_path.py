@@ -51,7 +51,19 @@ def run_path(
     *,
     cells: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
-    """What the model is given for these rows.
+    """What the model is given for these rows."""
+    return run_steps(path, table, functions, frozen, cells=cells)[path.output]
+
+
+def run_steps(
+    path: RowPath,
+    table: Table,
+    functions: Functions,
+    frozen: Mapping[str, Any],
+    *,
+    cells: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The result of every step of the path by name, the entry's rows among them.
 
     `cells` are values of each row of the entry, where lookups can take them from (`request_table.told`).
     """
@@ -59,14 +71,6 @@ def run_path(
     for step in path.steps:
         known = cells if next(iter(step.rows.values())) == path.entry else None
         values[step.name] = apply_step(step, values, functions[step.name], frozen, cells=known)
-    return values[path.output]
-
-
-def run_steps(path: RowPath, table: Table, functions: Functions, frozen: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of every step of the path by name, the entry's rows among them."""
-    values: dict[str, Any] = {path.entry: table}
-    for step in path.steps:
-        values[step.name] = apply_step(step, values, functions[step.name], frozen)
     return values
 
 
