@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from unshelve.data.batches import cast
 from unshelve.data.loaded import Part
 from unshelve.data.marks import Bound
-from unshelve.data.parts import MOST_CELLS, MOST_ROWS, Noted, PartWriter, range_of, read_part
+from unshelve.data.parts import MOST_CELLS, MOST_ROWS, Noted, PartWriter, range_of, read_part, read_rows
 from unshelve.storage.blobs import BlobStore
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -59,8 +59,8 @@ def join(
     came = newest(came, rules.key, rules.watermark)
     alive = came if rules.deleted is None else came.filter(pc.invert(is_deleted(came.column(rules.deleted))))
     touched = {place: mask for place, part in enumerate(parts) if (mask := _given_way(blobs, part, came, rules)).any()}
-    tables = {place: read_part(blobs, parts[place]) for place in touched}
-    old = _hashes(pa.concat_tables([tables[p].filter(pa.array(m)) for p, m in touched.items()])) if touched else _NONE
+    gives = [read_rows(blobs, parts[place], mask) for place, mask in touched.items()]
+    old = _hashes(pa.concat_tables(gives)) if gives else _NONE
     fresh = _hashes(alive)
     stay, same = _pairs(old, fresh)
     added_rows = alive.filter(pa.array(~same))
@@ -70,8 +70,9 @@ def join(
         mask[np.flatnonzero(mask)[stay[position : position + count]]] = False
         position += count
     gone = int((~stay).sum())
+    tables = {place: read_part(blobs, parts[place]) for place, mask in touched.items() if mask.any()}
     kept = [
-        (part, touched[place], tables[place]) if place in touched and touched[place].any() else (part, None, None)
+        (part, touched[place], tables[place]) if place in tables else (part, None, None)
         for place, part in enumerate(parts)
     ]
     changed = _changed(old[~stay], gone, added_rows, kept, rules)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,6 +28,9 @@ MOST_CELLS: Final = 10_000_000
 MOST_ROWS: Final = 1_000_000
 MOST_BYTES: Final = 192 << 20
 """Where a part ends: so many cells, rows or bytes in memory."""
+
+GROUP_ROWS: Final = 1 << 16
+"""So many rows of a part can be read without the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,15 @@ def write_part(blobs: BlobStore, table: pa.Table, noted: Noted) -> Part:
     texts = [each.name for each in table.schema if pa.types.is_string(each.type)]
     sink = pa.BufferOutputStream()
     # Plain pages for numbers: a dictionary of floats is built, found too large and thrown away again.
-    pq.write_table(table, sink, compression="zstd", compression_level=1, write_statistics=False, use_dictionary=texts)
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=GROUP_ROWS,
+        compression="zstd",
+        compression_level=1,
+        write_statistics=False,
+        use_dictionary=texts,
+    )
     data = sink.getvalue()
     return Part(
         digest=blobs.put(memoryview(data)),
@@ -178,11 +191,27 @@ def write_part(blobs: BlobStore, table: pa.Table, noted: Noted) -> Part:
 
 def read_part(blobs: BlobStore, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of a part, or some of its columns."""
+    with _opened(blobs, part) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def read_rows(blobs: BlobStore, part: Part, wanted: np.ndarray[Any, np.dtype[np.bool_]]) -> pa.Table:
+    """Those rows of a part that a mask has, in little more than the groups that they are in."""
+    with _opened(blobs, part) as file:
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+        groups = np.unique(np.searchsorted(ends, np.flatnonzero(wanted), side="right"))
+        begins = ends - np.diff(ends, prepend=0)
+        mask = np.concatenate([wanted[begins[group] : ends[group]] for group in groups] or [wanted[:0]])
+        return file.read_row_groups(groups.tolist()).filter(pa.array(mask))
+
+
+@contextmanager
+def _opened(blobs: BlobStore, part: Part) -> Iterator[pq.ParquetFile]:
     path = blobs.path(part.digest)
     source = str(path) if path is not None else pa.BufferReader(blobs.get(part.digest))
     try:
         with pq.ParquetFile(source, memory_map=path is not None) as file:
-            return file.read(columns=None if columns is None else list(columns))
+            yield file
     except FileNotFoundError:
         raise NotFound(f"The part {part.digest[:12]} of a table is gone.", code="blob-not-found") from None
     except pa.ArrowException as error:
