@@ -31,5 +31,5 @@ def test_rows_of_a_part_that_is_gone_are_not_found(tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path)
     part = write_part(blobs, ROWS, Noted())
     blobs.delete(part.digest)
-    with pytest.raises(NotFound, match="of a table is gone"):
+    with pytest.raises(NotFound, match="No bytes are stored"):
         read_rows(blobs, part, np.ones(25, dtype=bool))
