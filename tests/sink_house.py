@@ -78,13 +78,18 @@ def connect(house: House, url: str, name: str = "DWH") -> None:
 
 def write(house: House, sink: str = "parcels.nightly") -> SinkBatch:
     """Order a batch and carry out what waits; what became of it."""
-    with house.control.database.write() as connection:
-        batch = order_by_hand(connection, sink, CAUSE, now=house.control.clock.now())
+    batch = order(house, sink)
     runner = SinkRunner(house.control)
     while runner.take() is not None:
         pass
     with house.control.database.read() as connection:
         return get_batch(connection, batch)
+
+
+def order(house: House, sink: str = "parcels.nightly") -> str:
+    """Order a batch; its id."""
+    with house.control.database.write() as connection:
+        return order_by_hand(connection, sink, CAUSE, now=house.control.clock.now())
 
 
 def newest(house: House, sink: str = "nightly") -> SinkBatch:

@@ -91,7 +91,7 @@ class Kills:
     def _until_under_way(self, control: subprocess.Popen[bytes]) -> None:
         """Wait until the control has started the process that writes."""
         until = time.monotonic() + 60
-        while not _children(control.pid) and time.monotonic() < until:
+        while not children_of(control.pid) and time.monotonic() < until:
             time.sleep(0.01)
 
     @contextmanager
@@ -122,7 +122,7 @@ class Kills:
         self.kills[kind] = self.kills.get(kind, 0) + 1
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
     """The processes that a control has started."""
     found = []
     for each in Path("/proc").glob("[0-9]*/stat"):
@@ -134,7 +134,7 @@ def _children(parent: int) -> list[int]:
 
 def _kill_children(parent: int) -> int:
     """Kills the processes that a control has started, and tells how many there were."""
-    children = _children(parent)
+    children = children_of(parent)
     for child in children:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)

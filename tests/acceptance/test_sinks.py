@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,13 +16,13 @@ import pandas as pd
 import pytest
 
 from postgres_server import fresh_database
-from sink_house import TABLE, connect, newest, road, sinks, sql, sqlite, to_scores, write
-from sink_kills import WATCHED, Kills
+from sink_house import TABLE, connect, newest, order, road, sinks, sql, sqlite, to_scores, write
+from sink_kills import WATCHED, Kills, children_of
 from solution_house import House, open_house
 from unshelve.clock import FakeClock
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.query import PredictionLog
-from unshelve.registry.sinks import BatchState, batches_of
+from unshelve.registry.sinks import BatchState, batches_of, change_batch
 from unshelve.serving.process import AnswerProcesses
 from unshelve.solution.control import Control, answer_settings
 from unshelve.solution.running import read_solution
@@ -174,6 +176,67 @@ def test_a_target_that_is_away_is_tried_again_with_the_same_rows(house: House, t
     finally:
         house.control.clock = clock
     assert (newest(house).state, newest(house).id, newest(house).written) == (BatchState.DONE, waiting.id, 5)
+
+
+@pytest.fixture
+def later(house: House) -> Iterator[FakeClock]:
+    """A clock that stands where it is set, for the time of a test."""
+    clock, house.control.clock = house.control.clock, FakeClock(house.control.clock.now())
+    yield house.control.clock
+    house.control.clock = clock
+
+
+def kill_each(runner: SinkRunner, kind: signal.Signals, times: int, clock: FakeClock, apart: timedelta) -> None:
+    """Take the batch up so many times and kill the process that writes it each time."""
+
+    def kill(_done: int, _of: int) -> None:
+        for child in children_of(os.getpid()):
+            if "sink_process" in Path(f"/proc/{child}/cmdline").read_text():
+                os.kill(child, kind)
+
+    for _ in range(times):
+        runner.take(kill)
+        clock.move(apart)
+
+
+def test_a_batch_whose_process_is_killed_six_times_is_written_all_the_same(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    order(house)
+    runner = SinkRunner(house.control, again_after=[timedelta(0)])
+    kill_each(runner, signal.SIGKILL, 6, later, timedelta(seconds=1))
+    batch = newest(house)
+    assert (batch.state, batch.attempts, batch.breaks, batch.failures) == (BatchState.WAITING, 6, 6, 0)
+    assert "SIGKILL" in str(batch.error)
+    runner.take()
+    assert (newest(house).state, newest(house).written, newest(house).error) == (BatchState.DONE, 5, None)
+
+
+def test_a_batch_that_gets_no_further_for_a_day_is_given_up_in_words(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    batch_id = order(house)
+    kill_each(SinkRunner(house.control), signal.SIGKILL, 1, later, timedelta(hours=33))
+    with house.control.database.write() as connection:
+        change_batch(connection, batch_id, breaks=11)
+    kill_each(SinkRunner(house.control), signal.SIGKILL, 1, later, timedelta(0))
+    batch = newest(house)
+    assert batch.state is BatchState.FAILED
+    assert "It was broken off 12 times in 33 hours at row 1, each time by the end of a process" in str(batch.error)
+    assert not list((house.control.home.sinks / "batches").glob("*"))
+
+
+def test_a_process_that_falls_over_by_itself_uses_the_tries_of_a_batch_up(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    order(house)
+    kill_each(SinkRunner(house.control, again_after=[timedelta(0)]), signal.SIGSEGV, 2, later, timedelta(0))
+    batch = newest(house)
+    assert (batch.state, batch.breaks, batch.failures) == (BatchState.FAILED, 0, 1)
+    assert "ended by SIGSEGV" in str(batch.error)
 
 
 def test_a_schedule_orders_a_batch_once_and_a_run_orders_those_without_one(house: House, target: str) -> None:
