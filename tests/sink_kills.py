@@ -59,10 +59,17 @@ class Kills:
                 self._until_under_way(process)
                 time.sleep(self.rng.uniform(0, seconds))
                 self._kill(process)
+        self.one_in_peace()
+
+    def one_in_peace(self) -> float:
+        """Order a batch and let all that wait end; the seconds that it took from the start of what writes."""
         self.order()
-        with self._control():
+        with self._control() as process:
+            self._until_under_way(process)
+            begin = time.monotonic()
             while any(batch.state not in (BatchState.DONE, BatchState.FAILED) for batch in self.found()):
                 time.sleep(0.1)
+        return time.monotonic() - begin
 
     def order(self) -> None:
         """Order a batch, unless one is under way: then that one is meant."""

@@ -119,6 +119,37 @@ def test_only_what_changed_is_written_when_that_is_asked(house: House, target: s
     assert (batch.written, batch.unchanged) == (2, 4)
 
 
+STREAM = """
+import pyarrow as pa
+def frames():
+    for first in (1, 4):
+        yield pd.DataFrame({"id": pd.array([first, first + 1, None], dtype="Int64"), "weight": [1.0, 2.0, 99.0],
+                            "zone": ["a", "b", "a"]})
+    yield pd.DataFrame({"id": pd.array([2, 7], dtype="Int64"), "weight": [1.0, 1.0], "zone": ["a", "a"]})
+
+@source
+def tonight():
+    yield from frames()
+"""
+
+
+def test_rows_that_are_a_dataset_are_answered_part_by_part_and_written_once(house: House, target: str) -> None:
+    text = sinks(to_scores())
+    folder = house.write("parcels", text[: text.index("@source\ndef tonight")] + STREAM + to_scores())
+    read_solution(house.control, folder)
+    batch = write(house)
+    assert batch.error is None
+    assert batch.rows is not None
+    assert batch.rows["kind"] == "dataset"
+    assert [row[0] for row in sql(target, "select id from scores order by id")] == [1, 2, 4, 5, 7]
+    assert (batch.total, batch.written, batch.refused) == (8, 5, 3)
+    assert [(one["row"], one["problem"]) for one in batch.set_aside] == [
+        (3, "the key id is missing"),
+        (6, "the key id is missing"),
+        (7, "its key stands in row 2 already"),
+    ]
+
+
 def test_files_are_written_beside_and_renamed(house: House) -> None:
     folder = declare(house, '\n@sink(to_files("out/{day}.csv", key="id"))\ndef files(lateness, tonight): ...\n')
     batch = write(house, "parcels.files")

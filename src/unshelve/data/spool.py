@@ -92,13 +92,16 @@ class Spool:
         pq.write_table(table, temporary, compression="zstd")
         temporary.rename(path)
 
-    def set_aside(self) -> list[SetAside]:
-        """Every row that is not written, in order."""
-        found: list[SetAside] = []
+    def set_aside(self, most: int) -> tuple[list[SetAside], int]:
+        """The first rows that are not written, in order and at most so many, and how many there are in all."""
+        first: list[SetAside] = []
+        number = 0
         for path in self.paths():
             metadata = pq.read_schema(path).metadata or {}
-            found += msgspec.json.decode(metadata.get(_ASIDE, b"[]"), type=list[SetAside])
-        return found
+            found = msgspec.json.decode(metadata.get(_ASIDE, b"[]"), type=list[SetAside])
+            first += found[: most - len(first)]
+            number += len(found)
+        return first, number
 
     def batch(self, *, sink: str, batch: str, key: tuple[str, ...], changed: bool) -> Batch:
         """The whole batch; to be asked once every row is answered."""

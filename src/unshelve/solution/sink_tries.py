@@ -56,8 +56,8 @@ def said_of(standing: Standing, now: datetime, why: str = "") -> str:
     last = f" The last time: {why}" if why else ""
     return (
         f"It was broken off {standing.breaks} times in {hours:,} hours at row {standing.row + 1:,}, each time by the "
-        f"end of a process, and got no further.{last} Look for what ends it: memory, the machine, or somebody. Nothing of "
-        "the batch was written; run the sink again when that is mended."
+        f"end of a process, and got no further.{last} Look for what ends it: memory, the machine, or somebody. Nothing "
+        "of the batch was written; run the sink again when that is mended."
     )
 
 
