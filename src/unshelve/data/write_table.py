@@ -49,6 +49,7 @@ from unshelve.errors import Conflict, NotAllowed, NotFound, Refused, Unavailable
 
 LEDGER: Final = "unshelve_batches"
 """The table, beside the target, in which each batch that was written has its line."""
+_HALF_FULL: Final = 50
 WAIT_SECONDS: Final = 30
 """How long a batch waits for a table or a row that somebody else has locked."""
 
@@ -151,7 +152,9 @@ class Writer:
         schema, name = self._names()
         with self._engine.begin() as link:
             if not inspect(link).has_table(name, schema=schema):
-                self._table(batch.columns, link.dialect).create(link, checkfirst=True)
+                # Where each batch replaces all rows, pages that are half empty take the new ones in at their place.
+                room = {} if batch.changed else {"postgresql_with": {"fillfactor": _HALF_FULL}}
+                self._table(batch.columns, link.dialect, **room).create(link, checkfirst=True)
 
     def _reflected(self, link: Link, batch: Batch) -> Table:
         schema, name = self._names()
@@ -217,7 +220,8 @@ class Writer:
         table = self._table(columns, self._engine.dialect)
         return " ".join(str(CreateTable(table).compile(dialect=self._engine.dialect)).split())
 
-    def _table(self, columns: Mapping[str, pa.DataType | None], dialect: Dialect) -> Table:
+    # Any: options that SQLAlchemy hands to a dialect
+    def _table(self, columns: Mapping[str, pa.DataType | None], dialect: Dialect, **options: Any) -> Table:
         schema, name = self._names()
         every = dict.fromkeys((*self.target.key, *columns, *STAMPS))
         made = [
@@ -229,7 +233,7 @@ class Writer:
             )
             for column in every
         ]
-        return Table(name, MetaData(), *made, schema=schema)
+        return Table(name, MetaData(), *made, schema=schema, **options)
 
     @staticmethod
     def _type(column: str, kind: pa.DataType | None, *, key: bool = False, dialect: Dialect | None = None) -> SqlType:

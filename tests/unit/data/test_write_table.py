@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,28 @@ def test_a_database_whose_driver_is_not_there_says_so(tmp_path: Path) -> None:
     error = refusal("nosuch://me@host/db", batch_of(tmp_path, scores("a")))
     assert isinstance(error, Refused)
     assert error.subject_code == "driver-not-installed"
+
+
+def test_moments_are_the_same_whatever_zone_the_server_has_and_triggers_see_its_zone(
+    postgres: str, tmp_path: Path
+) -> None:
+    name = postgres.rpartition("/")[2].partition("?")[0]
+    sql(postgres, f"alter database \"{name}\" set timezone to 'America/New_York'")
+    sql(
+        postgres,
+        TABLE.replace(
+            "answered_at timestamp", "answered_at timestamptz, zone text default current_setting('TimeZone')"
+        ),
+        "alter table scores add column at timestamptz, add column plain timestamp, add column said text",
+    )
+    moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    put(postgres, batch_of(tmp_path, scores("a", at=moment, plain=moment, said=moment)))
+    found = sql(postgres, "select at, answered_at, plain, said, zone from scores")[0]
+    assert found[:3] == (moment, NOW, moment.replace(tzinfo=None))
+    assert found[3:] == ("2026-07-01 12:00:00.000000Z", "America/New_York")
+
+
+def test_a_table_that_a_sink_makes_leaves_room_for_the_rows_that_replace_others(postgres: str, tmp_path: Path) -> None:
+    target = to_table("scores", connection="dwh", key="id", create=True)
+    put(postgres, batch_of(tmp_path, scores("a")), target)
+    assert sql(postgres, "select reloptions from pg_class where relname = 'scores'") == [(["fillfactor=50"],)]
