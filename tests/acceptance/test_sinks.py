@@ -15,11 +15,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from object_servers import BUCKET, KEY, KEY_ID, moto
 from postgres_server import fresh_database
 from sink_house import TABLE, connect, newest, order, road, sinks, sql, sqlite, to_scores, write
 from sink_kills import WATCHED, Kills, children_of
 from solution_house import House, open_house
 from unshelve.clock import FakeClock
+from unshelve.data.buckets import listed
+from unshelve.data.connections import connection_of
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.query import PredictionLog
 from unshelve.registry.sinks import BatchState, batches_of, change_batch
@@ -156,6 +159,20 @@ def test_files_are_written_beside_and_renamed(house: House) -> None:
     frame = pd.read_csv(folder / batch.place)
     assert list(frame) == ["id", "label", "score", "version", "answer_id", "answered_at"]
     assert batch.place == f"out/{batch.ordered_at[:10]}.csv"
+
+
+def test_objects_are_written_by_the_connection_of_the_home(house: House) -> None:
+    server = moto()
+    lake = f"s3://{KEY_ID}:{KEY}@?endpoint=http://127.0.0.1:{server.port}&region=us-east-1"
+    connect(house, lake, "LAKE")
+    to = f'to_files("s3://{BUCKET}/nightly/{{day}}.parquet", key="id", connection="lake")'
+    declare(house, f"\n@sink({to})\ndef objects(lateness, tonight): ...\n")
+    batch = write(house, "parcels.objects")
+    assert (batch.error, batch.state, batch.written) == (None, BatchState.DONE, 5)
+    assert batch.place == f"s3://{BUCKET}/nightly/{batch.ordered_at[:10]}.parquet"
+    (found,) = listed([f"s3://{BUCKET}/nightly/*.parquet"], connection_of("lake", lake))
+    with found.opened() as path:
+        assert pd.read_parquet(path)["id"].tolist() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

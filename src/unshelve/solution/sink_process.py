@@ -127,8 +127,13 @@ def _write(writer: Writer | None, target: Target, batch: Any, orders: SinkOrders
     if writer is not None:
         return writer.write(batch, now=SystemClock().now())
     assert isinstance(target, FileTarget)
-    path = Path(orders.folder) / target.path_at(datetime.fromisoformat(orders.ordered_at), orders.batch)
-    return write_file(batch, path, home.sinks / "files" / orders.sink)
+    place = _where(target, orders)
+    memory = home.sinks / "files" / orders.sink
+    if target.is_object:
+        from unshelve.data.write_objects import write_object  # it needs obstore, which is an extra
+
+        return write_object(batch, place, connection(target.connection) if target.connection else None, memory)
+    return write_file(batch, Path(orders.folder) / place, memory)
 
 
 def _where(target: Target, orders: SinkOrders) -> str:
