@@ -298,7 +298,10 @@ def _engine(connection: Connection) -> Engine:
     driver = _DRIVERS.get(url.drivername)
     if driver is not None:
         url = url.set(drivername=driver)
-    options = {"timeout": WAIT_SECONDS} if url.get_backend_name() == "sqlite" else {}
+    options: dict[str, object] = {"timeout": WAIT_SECONDS} if url.get_backend_name() == "sqlite" else {}
+    if url.drivername == "mysql+pymysql":
+        # As bytes: PyMySQL writes a text in Latin-1, whatever the server's own encoding is.
+        options = {"connect_timeout": 15, "password": connection.password.encode()}
     try:
         engine = create_engine(url, connect_args=options, hide_parameters=True)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -334,13 +337,13 @@ def _ledger(schema: str | None) -> Table:
 
 
 def _state(error: DBAPIError) -> str:
-    """The SQLSTATE of a database's error, or the number that MySQL gives it."""
+    """The number that MySQL gives an error (its SQLSTATE is HY000 for most of them), or another database's SQLSTATE."""
     original = error.orig
-    state = getattr(original, "sqlstate", None)
-    if isinstance(state, str):
-        return state
     first = original.args[0] if original is not None and original.args else None
-    return str(first) if isinstance(first, int) else ""
+    if isinstance(first, int):
+        return str(first)
+    state = getattr(original, "sqlstate", None)
+    return state if isinstance(state, str) else ""
 
 
 _DRIVERS: Final = {
@@ -358,6 +361,7 @@ _WAITS: Final[Mapping[str, tuple[str, ...]]] = {
     "mysql": (
         f"SET SESSION innodb_lock_wait_timeout = {WAIT_SECONDS}",
         f"SET SESSION lock_wait_timeout = {WAIT_SECONDS}",
+        "SET SESSION time_zone = '+00:00'",
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
     ),
 }
