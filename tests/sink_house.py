@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from solution_house import CAUSE, House
+from unshelve.data.connections import connection_of
 from unshelve.registry.sinks import SinkBatch, batches_of, get_batch
 from unshelve.security.secrets import set_secret
 from unshelve.solution.sink_runner import SinkRunner
@@ -78,13 +79,18 @@ def connect(house: House, url: str, name: str = "DWH") -> None:
 
 def write(house: House, sink: str = "parcels.nightly") -> SinkBatch:
     """Order a batch and carry out what waits; what became of it."""
-    with house.control.database.write() as connection:
-        batch = order_by_hand(connection, sink, CAUSE, now=house.control.clock.now())
+    batch = order(house, sink)
     runner = SinkRunner(house.control)
     while runner.take() is not None:
         pass
     with house.control.database.read() as connection:
         return get_batch(connection, batch)
+
+
+def order(house: House, sink: str = "parcels.nightly") -> str:
+    """Order a batch; its id."""
+    with house.control.database.write() as connection:
+        return order_by_hand(connection, sink, CAUSE, now=house.control.clock.now())
 
 
 def newest(house: House, sink: str = "nightly") -> SinkBatch:
@@ -96,7 +102,8 @@ def newest(house: House, sink: str = "nightly") -> SinkBatch:
 def sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Carry out statements and give what the last one found."""
     wanted = url.replace("postgresql://", "postgresql+psycopg://").replace("mysql://", "mysql+pymysql://")
-    engine = create_engine(wanted)
+    known = {"password": connection_of("it", url).password.encode()} if url.startswith("mysql") else {}
+    engine = create_engine(wanted, connect_args=known)
     try:
         with engine.begin() as connection:
             for statement in statements:

@@ -59,10 +59,17 @@ class Kills:
                 self._until_under_way(process)
                 time.sleep(self.rng.uniform(0, seconds))
                 self._kill(process)
+        self.one_in_peace()
+
+    def one_in_peace(self) -> float:
+        """Order a batch and let all that wait end; the seconds that it took from the start of what writes."""
         self.order()
-        with self._control():
+        with self._control() as process:
+            self._until_under_way(process)
+            begin = time.monotonic()
             while any(batch.state not in (BatchState.DONE, BatchState.FAILED) for batch in self.found()):
                 time.sleep(0.1)
+        return time.monotonic() - begin
 
     def order(self) -> None:
         """Order a batch, unless one is under way: then that one is meant."""
@@ -91,7 +98,7 @@ class Kills:
     def _until_under_way(self, control: subprocess.Popen[bytes]) -> None:
         """Wait until the control has started the process that writes."""
         until = time.monotonic() + 60
-        while not _children(control.pid) and time.monotonic() < until:
+        while not children_of(control.pid) and time.monotonic() < until:
             time.sleep(0.01)
 
     @contextmanager
@@ -122,7 +129,7 @@ class Kills:
         self.kills[kind] = self.kills.get(kind, 0) + 1
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
     """The processes that a control has started."""
     found = []
     for each in Path("/proc").glob("[0-9]*/stat"):
@@ -134,7 +141,7 @@ def _children(parent: int) -> list[int]:
 
 def _kill_children(parent: int) -> int:
     """Kills the processes that a control has started, and tells how many there were."""
-    children = _children(parent)
+    children = children_of(parent)
     for child in children:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)

@@ -305,3 +305,46 @@ def test_a_column_that_an_expectation_of_ones_own_misses_is_named(shop: Shop) ->
     ran = shop.house.run("misreads", MISREADS)
     assert "Expectation cheap reads prise, which rows does not have." in str(ran.result.run.error)
     assert outcomes(shop, ran)["cheap"].outcome.value == "broken"
+
+
+CLICKS = '''"""Clicks: how long does somebody stay?"""
+import pandas as pd
+
+from unshelve import Dataset, column, expect, key, refers_to, source, step
+
+
+@source
+def clicks():
+    """Clicks by month."""
+    for first in range(0, 3000, 1000):
+        numbers = pd.Series(range(first, first + 1000))
+        ids = numbers.where(numbers != 2500, 7)
+        yield pd.DataFrame({"id": ids, "user": numbers % 5, "seconds": (numbers % 100).where(numbers != 1234, -1)})
+
+
+@source
+def users():
+    return pd.DataFrame({"user": [0, 1, 2, 3]})
+
+
+clicks_hold = expect("clicks", key("id"), column("seconds", between=(0, 99)),
+                     refers_to("users", "user"), severity="warn")
+
+
+@step
+def counted(clicks: Dataset):
+    return clicks.rows
+'''
+
+
+def test_a_dataset_is_held_against_its_expectations_in_batches(shop: Shop) -> None:
+    ran = shop.house.run("clicks", CLICKS)
+    found = outcomes(shop, ran)["clicks_hold"]
+    assert (found.outcome.value, found.rows, found.failing) == ("warned", 3000, 601)
+    told = report(shop, found)
+    assert [(one["says"], one["failing"], one["rows"][:1]) for one in told["checks"] if not one["held"]] == [
+        ("id is unique", 1, [2500]),
+        ("seconds is between 0 and 99", 1, [1234]),
+        ("user is in users", 600, [4]),
+    ]
+    assert [row[:2] for row in told["examples"]["rows"][:2]] == [["4", "user is in users"], ["9", "user is in users"]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,14 +15,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from object_servers import BUCKET, KEY, KEY_ID, moto
 from postgres_server import fresh_database
-from sink_house import TABLE, connect, newest, road, sinks, sql, sqlite, to_scores, write
-from sink_kills import WATCHED, Kills
+from sink_house import TABLE, connect, newest, order, road, sinks, sql, sqlite, to_scores, write
+from sink_kills import WATCHED, Kills, children_of
 from solution_house import House, open_house
 from unshelve.clock import FakeClock
+from unshelve.data.buckets import listed
+from unshelve.data.connections import connection_of
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.query import PredictionLog
-from unshelve.registry.sinks import BatchState, batches_of
+from unshelve.registry.sinks import BatchState, batches_of, change_batch
 from unshelve.serving.process import AnswerProcesses
 from unshelve.solution.control import Control, answer_settings
 from unshelve.solution.running import read_solution
@@ -117,12 +122,57 @@ def test_only_what_changed_is_written_when_that_is_asked(house: House, target: s
     assert (batch.written, batch.unchanged) == (2, 4)
 
 
+STREAM = """
+import pyarrow as pa
+def frames():
+    for first in (1, 4):
+        yield pd.DataFrame({"id": pd.array([first, first + 1, None], dtype="Int64"), "weight": [1.0, 2.0, 99.0],
+                            "zone": ["a", "b", "a"]})
+    yield pd.DataFrame({"id": pd.array([2, 7], dtype="Int64"), "weight": [1.0, 1.0], "zone": ["a", "a"]})
+
+@source
+def tonight():
+    yield from frames()
+"""
+
+
+def test_rows_that_are_a_dataset_are_answered_part_by_part_and_written_once(house: House, target: str) -> None:
+    text = sinks(to_scores())
+    folder = house.write("parcels", text[: text.index("@source\ndef tonight")] + STREAM + to_scores())
+    read_solution(house.control, folder)
+    batch = write(house)
+    assert batch.error is None
+    assert batch.rows is not None
+    assert batch.rows["kind"] == "dataset"
+    assert [row[0] for row in sql(target, "select id from scores order by id")] == [1, 2, 4, 5, 7]
+    assert (batch.total, batch.written, batch.refused) == (8, 5, 3)
+    assert [(one["row"], one["problem"]) for one in batch.set_aside] == [
+        (3, "the key id is missing"),
+        (6, "the key id is missing"),
+        (7, "its key stands in row 2 already"),
+    ]
+
+
 def test_files_are_written_beside_and_renamed(house: House) -> None:
     folder = declare(house, '\n@sink(to_files("out/{day}.csv", key="id"))\ndef files(lateness, tonight): ...\n')
     batch = write(house, "parcels.files")
     frame = pd.read_csv(folder / batch.place)
     assert list(frame) == ["id", "label", "score", "version", "answer_id", "answered_at"]
     assert batch.place == f"out/{batch.ordered_at[:10]}.csv"
+
+
+def test_objects_are_written_by_the_connection_of_the_home(house: House) -> None:
+    server = moto()
+    lake = f"s3://{KEY_ID}:{KEY}@?endpoint=http://127.0.0.1:{server.port}&region=us-east-1"
+    connect(house, lake, "LAKE")
+    to = f'to_files("s3://{BUCKET}/nightly/{{day}}.parquet", key="id", connection="lake")'
+    declare(house, f"\n@sink({to})\ndef objects(lateness, tonight): ...\n")
+    batch = write(house, "parcels.objects")
+    assert (batch.error, batch.state, batch.written) == (None, BatchState.DONE, 5)
+    assert batch.place == f"s3://{BUCKET}/nightly/{batch.ordered_at[:10]}.parquet"
+    (found,) = listed([f"s3://{BUCKET}/nightly/*.parquet"], connection_of("lake", lake))
+    with found.opened() as path:
+        assert pd.read_parquet(path)["id"].tolist() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +224,67 @@ def test_a_target_that_is_away_is_tried_again_with_the_same_rows(house: House, t
     finally:
         house.control.clock = clock
     assert (newest(house).state, newest(house).id, newest(house).written) == (BatchState.DONE, waiting.id, 5)
+
+
+@pytest.fixture
+def later(house: House) -> Iterator[FakeClock]:
+    """A clock that stands where it is set, for the time of a test."""
+    clock, house.control.clock = house.control.clock, FakeClock(house.control.clock.now())
+    yield house.control.clock
+    house.control.clock = clock
+
+
+def kill_each(runner: SinkRunner, kind: signal.Signals, times: int, clock: FakeClock, apart: timedelta) -> None:
+    """Take the batch up so many times and kill the process that writes it each time."""
+
+    def kill(_done: int, _of: int) -> None:
+        for child in children_of(os.getpid()):
+            if "sink_process" in Path(f"/proc/{child}/cmdline").read_text():
+                os.kill(child, kind)
+
+    for _ in range(times):
+        runner.take(kill)
+        clock.move(apart)
+
+
+def test_a_batch_whose_process_is_killed_six_times_is_written_all_the_same(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    order(house)
+    runner = SinkRunner(house.control, again_after=[timedelta(0)])
+    kill_each(runner, signal.SIGKILL, 6, later, timedelta(seconds=1))
+    batch = newest(house)
+    assert (batch.state, batch.attempts, batch.breaks, batch.failures) == (BatchState.WAITING, 6, 6, 0)
+    assert "SIGKILL" in str(batch.error)
+    runner.take()
+    assert (newest(house).state, newest(house).written, newest(house).error) == (BatchState.DONE, 5, None)
+
+
+def test_a_batch_that_gets_no_further_for_a_day_is_given_up_in_words(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    batch_id = order(house)
+    kill_each(SinkRunner(house.control), signal.SIGKILL, 1, later, timedelta(hours=33))
+    with house.control.database.write() as connection:
+        change_batch(connection, batch_id, breaks=11)
+    kill_each(SinkRunner(house.control), signal.SIGKILL, 1, later, timedelta(0))
+    batch = newest(house)
+    assert batch.state is BatchState.FAILED
+    assert "It was broken off 12 times in 33 hours at row 1, each time by the end of a process" in str(batch.error)
+    assert not list((house.control.home.sinks / "batches").glob("*"))
+
+
+def test_a_process_that_falls_over_by_itself_uses_the_tries_of_a_batch_up(
+    house: House, target: str, later: FakeClock
+) -> None:
+    declare(house, to_scores())
+    order(house)
+    kill_each(SinkRunner(house.control, again_after=[timedelta(0)]), signal.SIGSEGV, 2, later, timedelta(0))
+    batch = newest(house)
+    assert (batch.state, batch.breaks, batch.failures) == (BatchState.FAILED, 0, 1)
+    assert "ended by SIGSEGV" in str(batch.error)
 
 
 def test_a_schedule_orders_a_batch_once_and_a_run_orders_those_without_one(house: House, target: str) -> None:

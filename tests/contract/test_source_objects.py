@@ -24,6 +24,7 @@ from unshelve.pipeline.declared import objects
 from unshelve.pipeline.load_outcome import Loaded, Past
 from unshelve.pipeline.loads import load, table_of
 from unshelve.storage.blobs import FolderBlobs
+from unshelve.storage.objects import Patience
 
 moto = pytest.importorskip("moto.server")
 
@@ -111,7 +112,7 @@ def test_an_address_with_a_key_in_it_is_refused(lake: Lake, address: str) -> Non
 
 def test_a_store_that_is_not_there_is_said_without_the_key(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSHELVE_SECRET_LAKE", "s3://KEY:geheim@?endpoint=http://127.0.0.1:9&region=x")
-    monkeypatch.setattr("unshelve.data.buckets._RETRY", {"max_retries": 0})
+    monkeypatch.setattr("unshelve.data.buckets._PATIENCE", Patience(retries=0))
     with pytest.raises((Unavailable, NotAllowed)) as caught:
         lake.load("s3://lake/*.parquet")
     assert "geheim" not in str(caught.value)

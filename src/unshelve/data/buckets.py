@@ -11,22 +11,23 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from unshelve.data.connections import Connection, connection_of, engine_errors
 from unshelve.data.engines.reading import not_installed
 from unshelve.data.globs import ENDINGS, MOST_FILES, is_hidden
-from unshelve.errors import NotFound, Refused, TooMany
+from unshelve.errors import NotFound, Refused, TooMany, Unavailable
 from unshelve.ids import digest_json
 
 try:
     import obstore
-    from obstore.store import AzureStore, GCSStore, S3Store
+    from obstore.exceptions import BaseError
 except ImportError as missing:
     raise not_installed("obstore, which reads object stores,", "objects") from missing
+
+from unshelve.storage.objects import Patience, object_store, object_trouble
 
 Store = Any  # one of obstore's stores
 
@@ -72,10 +73,26 @@ def listed(patterns: Sequence[str], connection: Connection | None) -> list[Bucke
     return sorted(found.values(), key=lambda each: each.name)
 
 
+def send(path: Path, name: str, store: Store, connection: Connection | None) -> None:
+    """Put a file at the address `name`, which appears whole or not at all. Raises Unavailable where it cannot."""
+    try:
+        obstore.put(store, urlsplit(name).path.lstrip("/"), path)
+    except (BaseError, FileNotFoundError) as error:
+        trouble = object_trouble(error, name)
+        if connection is None or trouble.subject_code not in _OF_CREDENTIALS:
+            raise trouble from None
+        raise Unavailable(
+            trouble.message,
+            code=trouble.subject_code,
+            hint=f"`unshelve secret set {connection.name}` sets the address with its key. It needs the right to write "
+            "there.",
+        ) from None
+
+
 def _matching(pattern: str, connection: Connection | None) -> Iterator[BucketFile]:
     parts = urlsplit(pattern)
     bucket, key = parts.netloc, parts.path.lstrip("/")
-    if parts.scheme not in _OPENERS or not bucket or "@" in bucket or parts.query:
+    if parts.scheme not in _SCHEMES or not bucket or "@" in bucket or parts.query:
         raise Refused(
             f"{pattern.partition('?')[0]!r} is not the address of objects.",
             code="bucket-address",
@@ -92,7 +109,7 @@ def _matching(pattern: str, connection: Connection | None) -> Iterator[BucketFil
     # The stores list whole path segments: what matches is looked at here.
     under = prefix.rpartition("/")[0] if prefix == key else prefix
     with engine_errors(asked, f"listing {pattern}"):
-        store = _OPENERS[parts.scheme](bucket, asked if connection is not None else None)
+        store = bucket_store(parts.scheme, bucket, connection)
         for page in obstore.list(store, prefix=under or None, chunk_size=1000):
             for meta in page:
                 if _wanted(meta["path"], key):
@@ -125,38 +142,25 @@ def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
-def _s3(bucket: str, connection: Connection | None) -> Store:
-    told: dict[str, Any] = {}
-    if connection is not None:
-        told = {"access_key_id": connection.user, "secret_access_key": connection.password}
-        told |= {name: connection.options[name] for name in ("endpoint", "region") if name in connection.options}
-        if "token" in connection.options:
-            told["session_token"] = connection.options["token"]
-    plain = str(told.get("endpoint", "")).startswith("http://")
-    return S3Store(bucket, client_options=_client(plain), retry_config=_RETRY, **told)
-
-
-def _azure(bucket: str, connection: Connection | None) -> Store:
-    told: dict[str, Any] = {}
-    if connection is not None:
-        told = {"account_name": connection.user, "account_key": connection.password}
-        told |= {name: connection.options[name] for name in ("endpoint",) if name in connection.options}
-    plain = str(told.get("endpoint", "")).startswith("http://")
-    return AzureStore(bucket, client_options=_client(plain), retry_config=_RETRY, **told)
-
-
-def _client(plain: bool) -> Any:
-    return {**_CLIENT, "allow_http": plain}
-
-
-def _google(bucket: str, connection: Connection | None) -> Store:
-    told: dict[str, Any] = {}
-    if connection is not None and "service_account" in connection.options:
-        told["service_account"] = connection.options["service_account"]
-    return GCSStore(bucket, client_options=_CLIENT, retry_config=_RETRY, **told)
+def bucket_store(scheme: str, bucket: str, connection: Connection | None) -> Store:
+    """The objects of a bucket, with the endpoint and the credentials of a connection, else of the environment."""
+    if connection is None:
+        return object_store(f"{scheme}://{bucket}", patience=_PATIENCE)[0]
+    said = connection.options
+    taken = {"s3": ("endpoint", "region"), "az": ("endpoint",), "gs": ()}[scheme]
+    kept: dict[str, str] = {name: said[name] for name in taken if name in said}
+    named = {
+        "s3": {"access_key_id": connection.user, "secret_access_key": connection.password},
+        "az": {"account_name": connection.user, "account_key": connection.password},
+        "gs": {"service_account": said.get("service_account", "")},
+    }[scheme]
+    if scheme == "s3" and "token" in said:
+        named["session_token"] = said["token"]
+    address = f"{scheme}://{bucket}" + (f"?{urlencode(kept)}" if kept else "")
+    return object_store(address, patience=_PATIENCE, credentials={name: one for name, one in named.items() if one})[0]
 
 
 _CHUNK: Final = 8 << 20
-_CLIENT: Final[Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(hours=2)}
-_RETRY: Final[Any] = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
-_OPENERS: Final = {"s3": _s3, "az": _azure, "gs": _google}
+_PATIENCE: Final = Patience(connect_seconds=10, retries=4)
+_OF_CREDENTIALS: Final = ("object-store-refused", "object-store-no-credentials")
+_SCHEMES: Final = ("s3", "az", "gs")

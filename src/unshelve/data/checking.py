@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,18 +25,26 @@ Rows = np.ndarray[Any, np.dtype[np.bool_]]
 
 Values = Any  # a pandas Series of any type
 
+Tell = Callable[[int, int], tuple[bool, str]]
+
 Others = Mapping[str, pd.DataFrame]
 """The tables that are referred to, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What came of one thing that was said of a table. `rows` is None where no single row is to blame."""
+    """What came of one thing that was said of a table. `rows` is None where no single row is to blame.
+
+    Where it is a matter of how many rows, `counted` are these, and `tell` says of so many, and of so many rows in all,
+    whether it holds and what is said: so that batches can be counted together.
+    """
 
     says: str
     held: bool
     message: str = ""
     rows: Rows | None = None
+    counted: int = 0
+    tell: Tell | None = None
 
     @property
     def failing(self) -> int:
@@ -100,14 +108,20 @@ def _column(table: pd.DataFrame, check: Column, _others: Others) -> list[Found]:
 
 
 def _missing(check: Column, absent: Rows) -> Found:
-    number, of = int(np.count_nonzero(absent)), len(absent)
     if check.missing is False:
-        message = f"{number:,} of {of:,} are missing." if number else ""
-        return Found(says=f"{check.name} is never missing", held=not number, message=message, rows=absent)
-    share = number / of if of else 0.0
+
+        def never(number: int, of: int) -> tuple[bool, str]:
+            return not number, f"{number:,} of {of:,} are missing." if number else ""
+
+        return _counted(f"{check.name} is never missing", absent, never)
+
+    def seldom(number: int, of: int) -> tuple[bool, str]:
+        share = number / of if of else 0.0
+        held = share <= float(check.missing)
+        return held, "" if held else f"It is missing in {100 * share:.2f} %."
+
     says = f"{check.name} is missing in at most {100 * float(check.missing):.3g} %"
-    held = share <= float(check.missing)
-    return Found(says=says, held=held, message="" if held else f"It is missing in {100 * share:.2f} %.")
+    return replace(_counted(says, absent, seldom), rows=None)
 
 
 def _of_type(values: Values, check: Column, absent: Rows) -> Found:
@@ -222,12 +236,19 @@ def _length(values: Values, name: str, ends: tuple[int | None, int | None], abse
 def _unique(table: pd.DataFrame, check: Unique, _others: Others) -> list[Found]:
     columns = list(check.columns)
     values = table[columns[0]] if len(columns) == 1 else table[columns]
-    repeated = values.duplicated(keep="first").to_numpy(dtype=bool)
-    whole = table[columns].notna().all(axis=1).to_numpy(dtype=bool)
-    repeated = repeated & whole
-    number = int(np.count_nonzero(repeated))
-    message = f"{number:,} {'row repeats' if number == 1 else 'rows repeat'} an earlier one." if number else ""
-    return [Found(says=f"{_joined(columns)} is unique", held=not number, message=message, rows=repeated)]
+    return [repeated(table, check, values.duplicated(keep="first").to_numpy(dtype=bool))]
+
+
+def repeated(table: pd.DataFrame, check: Unique, again: Rows) -> Found:
+    """What came of values that must be unique; `again` are the rows whose values stood before."""
+    whole = table[list(check.columns)].notna().all(axis=1).to_numpy(dtype=bool)
+    return _counted(f"{_joined(check.columns)} is unique", again & whole, _repeat)
+
+
+def _repeat(number: int, _of: int) -> tuple[bool, str]:
+    if not number:
+        return True, ""
+    return False, f"{number:,} {'row repeats' if number == 1 else 'rows repeat'} an earlier one."
 
 
 def _key(table: pd.DataFrame, check: Key, others: Others) -> list[Found]:
@@ -253,11 +274,18 @@ def _refers_to(table: pd.DataFrame, check: RefersTo, others: Others) -> list[Fou
 
 def _rows(says: str, failing: Rows) -> Found:
     """What came of a check of single rows."""
-    number = int(np.count_nonzero(failing))
-    message = ""
-    if number:
-        message = f"{number:,} of {len(failing):,} {'does' if number == 1 else 'do'} not."
-    return Found(says=says, held=not number, message=message, rows=failing)
+    return _counted(says, failing, _fail)
+
+
+def _fail(number: int, of: int) -> tuple[bool, str]:
+    return not number, f"{number:,} of {of:,} {'does' if number == 1 else 'do'} not." if number else ""
+
+
+def _counted(says: str, rows: Rows, tell: Tell) -> Found:
+    """What came of something that is a matter of how many rows."""
+    number = int(np.count_nonzero(rows))
+    held, message = tell(number, len(rows))
+    return Found(says=says, held=held, message=message, rows=rows, counted=number, tell=tell)
 
 
 def _said(end: Bound) -> str:

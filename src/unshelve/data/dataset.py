@@ -94,18 +94,24 @@ class Dataset:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self.batches()
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows as Arrow record batches, all columns or some of them.
+    def batches(self, columns: Sequence[str] | None = None, *, start: int = 0) -> Iterator[pa.RecordBatch]:
+        """The rows from the row `start` on as Arrow record batches, all columns or some of them.
 
         Raises Damaged or NotFound, with the number of the part, for one that is not what was stored.
         """
         names = self._chosen(columns)
         if self._held is not None:
-            yield from self._held.select(names).to_batches(max_chunksize=_BATCH_ROWS)
+            yield from self._held.select(names).slice(start).to_batches(max_chunksize=_BATCH_ROWS)
             return
         kept = as_kept(self.schema)
         for number, part in enumerate(self.parts, start=1):
-            yield from self._read(number, part, names, kept)
+            if start >= part.rows:
+                start -= part.rows
+                continue
+            for batch in self._read(number, part, names, kept):
+                if start < batch.num_rows:
+                    yield batch.slice(start)
+                start = max(0, start - batch.num_rows)
 
     def frames(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """The rows as pandas tables, each with an index that goes on from the one before.

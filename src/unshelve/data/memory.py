@@ -8,6 +8,7 @@ from typing import Final
 
 _MEMINFO: Final = Path("/proc/meminfo")
 _CGROUP: Final = Path("/sys/fs/cgroup")
+_VMSTAT: Final = Path("/proc/vmstat")
 
 
 def memory_left(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:
@@ -21,6 +22,15 @@ def memory_left(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:
         limit = int((cgroup / "memory.max").read_text())  # "max" is no number: there is no limit
         found.append(limit - int((cgroup / "memory.current").read_text()) + _given_back(cgroup))
     return max(0, min(found)) if found else None
+
+
+def killed_for_memory(vmstat: Path = _VMSTAT) -> int:
+    """How many processes the kernel has killed for want of memory since it started; 0 where it does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in vmstat.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _given_back(cgroup: Path) -> int:

@@ -7,6 +7,7 @@ goes on behind its last part. Rows that cannot be written stand in the part's ow
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,7 @@ class Spool:
     @property
     def next_row(self) -> int:
         """The row that is to be answered next: the first one behind the last part."""
-        last = self.paths()[-1:]
-        return int(last[0].stem.split("-")[1]) if last else 0
+        return rows_in(self.folder)
 
     def paths(self) -> list[Path]:
         return sorted(self.folder.glob("*-*.parquet"))
@@ -87,17 +87,21 @@ class Spool:
         """Keep the answers of the rows from `start` up to `end`, which is not in it."""
         table = pa.table(dict(columns)).replace_schema_metadata({_ASIDE: msgspec.json.encode(aside)})
         path = self.folder / f"{start:012}-{end:012}.parquet"
-        temporary = path.with_suffix(".new")
+        # A process that outlived its control may still be at this part: each writes a file of its own.
+        temporary = path.with_suffix(f".{os.getpid()}.new")
         pq.write_table(table, temporary, compression="zstd")
         temporary.rename(path)
 
-    def set_aside(self) -> list[SetAside]:
-        """Every row that is not written, in order."""
-        found: list[SetAside] = []
+    def set_aside(self, most: int) -> tuple[list[SetAside], int]:
+        """The first rows that are not written, in order and at most so many, and how many there are in all."""
+        first: list[SetAside] = []
+        number = 0
         for path in self.paths():
             metadata = pq.read_schema(path).metadata or {}
-            found += msgspec.json.decode(metadata.get(_ASIDE, b"[]"), type=list[SetAside])
-        return found
+            found = msgspec.json.decode(metadata.get(_ASIDE, b"[]"), type=list[SetAside])
+            first += found[: most - len(first)]
+            number += len(found)
+        return first, number
 
     def batch(self, *, sink: str, batch: str, key: tuple[str, ...], changed: bool) -> Batch:
         """The whole batch; to be asked once every row is answered."""
@@ -118,6 +122,12 @@ class Spool:
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
         self.folder.rmdir()
+
+
+def rows_in(folder: Path) -> int:
+    """How many rows of a batch are answered: those of the parts in its folder, which need not be there."""
+    last = max(folder.glob("*-*.parquet"), default=None)
+    return 0 if last is None else int(last.stem.split("-")[1])
 
 
 def column_of(values: Sequence[Value]) -> pa.Array:

@@ -39,11 +39,20 @@ class TableTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTarget:
-    """Files: each batch is one, which appears whole or not at all. `path` may hold {day}, {time} and {batch}."""
+    """Files: each batch is one, which appears whole or not at all. `path` may hold {day}, {time} and {batch}.
+
+    `path` may be the address of an object: then `connection` says how the store is reached, or the environment does.
+    """
 
     path: str
     key: tuple[str, ...]
     columns: Mapping[str, str]
+    connection: str = ""
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it lies in an object store."""
+        return "://" in self.path
 
     @property
     def words(self) -> str:
@@ -88,12 +97,26 @@ def to_table(
 
 
 def to_files(
-    path: str, *, key: str | Sequence[str] = (), columns: Sequence[str] | Mapping[str, str] = ()
+    path: str,
+    *,
+    key: str | Sequence[str] = (),
+    columns: Sequence[str] | Mapping[str, str] = (),
+    connection: str = "",
 ) -> FileTarget:
     """Files: CSV, Parquet, JSON lines or Excel, by the ending of `path`, which counts from the solution's folder.
 
-    `{day}`, `{time}` and `{batch}` in it are filled in; a path without them is written anew each time.
+    `{day}`, `{time}` and `{batch}` in it are filled in; a path without them is written anew each time. An address such
+    as `s3://bucket/prefix/{day}.parquet` (`az://`, `gs://`) is that of an object; its store is reached by a
+    `connection`, or as the environment says.
     """
+    if "://" in path:
+        _check_object(path)
+    elif connection:
+        raise Refused(
+            f"connection={connection!r} is for an object store, and {path[:200]!r} is a path.",
+            code="sink-target-odd",
+            hint='Write "s3://bucket/prefix/{day}.parquet", az:// or gs://, or leave the connection out.',
+        )
     if PurePosixPath(path).suffix.lower() not in FILE_ENDINGS:
         raise Refused(
             f"{path[:200]!r} does not say which kind of file is meant.",
@@ -108,7 +131,18 @@ def to_files(
                 hint="What can be filled in is {day}, {time} and {batch}.",
             )
     keys = _names(key, "key")
-    return FileTarget(path=path, key=keys, columns=_columns(columns, keys))
+    return FileTarget(path=path, key=keys, columns=_columns(columns, keys), connection=connection)
+
+
+def _check_object(path: str) -> None:
+    """Refuse what is no address of an object, without repeating it: it may hold a key."""
+    if not _OBJECT.fullmatch(path):
+        raise Refused(
+            "That is not the address of an object that can be written.",
+            code="sink-target-odd",
+            hint='Write "s3://bucket/prefix/{day}.parquet", az:// or gs://. Keys, endpoint and region belong into the '
+            'connection: `unshelve secret set lake`, connection="lake".',
+        )
 
 
 def target_from(value: Mapping[str, object]) -> Target:
@@ -144,5 +178,6 @@ def _columns(columns: Sequence[str] | Mapping[str, str], keys: tuple[str, ...]) 
 
 
 _TABLE: Final = re.compile(r"[^\W\d]\w{0,62}(\.[^\W\d]\w{0,62})?")
+_OBJECT: Final = re.compile(r"(?:s3|az|gs)://[A-Za-z0-9][A-Za-z0-9._-]{1,221}/[^?#@]+")
 _PLACE: Final = re.compile(r"\{(day|time|batch)\}")
 _ANY_PLACE: Final = re.compile(r"\{[^}]*\}?")

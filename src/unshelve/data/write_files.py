@@ -1,5 +1,6 @@
 """Writes a batch into a file, exactly once: it is written beside its place and renamed, and the rename is what counts.
 
+A place may also be elsewhere (`write_objects.py`): then the file waits in the memory of the sink until it is sent.
 What was done last stands in a small file of the home (`Last`). It is written before the rename; a batch that was broken
 off finds out by whether the file beside the place is still there. So a file that somebody has fetched and removed
 meanwhile is not put there a second time.
@@ -12,9 +13,10 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import openpyxl
@@ -44,53 +46,97 @@ class Last(msgspec.Struct, frozen=True, kw_only=True):
     written: int
 
 
+class Place(Protocol):
+    """Where a file is to be in the end."""
+
+    @property
+    def name(self) -> str:
+        """Its address, for people."""
+
+    @property
+    def kind(self) -> str:
+        """The ending of its name, in small letters."""
+
+    def beside(self, batch: str) -> Path:
+        """The file in which it waits until it is whole."""
+
+    def publish(self, waiting: Path) -> None:
+        """Put it in its place, in one step; the file in which it waited is gone afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathPlace:
+    """A path of this machine."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def kind(self) -> str:
+        return self.path.suffix.lower()
+
+    def beside(self, batch: str) -> Path:
+        return self.path.with_name(f".{self.path.name}.{batch}.new")
+
+    def publish(self, waiting: Path) -> None:
+        if self.path.is_dir():
+            raise Refused(f"{self.path} is a folder.", code="sink-target-odd")
+        waiting.replace(self.path)
+        _sync(self.path.parent)
+
+
 def write_file(batch: Batch, path: Path, memory: Path) -> Written:
-    """Write a batch to a path. `memory` is a folder of the sink's own, in which the last batch is kept in mind.
+    """Write a batch to a path; see `write_to`."""
+    return write_to(batch, PathPlace(path), memory)
+
+
+def write_to(batch: Batch, place: Place, memory: Path) -> Written:
+    """Write a batch to a place. `memory` is a folder of the sink's own, in which the last batch is kept in mind.
 
     With `changed`, the file holds only the rows whose answer is another than in the batch before. Raises Refused when
     the path cannot be written to, StorageFull when there is no room; nothing is at the path then that was not before.
     """
     memory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(memory):
-        return _write(batch, path, memory)
+        return _write(batch, place, memory)
 
 
-def _write(batch: Batch, path: Path, memory: Path) -> Written:
+def _write(batch: Batch, place: Place, memory: Path) -> Written:
     last = _last(memory)
     if last is not None and last.batch == batch.id:
-        return _finish(last, memory)
-    beside = path.with_name(f".{path.name}.{batch.id}.new")
+        return _finish(last, place, memory)
+    beside = place.beside(batch.id)
     known = _known(memory) if batch.changed else {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = _WRITERS[path.suffix.lower()](batch, _rows(batch, known), beside)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        written = _WRITERS[place.kind](batch, _rows(batch, known), beside)
         _sync(beside)
     except PermissionError:
         beside.unlink(missing_ok=True)
-        raise Refused(f"{path.parent} may not be written to.", code="sink-not-allowed") from None
+        raise Refused(f"{beside.parent} may not be written to.", code="sink-not-allowed") from None
     except (NotADirectoryError, FileExistsError, IsADirectoryError):
-        raise Refused(f"{path.parent} is not a folder.", code="sink-target-odd") from None
+        raise Refused(f"{beside.parent} is not a folder.", code="sink-target-odd") from None
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise StorageFull(
-            f"{path} could not be written ({error.strerror}). Nothing is there that was not before."
+            f"{place.name} could not be written ({error.strerror}). Nothing is there that was not before."
         ) from None
     if batch.changed:
         _remember(batch, known, memory)
-    last = Last(batch=batch.id, path=str(path), beside=str(beside), rows=batch.rows, written=written)
+    last = Last(batch=batch.id, path=place.name, beside=str(beside), rows=batch.rows, written=written)
     _put(memory / _LAST, msgspec.json.encode(last))
-    return _finish(last, memory)
+    return _finish(last, place, memory)
 
 
-def _finish(last: Last, memory: Path) -> Written:
+def _finish(last: Last, place: Place, memory: Path) -> Written:
     """Put the file in its place, if that was not done before."""
-    beside, path = Path(last.beside), Path(last.path)
+    beside = Path(last.beside)
     again = not beside.exists()
     if not again:
-        if path.is_dir():
-            raise Refused(f"{path} is a folder.", code="sink-target-odd")
-        beside.replace(path)
-        _sync(path.parent)
+        place.publish(beside)
     new = memory / f"{_KNOWN}.{last.batch}"
     if new.exists():
         new.replace(memory / _KNOWN)

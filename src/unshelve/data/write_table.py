@@ -49,6 +49,7 @@ from unshelve.errors import Conflict, NotAllowed, NotFound, Refused, Unavailable
 
 LEDGER: Final = "unshelve_batches"
 """The table, beside the target, in which each batch that was written has its line."""
+_HALF_FULL: Final = 50
 WAIT_SECONDS: Final = 30
 """How long a batch waits for a table or a row that somebody else has locked."""
 
@@ -151,7 +152,9 @@ class Writer:
         schema, name = self._names()
         with self._engine.begin() as link:
             if not inspect(link).has_table(name, schema=schema):
-                self._table(batch.columns, link.dialect).create(link, checkfirst=True)
+                # Where each batch replaces all rows, pages that are half empty take the new ones in at their place.
+                room = {} if batch.changed else {"postgresql_with": {"fillfactor": _HALF_FULL}}
+                self._table(batch.columns, link.dialect, **room).create(link, checkfirst=True)
 
     def _reflected(self, link: Link, batch: Batch) -> Table:
         schema, name = self._names()
@@ -217,7 +220,8 @@ class Writer:
         table = self._table(columns, self._engine.dialect)
         return " ".join(str(CreateTable(table).compile(dialect=self._engine.dialect)).split())
 
-    def _table(self, columns: Mapping[str, pa.DataType | None], dialect: Dialect) -> Table:
+    # Any: options that SQLAlchemy hands to a dialect
+    def _table(self, columns: Mapping[str, pa.DataType | None], dialect: Dialect, **options: Any) -> Table:
         schema, name = self._names()
         every = dict.fromkeys((*self.target.key, *columns, *STAMPS))
         made = [
@@ -229,7 +233,7 @@ class Writer:
             )
             for column in every
         ]
-        return Table(name, MetaData(), *made, schema=schema)
+        return Table(name, MetaData(), *made, schema=schema, **options)
 
     @staticmethod
     def _type(column: str, kind: pa.DataType | None, *, key: bool = False, dialect: Dialect | None = None) -> SqlType:
@@ -294,7 +298,10 @@ def _engine(connection: Connection) -> Engine:
     driver = _DRIVERS.get(url.drivername)
     if driver is not None:
         url = url.set(drivername=driver)
-    options = {"timeout": WAIT_SECONDS} if url.get_backend_name() == "sqlite" else {}
+    options: dict[str, object] = {"timeout": WAIT_SECONDS} if url.get_backend_name() == "sqlite" else {}
+    if url.drivername == "mysql+pymysql":
+        # As bytes: PyMySQL writes a text in Latin-1, whatever the server's own encoding is.
+        options = {"connect_timeout": 15, "password": connection.password.encode()}
     try:
         engine = create_engine(url, connect_args=options, hide_parameters=True)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -330,13 +337,13 @@ def _ledger(schema: str | None) -> Table:
 
 
 def _state(error: DBAPIError) -> str:
-    """The SQLSTATE of a database's error, or the number that MySQL gives it."""
+    """The number that MySQL gives an error (its SQLSTATE is HY000 for most of them), or another database's SQLSTATE."""
     original = error.orig
-    state = getattr(original, "sqlstate", None)
-    if isinstance(state, str):
-        return state
     first = original.args[0] if original is not None and original.args else None
-    return str(first) if isinstance(first, int) else ""
+    if isinstance(first, int):
+        return str(first)
+    state = getattr(original, "sqlstate", None)
+    return state if isinstance(state, str) else ""
 
 
 _DRIVERS: Final = {
@@ -354,6 +361,7 @@ _WAITS: Final[Mapping[str, tuple[str, ...]]] = {
     "mysql": (
         f"SET SESSION innodb_lock_wait_timeout = {WAIT_SECONDS}",
         f"SET SESSION lock_wait_timeout = {WAIT_SECONDS}",
+        "SET SESSION time_zone = '+00:00'",
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
     ),
 }

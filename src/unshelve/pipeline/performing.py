@@ -61,7 +61,11 @@ class Performer:
     def _call(self, order: Order, progress: Progress) -> object:
         task = order.task
         values = {
-            name: self._stream(artifact) if name in task.streamed else self._whole(artifact)
+            name: self._read(artifact)
+            if name in task.as_stored
+            else self._stream(artifact)
+            if name in task.streamed
+            else self._whole(artifact)
             for name, artifact in order.inputs.items()
         }
         operation = self._operations.get(task.operation)

@@ -26,7 +26,8 @@ class Task:
     `fresh_seconds` marks a task that asks the outside world: its stored result counts while it is younger than
     that (0: each run asks). None is the ordinary case: the result depends on what is in the key alone.
 
-    `streamed` names the inputs whose rows are handed over as a `Dataset`, to be read in batches.
+    `streamed` names the inputs whose rows are handed over as a `Dataset`, to be read in batches; of those that
+    `as_stored` names, only the ones that are kept as a dataset are.
 
     `past` is what control knows of earlier runs of a task that asks the outside world, as JSON values: where the last
     load of a source ended. It is no part of the key, for it decides how the rows are brought and not which they are.
@@ -44,6 +45,7 @@ class Task:
     timeout_seconds: float | None = None
     fresh_seconds: float | None = None
     streamed: tuple[str, ...] = ()
+    as_stored: tuple[str, ...] = ()
     past: Mapping[str, object] = field(default_factory=dict)
     cacheable: bool = True
     may_be_none: bool = False

@@ -50,6 +50,12 @@ class SinkBatch:
     set_aside: Sequence[Mapping[str, Any]] = field(default_factory=tuple)  # JSON: row, key, problem
     place: str = ""
     error: str | None = None
+    failures: int = 0
+    """How often the target refused it for now, or what writes it fell over by itself."""
+    breaks: int = 0
+    """How often in a row it was broken off, by the end of a process, at the row `stands_at`."""
+    stands_at: int = 0
+    stands_since: str | None = None
 
     @property
     def full_name(self) -> str:

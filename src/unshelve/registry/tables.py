@@ -264,6 +264,10 @@ sink_batch = Table(
     Column("set_aside", Text, nullable=False),  # JSON: the first rows that were not written, each with why
     Column("place", Text, nullable=False),
     Column("error", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),  # of the target, or of what writes by itself
+    Column("breaks", Integer, nullable=False, server_default="0"),  # how often in a row it was broken off at one row
+    Column("stands_at", BigInteger, nullable=False, server_default="0"),
+    Column("stands_since", Text),
     Index("sink_batch_by_sink", "solution", "sink", "id"),
 )
 

@@ -2,7 +2,8 @@
 
 The forms, as `solution/training.py` writes them into a task's parameters:
 
-    {"value": input}                                     the input as it is, or with "streamed" as a dataset
+    {"value": input}                                     the input as it is, or with "streamed" as a dataset; with
+                                                         "as_stored" as a dataset where it is kept as one
     {"view": input, "rows": [...], "hide": [...]}        rows of an entry, less the columns the inputs in `hide` name
     {"aligned": input, "of": [...], "rows": [...]}       values that belong to the rows `of`, for the rows `rows`
     {"lookup": input, "name": …, "with": …, "how": …}    a lookup, joined with the rows of the parameter `with`
@@ -47,7 +48,8 @@ def resolve(bind: Mapping[str, Any], inputs: Inputs, known_later: Sequence[str] 
     if "value" in bind:
         value = inputs[bind["value"]]
         # Another parameter of the same step may take the same rows as a dataset.
-        return value if bind.get("streamed") or not is_dataset(value) else value.to_pandas()
+        kept = bind.get("streamed") or bind.get("as_stored")
+        return value if kept or not is_dataset(value) else value.to_pandas()
     if "view" in bind:
         rows = row_numbers(bind["rows"], inputs)
         table = inputs[bind["view"]]

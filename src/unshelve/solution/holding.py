@@ -7,15 +7,18 @@ earlier runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from unshelve.clock import SystemClock
+from unshelve.data.batch_frames import frame_of
 from unshelve.data.checking import Found, facts, holds
-from unshelve.data.checks import from_json
+from unshelve.data.checking_batches import MOST_SHOWN, holds_over
+from unshelve.data.checks import Check, RefersTo, from_json
+from unshelve.data.dataset import Dataset
 from unshelve.data.examples import sensitive_columns, shown
 from unshelve.data.tables import as_frame, is_polars, take, to_pandas
 from unshelve.errors import UserCodeFailed
@@ -31,9 +34,6 @@ Inputs = dict[str, Any]
 Parameters = dict[str, Any]
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
-MOST_SHOWN: Final = 20
-"""Failing rows that are kept to be shown."""
-
 MOST_ASIDE: Final = 100_000
 """Rows that are kept of a quarantine that set aside more than it may."""
 
@@ -42,8 +42,15 @@ def checked(function: Call, inputs: Inputs, parameters: Parameters, context: Con
     """What came of an expectation: a report, and for a quarantine the rows that stay and those that do not."""
     arguments = resolve_all(parameters, inputs)
     given = arguments.get(parameters["table"])
-    table = _frame(given)
     checks = [from_json(each) for each in parameters["checks"]]
+    if isinstance(given, Dataset):
+        others = {name: _frame(value) for name, value in arguments.items()}
+        for check in checks:
+            if isinstance(check, RefersTo) and check.table == parameters["table"]:
+                there = [name for name in check.there if name in given.columns]
+                others[check.table] = given.to_pandas(there).drop_duplicates()
+        return Outputs({"report": _report_over(given, checks, others)})
+    table = _frame(given)
     if checks:
         found = holds(table, checks, {name: _frame(value) for name, value in arguments.items()})
     else:
@@ -68,6 +75,34 @@ def checked(function: Call, inputs: Inputs, parameters: Parameters, context: Con
         aside = _marked(table, found, failing[:MOST_ASIDE], before)
         outputs |= {"aside": aside, "aside_csv": aside.to_csv(index=False).encode("utf-8", "surrogatepass")}
     return Outputs(outputs)
+
+
+def _report_over(given: Dataset, checks: Sequence[Check], others: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """The report of a dataset, which is read a batch at a time."""
+    tables = map(frame_of, given) if given.rows else iter([given.schema.empty_table().to_pandas()])
+    hidden: list[str] = []
+
+    def looked() -> Iterator[pd.DataFrame]:
+        for number, table in enumerate(tables):
+            if not number:
+                hidden.extend(sensitive_columns(table))
+            yield table
+
+    found = holds_over(looked(), checks, others)
+    parts = [
+        _marked(each.table, each.found, np.arange(len(each.table)), each.places + each.start) for each in found.shown
+    ]
+    part = pd.concat(parts, ignore_index=True) if parts else None
+    return {
+        "rows": found.rows,
+        "failing": found.failing,
+        "facts": found.facts,
+        "checks": [
+            {"says": one.says, "held": one.held, "message": one.message, "failing": one.failing, "rows": one.first}
+            for one in found.tallies
+        ],
+        "examples": None if part is None else shown(part, first=part.columns[:2].tolist(), hidden=hidden),
+    }
 
 
 def expect(_function: Call, inputs: Inputs, parameters: Parameters, context: Context) -> Any:

@@ -84,4 +84,4 @@ def _place(to: Mapping[str, object]) -> str:
         case TableTarget():
             return f"{target.connection.upper().replace('-', '_')} {target.table.lower()}"
         case FileTarget():
-            return target.path
+            return f"{target.connection.upper().replace('-', '_')} {target.path}".strip()

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unshelve.clock import SystemClock
 from unshelve.data.frames import records
+from unshelve.data.seen_keys import SeenKeys
 from unshelve.data.spool import SetAside, Spool, Written, column_of, infinite
-from unshelve.data.tables import to_pandas
 from unshelve.data.target import FileTarget, TableTarget, Target, target_from
 from unshelve.data.write_files import write_file
 from unshelve.data.write_table import Writer
@@ -43,12 +44,14 @@ from unshelve.serving.proof import flat
 from unshelve.serving.request_table import schema_from
 from unshelve.solution.row_answers import Answered, Asks, AskThere, Row, answer_some
 from unshelve.solution.sink_orders import SinkDone, SinkOrders, SinkSaid
+from unshelve.solution.sink_rows import SinkRows
 from unshelve.solution.stored import Stored, stored
 from unshelve.storage.home import Home
 
 ASKED_AT_A_TIME: Final = 500
 PART: Final = 5_000
 """Rows of one part of the spool: what is asked again at most when the process is killed."""
+_KEYS_AT_A_TIME: Final = 100_000
 MOST_SHOWN: Final = 200
 """Rows that were set aside and are kept with the batch; all of them are counted."""
 
@@ -99,8 +102,8 @@ def carry_out(orders: SinkOrders, progress: Progress) -> SinkDone:
             route="sink",
         )
         _Answering(orders, target, reader, asks, spool).answer(rows, progress)
-        aside = spool.set_aside()
-        if len(rows) and len(aside) == len(rows):
+        aside, refused = spool.set_aside(MOST_SHOWN)
+        if len(rows) and refused == len(rows):
             spool.remove()  # another try is to ask again: it may find another version
             raise SchemaMismatch(
                 f"None of the {len(rows):,} rows of {orders.rows_of} could be written; row 1: {aside[0].problem}.",
@@ -112,9 +115,9 @@ def carry_out(orders: SinkOrders, progress: Progress) -> SinkDone:
             rows=len(rows),
             written=written.written,
             unchanged=written.unchanged,
-            refused=len(aside),
+            refused=refused,
             versions=_versions(spool),
-            set_aside=tuple(aside[:MOST_SHOWN]),
+            set_aside=tuple(aside),
             where=_where(target, orders),
             again=written.again,
         )
@@ -124,8 +127,13 @@ def _write(writer: Writer | None, target: Target, batch: Any, orders: SinkOrders
     if writer is not None:
         return writer.write(batch, now=SystemClock().now())
     assert isinstance(target, FileTarget)
-    path = Path(orders.folder) / target.path_at(datetime.fromisoformat(orders.ordered_at), orders.batch)
-    return write_file(batch, path, home.sinks / "files" / orders.sink)
+    place = _where(target, orders)
+    memory = home.sinks / "files" / orders.sink
+    if target.is_object:
+        from unshelve.data.write_objects import write_object  # it needs obstore, which is an extra
+
+        return write_object(batch, place, connection(target.connection) if target.connection else None, memory)
+    return write_file(batch, Path(orders.folder) / place, memory)
 
 
 def _where(target: Target, orders: SinkOrders) -> str:
@@ -153,7 +161,7 @@ def _reader(opened: Stored, model: str) -> Decoder:
     return decoder(schema_from(msgspec.json.decode(opened.blobs.get(file.digest))))
 
 
-def _rows(opened: Stored, orders: SinkOrders) -> pd.DataFrame:
+def _rows(opened: Stored, orders: SinkOrders) -> SinkRows:
     artifact = artifact_from_json(orders.rows)
     if artifact.kind not in _TABLES:
         raise Refused(
@@ -161,9 +169,7 @@ def _rows(opened: Stored, orders: SinkOrders) -> pd.DataFrame:
             code="sink-rows-no-table",
             hint="Return a pandas, polars or Arrow table.",
         )
-    value: Any = read_artifact(artifact, opened.blobs, trusted=lambda _digest: False)
-    frame: pd.DataFrame = to_pandas(value)
-    return frame
+    return SinkRows.of(read_artifact(artifact, opened.blobs, trusted=lambda _digest: False))
 
 
 _TABLES: Final = (ArtifactKind.TABLE, ArtifactKind.POLARS, ArtifactKind.ARROW, ArtifactKind.DATASET)
@@ -186,24 +192,25 @@ class _Answering:
     reader: Decoder
     asks: Asks
     spool: Spool
-    _seen: dict[tuple[object, ...], int] = field(default_factory=dict)
-    """The row in which each key stands."""
+    _seen: SeenKeys = field(default_factory=SeenKeys)
 
-    def answer(self, rows: pd.DataFrame, progress: Progress) -> None:
+    def answer(self, rows: SinkRows, progress: Progress) -> None:
         """Answer what the spool does not hold yet."""
         self._check(rows)
         start = self.spool.next_row
-        if start:
-            self._keys(rows.iloc[:start], 0)
-        while start < len(rows):
+        if start and self.target.key:
+            before = 0
+            for part in rows.parts(0, _KEYS_AT_A_TIME, end=start, columns=self.target.key):
+                self._keys(part, before)
+                before += len(part)
+        progress(start, len(rows))
+        for part in rows.parts(start, PART):
+            self._answer_part(part, start)
+            start += len(part)
             progress(start, len(rows))
-            end = min(start + PART, len(rows))
-            self._answer_part(rows.iloc[start:end], start)
-            start = end
-        progress(len(rows), len(rows))
 
-    def _check(self, rows: pd.DataFrame) -> None:
-        there = [str(name) for name in rows.columns]
+    def _check(self, rows: SinkRows) -> None:
+        there = rows.columns
         needed = (*self.target.key, *(one.name for one in self.reader.schema.fields if not one.missing))
         gone = [name for name in needed if name not in there]
         if gone:
@@ -238,15 +245,15 @@ class _Answering:
         """The key of each row, and what is wrong with it."""
         if not self.target.key:
             return [()] * len(rows), [""] * len(rows)
-        keys = list(zip(*(rows[name].tolist() for name in self.target.key), strict=True))
-        problems = []
-        for place, key in enumerate(keys):
-            lacking = [name for name, one in zip(self.target.key, key, strict=True) if pd.isna(one)]
-            if lacking:
-                problems.append(f"the key {lacking[0]} is missing")
-                continue
-            first = self._seen.setdefault(key, start + place)
-            problems.append("" if first == start + place else f"its key stands in row {first + 1} already")
+        columns = [rows[name] for name in self.target.key]
+        keys = list(zip(*(column.tolist() for column in columns), strict=True))
+        problems = [""] * len(rows)
+        first = self._seen.first_rows(columns, start)
+        for place in np.flatnonzero(first != np.arange(start, start + len(rows))):
+            problems[place] = f"its key stands in row {first[place] + 1} already"
+        for name, column in zip(reversed(self.target.key), reversed(columns), strict=True):
+            for place in np.flatnonzero(column.isna()):
+                problems[place] = f"the key {name} is missing"
         return keys, problems
 
     def _key_text(self, key: Sequence[object]) -> str:

@@ -24,6 +24,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from unshelve.data.memory import killed_for_memory
+from unshelve.data.spool import rows_in
 from unshelve.errors import Conflict, NotFound, Unavailable, UnshelveError, UserCodeFailed
 from unshelve.pipeline.outcome import Listener
 from unshelve.registry.runs import RunState, steps_of
@@ -35,6 +37,16 @@ from unshelve.solution.declaration import Declaration, SinkInfo
 from unshelve.solution.running import run_solution
 from unshelve.solution.sink_findings import answers_and_rows
 from unshelve.solution.sink_orders import SinkDone, SinkOrders, SinkSaid
+from unshelve.solution.sink_tries import (
+    AGAIN_AFTER,
+    Standing,
+    broken_off,
+    how_it_ended,
+    is_given_up,
+    said_of,
+    wait_after_break,
+    was_ended,
+)
 from unshelve.solution.sinking import JOB, ROWS_FOR, order_forgotten, sink_named
 from unshelve.storage.jobs import Job, JobState, fail, finish, get_job, lease, put_back, renew
 
@@ -42,11 +54,10 @@ _LOGGER: Final = logging.getLogger("unshelve.sinks")
 
 POLL_SECONDS: Final = 1.0
 LEASE: Final = timedelta(seconds=30)
-AGAIN_AFTER: Final = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30))
-"""How long a batch waits before it is tried again: a target that was away, or a process that ended."""
-MOST_TAKEN_UP: Final = 12
-"""How often a batch is taken up, by controls that were killed, before it is given up."""
 _SAY_SECONDS: Final = 2.0
+_ENDED: Final = "sink-broken-off"
+"""Of a batch whose process somebody ended."""
+_UNSAID: Final = "The server, or the process that wrote the batch, was ended."
 
 Progress = Callable[[int, int], None]
 
@@ -93,7 +104,7 @@ class SinkRunner:
             return None
         with control.database.write() as connection:
             job = lease(connection, self._worker, kinds=(JOB,), now=control.clock.now(), lasts=self._lasts)
-            _give_up_lost(connection, waiting, control)
+            _put_back_lost(connection, waiting, control)
         if job is None:
             return None
         with self._renewing(job):
@@ -112,15 +123,21 @@ class SinkRunner:
 
     def _carry_out(self, job: Job, progress: Progress) -> None:
         control = self._control
-        with control.database.write() as connection:
+        with control.database.read() as connection:
             batch = get_batch(connection, job.id)
+        if batch.state is BatchState.RUNNING and not self._goes_on(job, batch, _UNSAID):
+            return
+        with control.database.write() as connection:
+            now = control.clock.now().isoformat()
             change_batch(
                 connection,
                 batch.id,
                 state=BatchState.RUNNING.value,
                 attempts=batch.attempts + 1,
-                started_at=batch.started_at or control.clock.now().isoformat(),
+                started_at=batch.started_at or now,
+                stands_since=batch.stands_since or now,
             )
+            batch = get_batch(connection, job.id)
         try:
             done = self._write(batch, progress)
         except UnshelveError as error:
@@ -182,6 +199,7 @@ class SinkRunner:
 
     def _converse(self, batch: SinkBatch, orders: SinkOrders, progress: Progress) -> SinkDone:
         """Start the process, hand it its orders and listen until its last word. Raises what it reports."""
+        killed = killed_for_memory()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "unshelve.solution.sink_process"],
@@ -202,10 +220,10 @@ class SinkRunner:
             if last.message is not None:
                 kind = Unavailable if last.status in (409, 503) else UnshelveError
                 raise kind(last.message, code=last.code, near=last.near, hint=last.hint)
-            told = _last_line(errors)
+            out_of_memory = killed_for_memory() > killed
             raise Unavailable(
-                f"The process that wrote the batch ended with {process.returncode}{': ' + told if told else ''}.",
-                code="sink-process-ended",
+                how_it_ended(process.returncode, out_of_memory, _last_line(errors)),
+                code=_ENDED if was_ended(process.returncode, out_of_memory) else "sink-process-ended",
                 hint="It tries again by itself, from where it was.",
             )
 
@@ -260,25 +278,62 @@ class SinkRunner:
         forget_spool(control, batch.id)
 
     def _failed(self, job: Job, batch: SinkBatch, error: UnshelveError) -> None:
-        control, now = self._control, self._control.clock.now()
-        passing = isinstance(error, Unavailable) or self._closing.is_set()
-        again = None
+        failures = batch.failures + 1
         if self._closing.is_set():
-            again = now
-        elif passing and job.attempts <= len(self._again_after):
-            again = now + self._again_after[job.attempts - 1]
+            self._try_again(job, batch, str(error), failures=batch.failures, after=timedelta(0))
+        elif error.subject_code == _ENDED:
+            if self._goes_on(job, batch, str(error)):
+                self._try_again(job, batch, str(error), failures=batch.failures, after=timedelta(0))
+        elif isinstance(error, Unavailable) and failures <= len(self._again_after):
+            self._try_again(job, batch, str(error), failures=failures, after=self._again_after[failures - 1])
+        else:
+            self._give_up(job, batch, str(error))
+
+    def _goes_on(self, job: Job, batch: SinkBatch, why: str) -> bool:
+        """Write down that a batch was broken off; whether it may be taken up again without a wait.
+
+        Otherwise it waits, or is given up.
+        """
+        control, now = self._control, self._control.clock.now()
+        since = now if batch.stands_since is None else datetime.fromisoformat(batch.stands_since)
+        row = rows_in(control.home.sinks / "batches" / batch.id)
+        standing = broken_off(Standing(batch.stands_at, since, batch.breaks), row, now)
+        with control.database.write() as connection:
+            change_batch(
+                connection,
+                batch.id,
+                stands_at=standing.row,
+                stands_since=standing.since.isoformat(),
+                breaks=standing.breaks,
+            )
+        after = wait_after_break(standing, self._again_after)
+        if is_given_up(standing, now):
+            self._give_up(job, batch, said_of(standing, now, why))
+        elif after:
+            self._try_again(job, batch, why, failures=batch.failures, after=after)
+        return not after and not is_given_up(standing, now)
+
+    def _try_again(self, job: Job, batch: SinkBatch, error: str, *, failures: int, after: timedelta) -> None:
+        """Let the batch wait, to be taken up again by whoever comes first."""
+        control, now = self._control, self._control.clock.now()
         try:
             with control.database.write() as connection:
-                fail(connection, job.id, self._worker, error=str(error)[:1000], now=now, again=again)
-                if again is None:
-                    end_batch(connection, batch, BatchState.FAILED, now=now, error=str(error)[:1000])
-                else:
-                    change_batch(connection, batch.id, state=BatchState.WAITING.value, error=str(error)[:1000])
+                fail(connection, job.id, self._worker, error=error[:1000], now=now, again=now + after)
+                values = {"state": BatchState.WAITING.value, "error": error[:1000], "failures": failures}
+                change_batch(connection, batch.id, **values)
+        except Conflict:
+            _LOGGER.info("the batch %s failed here, and another worker has its lease", batch.id)
+
+    def _give_up(self, job: Job, batch: SinkBatch, error: str) -> None:
+        control, now = self._control, self._control.clock.now()
+        try:
+            with control.database.write() as connection:
+                fail(connection, job.id, self._worker, error=error[:1000], now=now)
+                end_batch(connection, batch, BatchState.FAILED, now=now, error=error[:1000])
         except Conflict:
             _LOGGER.info("the batch %s failed here, and another worker has its lease", batch.id)
             return
-        if again is None:
-            forget_spool(control, batch.id)
+        forget_spool(control, batch.id)
 
     @contextmanager
     def _renewing(self, job: Job) -> Iterator[None]:
@@ -312,17 +367,15 @@ def forget_spool(control: Control, batch_id: str) -> None:
         folder.rmdir()
 
 
-def _give_up_lost(connection: Connection, batches: list[SinkBatch], control: Control) -> None:
-    """Puts batches back whose job was given up because each worker that took it up was killed; ends them at last.
+def _put_back_lost(connection: Connection, batches: list[SinkBatch], control: Control) -> None:
+    """Puts batches back whose job was given up because each worker that took it up was killed.
 
-    A job is given up soon, for it may itself be what kills; a batch is carried out by a process of its own.
+    A job is given up soon, for it may itself be what kills; a batch is carried out by a process of its own, and when
+    it is given up, `sink_tries.py` says.
     """
     for batch in batches:
-        job = get_job(connection, batch.id)
-        if job.state is JobState.FAILED and batch.attempts < MOST_TAKEN_UP:
+        if get_job(connection, batch.id).state is JobState.FAILED:
             put_back(connection, batch.id, now=control.clock.now())
-        elif job.state is JobState.FAILED:
-            end_batch(connection, batch, BatchState.FAILED, now=control.clock.now(), error=job.error)
 
 
 def _rows_failed(state: RunState, rows_of: str, messages: list[str]) -> UnshelveError:

@@ -117,7 +117,8 @@ class Wiring:
             parameters=dict(parameters),
             code=code,
             libraries=libraries,
-            streamed=_streamed(parameters),
+            streamed=_taken(parameters, "streamed"),
+            as_stored=_taken(parameters, "as_stored"),
             may_be_none=step.kind is Kind.EXPECT,
             retries=step.retries,
             retry_delay_seconds=step.retry_delay_seconds,
@@ -357,11 +358,13 @@ class Wiring:
     def expectation(self, step: StepInfo, scope: str | None, rows: tuple[str, ...] | None = None) -> str:
         """The tasks that hold a table against an expectation; `rows` are those that a quarantine is given."""
         inputs: dict[str, str] = {}
-        bind: dict[str, object] = {}
+        bind: dict[str, dict[str, object]] = {}
         for parameter, named in references(self.declaration, step).items():
             own = rows if parameter == step.table else None
             bind[parameter] = self.bind(named, scope, inputs, whole=True, rows=own)
         sets_aside = step.severity == "quarantine"
+        if step.checks and not sets_aside and step.table in bind:
+            bind[step.table] = _as_stored(bind[step.table])
         looking: dict[str, object] = {
             "bind": bind,
             "arguments": self.arguments_of(step),
@@ -672,11 +675,16 @@ def streamed(step: StepInfo, parameter: str, bound: dict[str, object]) -> dict[s
     return {**bound, "streamed": True} if found is not None and found.streamed and "value" in bound else bound
 
 
-def _streamed(parameters: Mapping[str, object]) -> tuple[str, ...]:
-    """The inputs of a task that its function takes in batches."""
+def _as_stored(bound: dict[str, object]) -> dict[str, object]:
+    """How a whole table is bound that may be a dataset or not: it is handed over as what it is."""
+    return {**bound, "as_stored": True} if "value" in bound else bound
+
+
+def _taken(parameters: Mapping[str, object], how: str) -> tuple[str, ...]:
+    """The inputs of a task that are handed over in a way of their own."""
     binds = parameters.get("bind")
     found = binds.values() if isinstance(binds, Mapping) else ()
-    return tuple(dict.fromkeys(bound["value"] for bound in found if bound.get("streamed")))
+    return tuple(dict.fromkeys(bound["value"] for bound in found if bound.get(how)))
 
 
 def past_keeps(declaration: Declaration, name: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from unshelve.clock import Clock, SystemClock
 from unshelve.errors import Conflict, StorageFull, Unavailable, UnshelveError
@@ -79,10 +79,13 @@ class Patience:
     """After this time since the first attempt there is no further one."""
 
 
-def object_store(address: str, *, patience: Patience | None = None) -> tuple[ObjectStore, str]:
+def object_store(
+    address: str, *, patience: Patience | None = None, credentials: Mapping[str, str] | None = None
+) -> tuple[ObjectStore, str]:
     """The objects at an address, and its name for people. Nothing is asked yet.
 
-    Credentials come from the environment. Raises Refused for what `addresses.object_address` refuses.
+    Credentials come from the environment where none are given, by the names that obstore has for them. Raises Refused
+    for what `addresses.object_address` refuses.
     """
     at = object_address(address)
     patience = patience or Patience()
@@ -102,7 +105,7 @@ def object_store(address: str, *, patience: Patience | None = None) -> tuple[Obj
             "base": 2,
         },
     }
-    return _MAKERS[at.scheme](at, client, retry), at.name
+    return _MAKERS[at.scheme](at, client, retry, credentials or {}), at.name
 
 
 def open_objects(address: str, *, patience: Patience | None = None) -> ObjectBlobs:
@@ -429,8 +432,8 @@ def _digest_at(path: str) -> str | None:
     return found[1] + found[2] if found else None
 
 
-def _s3(at: ObjectAddress, client: ClientConfig, retry: RetryConfig) -> ObjectStore:
-    options: S3Config = {"virtual_hosted_style_request": at.virtual_host}
+def _s3(at: ObjectAddress, client: ClientConfig, retry: RetryConfig, told: Mapping[str, str]) -> ObjectStore:
+    options = cast("S3Config", {"virtual_hosted_style_request": at.virtual_host, **told})
     if at.endpoint:
         options["endpoint"] = at.endpoint
     if at.region:
@@ -440,8 +443,8 @@ def _s3(at: ObjectAddress, client: ClientConfig, retry: RetryConfig) -> ObjectSt
     return S3Store(at.bucket, prefix=at.prefix or None, config=options, client_options=client, retry_config=retry)
 
 
-def _azure(at: ObjectAddress, client: ClientConfig, retry: RetryConfig) -> ObjectStore:
-    options: AzureConfig = {}
+def _azure(at: ObjectAddress, client: ClientConfig, retry: RetryConfig, told: Mapping[str, str]) -> ObjectStore:
+    options = cast("AzureConfig", dict(told))
     if at.endpoint:
         options["endpoint"] = at.endpoint
     if at.account:
@@ -451,8 +454,8 @@ def _azure(at: ObjectAddress, client: ClientConfig, retry: RetryConfig) -> Objec
     return AzureStore(at.bucket, prefix=at.prefix or None, config=options, client_options=client, retry_config=retry)
 
 
-def _google(at: ObjectAddress, client: ClientConfig, retry: RetryConfig) -> ObjectStore:
-    options: GCSConfig = {}
+def _google(at: ObjectAddress, client: ClientConfig, retry: RetryConfig, told: Mapping[str, str]) -> ObjectStore:
+    options = cast("GCSConfig", dict(told))
     if at.endpoint:
         options["base_url"] = at.endpoint
     if at.anonymous:

@@ -280,3 +280,12 @@ def test_a_dataset_is_not_pickled(blobs: FolderBlobs) -> None:
 def test_a_reader_of_batches_without_any_still_has_columns() -> None:
     schema, batches = batches_of(pa.RecordBatchReader.from_batches(pa.schema([("a", pa.int8())]), []), "It")
     assert schema.names == ["a"] and sum(batch.num_rows for batch in batches) == 0
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_rows_can_be_read_from_any_row_on(blobs: FolderBlobs) -> None:
+    made = write_dataset(pieces(ratings(900), 100), blobs)
+    assert len(made.parts) == 2
+    whole = made.to_arrow().column("user").to_pylist()
+    for start in (0, 1, made.parts[0].rows, made.parts[0].rows + 1, 899, 900):
+        assert [n for batch in made.batches(["user"], start=start) for n in batch["user"].to_pylist()] == whole[start:]

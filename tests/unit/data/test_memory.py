@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unshelve.data.memory import memory_left
+from unshelve.data.memory import killed_for_memory, memory_left
 
 
 def container(folder: Path, limit: str, used: int = 0, files: int = 0) -> Path:
@@ -33,3 +33,9 @@ def test_a_full_container_has_nothing_left(tmp_path: Path) -> None:
 
 def test_nothing_is_known_where_nobody_says_so(tmp_path: Path) -> None:
     assert memory_left(tmp_path / "none", tmp_path / "none") is None
+
+
+def test_what_the_kernel_killed_for_want_of_memory_is_counted_where_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "vmstat").write_text("pgfault 9\noom_kill 3\n")
+    assert killed_for_memory(tmp_path / "vmstat") == 3
+    assert killed_for_memory(tmp_path / "nothing") == 0

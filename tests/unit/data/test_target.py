@@ -38,6 +38,11 @@ def test_places_in_a_path_are_filled_in_by_the_time_of_the_order() -> None:
         (lambda: to_files("out/scores.txt"), "sink-target-odd"),
         (lambda: to_files("out/{today}.csv"), "sink-target-odd"),
         (lambda: to_files("out/{day.csv"), "sink-target-odd"),
+        (lambda: to_files("out/{day}.csv", connection="lake"), "sink-target-odd"),
+        (lambda: to_files("s3://lake/x.csv?region=eu"), "sink-target-odd"),
+        (lambda: to_files("s3://lake/out"), "sink-target-odd"),
+        (lambda: to_files("ftp://lake/x.csv"), "sink-target-odd"),
+        (lambda: to_files("s3://{day}/x.csv"), "sink-target-odd"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused_where_it_stands(made: object, code: str) -> None:
@@ -55,3 +60,16 @@ def test_columns_as_one_text_are_refused() -> None:
 def test_the_words_name_the_place_and_no_address() -> None:
     assert TableTarget(table="scores", connection="dwh", key=("id",), columns={}).words == "table scores of dwh"
     assert FileTarget(path="a.csv", key=(), columns={}).words == "a.csv"
+
+
+def test_a_key_in_the_address_of_an_object_is_refused_and_not_repeated() -> None:
+    with pytest.raises(Refused) as refused:
+        to_files("s3://KEY:geheim@lake/x")
+    assert "geheim" not in str(refused.value)
+
+
+def test_an_object_is_told_from_a_path() -> None:
+    target = to_files("s3://lake/scores/{day}.parquet", connection="lake")
+    assert target.is_object
+    assert target.path_at(datetime(2026, 3, 14, 2), "b1") == "s3://lake/scores/2026-03-14.parquet"
+    assert not to_files("scores.csv").is_object

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import create_engine, event
@@ -13,6 +15,7 @@ from sqlalchemy import create_engine, event
 from answers_spool import NOW, batch_of, scores
 from postgres_server import fresh_database, postgres_server
 from sink_house import sql
+from source_engines import ODD_PASSWORD, has_mariadb, open_database
 from unshelve.data import write_table
 from unshelve.data.connections import connection_of
 from unshelve.data.spool import Batch, Written
@@ -27,11 +30,16 @@ TABLE = (
 TARGET = to_table("scores", connection="dwh", key="id")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+MARIADB = pytest.param("mysql", marks=pytest.mark.skipif(not has_mariadb(), reason="MariaDB is not installed here"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", MARIADB])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database of each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'dwh.db'}"
+    elif request.param == "mysql":
+        yield open_database("mysql", tmp_path).url
     else:
         with fresh_database() as address:
             yield address
@@ -73,7 +81,7 @@ def test_a_batch_is_written_once_however_often_it_is_taken_up(url: str, tmp_path
     sql(url, "delete from scores where id = 1")  # what somebody did since then stays done
     assert put(url, batch) == Written(rows=2, written=2, again=True)
     assert rows(url) == [(2, "b", 1)]
-    assert sql(url, "select sink, batch, rows, written from unshelve_batches") == [("shop.nightly", "b1", 2, 2)]
+    assert [row[:4] for row in sql(url, "select * from unshelve_batches")] == [("shop.nightly", "b1", 2, 2)]
 
 
 def test_with_changed_a_row_whose_answer_is_the_same_is_left_as_it_is(url: str, tmp_path: Path) -> None:
@@ -139,6 +147,9 @@ def test_a_trigger_that_fails_on_one_row_names_it_and_nothing_is_written(url: st
     if url.startswith("sqlite"):
         sql(url, "create trigger guard before insert on scores when new.label = 'bad' "
             "begin select raise(abort, 'no bad ones here'); end")  # fmt: skip
+    elif url.startswith("mysql"):
+        sql(url, "create trigger guard before insert on scores for each row if new.label = 'bad' then signal sqlstate "
+            "'45000' set message_text = 'no bad ones here'; end if")  # fmt: skip
     else:
         sql(url, "create function guard() returns trigger language plpgsql as $$ begin if new.label = 'bad' then "
             "raise exception 'no bad ones here'; end if; return new; end $$",
@@ -156,17 +167,73 @@ def test_a_value_that_does_not_fit_its_column_is_placed(postgres: str, tmp_path:
     assert rows(postgres) == []
 
 
+@pytest.mark.skipif(not has_mariadb(), reason="MariaDB is not installed here")
+def test_mariadb_refuses_a_value_that_does_not_fit_and_keeps_moments_in_utc(tmp_path: Path) -> None:
+    url = open_database("mysql", tmp_path).url
+    sql(url, TABLE.replace("varchar(20)", "varchar(2)"))
+    error = refusal(url, batch_of(tmp_path, scores("a", "b", "late")))
+    assert error.subject_code == "sink-row-refused"
+    assert "the row with id = 3: Data too long for column 'label'" in str(error)
+    assert rows(url) == []
+    assert ODD_PASSWORD not in str(error)
+    put(url, batch_of(tmp_path, scores("a"), batch="b2"))
+    assert sql(url, "set time_zone = '+00:00'", "select answered_at from scores") == [(NOW.replace(tzinfo=None),)]
+
+
+@pytest.mark.skipif(not has_mariadb(), reason="MariaDB is not installed here")
+def test_a_user_of_mariadb_without_the_right_is_told_what_is_to_be_granted(tmp_path: Path) -> None:
+    url = open_database("mysql", tmp_path).url
+    name = url.rpartition("/")[2]
+    sql(url, TABLE)
+    put(url, batch_of(tmp_path, scores("a")))
+    root = url.replace(quote(ODD_PASSWORD, safe=""), "").replace("house:", "root:")
+    sql(root, f"create user {name} identified by 'reads'", f"grant select on {name}.* to {name}")
+    own = url.replace(quote(ODD_PASSWORD, safe=""), "reads").replace("house:", f"{name}:")
+    error = refusal(own, batch_of(tmp_path, scores("b"), batch="b2"))
+    assert isinstance(error, NotAllowed)
+    assert "GRANT SELECT, INSERT, UPDATE ON scores" in str(error)
+
+
+@pytest.mark.skipif(not has_mariadb(), reason="MariaDB is not installed here")
+def test_a_row_that_somebody_holds_in_mariadb_is_waited_for_and_then_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(write_table._WAITS, "mysql", ("SET SESSION innodb_lock_wait_timeout = 1",))
+    url = open_database("mysql", tmp_path).url
+    sql(url, TABLE)
+    put(url, batch_of(tmp_path, scores("a", "b")))
+    engine = create_engine(
+        url.replace("mysql://", "mysql+pymysql://"), connect_args={"password": ODD_PASSWORD.encode()}
+    )
+    with engine.begin() as link:
+        link.exec_driver_sql("update scores set label = 'mine' where id = 2")
+        error = refusal(url, batch_of(tmp_path, scores("A", "B"), batch="b2"))
+    engine.dispose()
+    assert isinstance(error, Unavailable)
+    assert error.subject_code == "sink-locked"
+    assert [row[1] for row in rows(url)] == ["a", "mine"]
+    put(url, batch_of(tmp_path, scores("A", "B"), batch="b2"))
+    assert [row[1] for row in rows(url)] == ["A", "B"]
+
+
 def test_a_locked_table_is_waited_for_and_then_said(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_table, "WAIT_SECONDS", 1)
     monkeypatch.setitem(write_table._WAITS, "postgresql", ("SET LOCAL lock_timeout = '300ms'",))
+    monkeypatch.setitem(write_table._WAITS, "mysql", ("SET SESSION lock_wait_timeout = 1",))
     sql(url, TABLE)
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    if url.startswith("mysql"):
+        url = url.replace(quote(ODD_PASSWORD, safe=""), "").replace("house:", "root:")
+    engine = create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://").replace("mysql://", "mysql+pymysql://")
+    )
     if url.startswith("sqlite"):
         event.listen(engine, "begin", lambda link: link.exec_driver_sql("BEGIN IMMEDIATE"))
         event.listen(engine, "connect", lambda driver, _record: setattr(driver, "isolation_level", None))
     with engine.begin() as link:
-        if not url.startswith("sqlite"):
+        if url.startswith("postgresql"):
             link.exec_driver_sql("lock table scores in access exclusive mode")
+        elif url.startswith("mysql"):
+            link.exec_driver_sql("lock tables scores write")
         error = refusal(url, batch_of(tmp_path, scores("a")))
     engine.dispose()
     assert isinstance(error, Unavailable)
@@ -238,12 +305,13 @@ def test_two_processes_with_one_batch_write_it_once(postgres: str, tmp_path: Pat
 
 def test_odd_names_and_texts_arrive_as_they_are(url: str, tmp_path: Path) -> None:
     target = to_table("odd", connection="dwh", key="Key: 1")
-    sql(url, 'create table odd ("Key\\: 1" integer primary key, "se""t" text, version integer, '
+    quoted = ("set sql_mode = 'ANSI_QUOTES'",) if url.startswith("mysql") else ()
+    sql(url, *quoted, 'create table odd ("Key\\: 1" integer primary key, "se""t" text, version integer, '
         "answer_id varchar(26), answered_at timestamp)")  # fmt: skip
     texts = ["", None, 'a "quoted", text', "two\nlines", "\\N", "Ünïcode ☃"]
     batch = batch_of(tmp_path, [{"Key: 1": n, 'se"t': one} for n, one in enumerate(texts)], key=("Key: 1",))
     put(url, batch, target)
-    assert [row[0] for row in sql(url, 'select "se""t" from odd order by "Key\\: 1"')] == texts
+    assert [row[0] for row in sql(url, *quoted, 'select "se""t" from odd order by "Key\\: 1"')] == texts
 
 
 def test_an_address_that_does_not_answer_shows_no_password(tmp_path: Path) -> None:
@@ -256,3 +324,28 @@ def test_a_database_whose_driver_is_not_there_says_so(tmp_path: Path) -> None:
     error = refusal("nosuch://me@host/db", batch_of(tmp_path, scores("a")))
     assert isinstance(error, Refused)
     assert error.subject_code == "driver-not-installed"
+
+
+def test_moments_are_the_same_whatever_zone_the_server_has_and_triggers_see_its_zone(
+    postgres: str, tmp_path: Path
+) -> None:
+    name = postgres.rpartition("/")[2].partition("?")[0]
+    sql(postgres, f"alter database \"{name}\" set timezone to 'America/New_York'")
+    sql(
+        postgres,
+        TABLE.replace(
+            "answered_at timestamp", "answered_at timestamptz, zone text default current_setting('TimeZone')"
+        ),
+        "alter table scores add column at timestamptz, add column plain timestamp, add column said text",
+    )
+    moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    put(postgres, batch_of(tmp_path, scores("a", at=moment, plain=moment, said=moment)))
+    found = sql(postgres, "select at, answered_at, plain, said, zone from scores")[0]
+    assert found[:3] == (moment, NOW, moment.replace(tzinfo=None))
+    assert found[3:] == ("2026-07-01 12:00:00.000000Z", "America/New_York")
+
+
+def test_a_table_that_a_sink_makes_leaves_room_for_the_rows_that_replace_others(postgres: str, tmp_path: Path) -> None:
+    target = to_table("scores", connection="dwh", key="id", create=True)
+    put(postgres, batch_of(tmp_path, scores("a")), target)
+    assert sql(postgres, "select reloptions from pg_class where relname = 'scores'") == [(["fillfactor=50"],)]

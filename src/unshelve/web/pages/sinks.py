@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from unshelve.data.target import FileTarget, target_from
+from unshelve.data.target import FileTarget, TableTarget, Target, target_from
 from unshelve.errors import SolutionInvalid
 from unshelve.pipeline.schedule import in_words
 from unshelve.pipeline.step import Kind
@@ -97,7 +97,7 @@ def _card(
         answers_href=f"/models/{facts.full(model)}" if model else "",
         rows=rows,
         place=target.path if isinstance(target, FileTarget) else target.table,
-        kind="file" if isinstance(target, FileTarget) else f"table in {target.connection}",
+        kind=_kind(target),
         key=sentence(target.key) if target.key else "",
         when=f"{in_words(said.schedule)} ({facts.declaration.zone})" if said.schedule else "after each run",
         next_at=instant(next_at) if said.schedule else None,
@@ -107,6 +107,16 @@ def _card(
         refused=_set_aside(newest.set_aside) if newest and may_see else (),
         refused_count=count(newest.refused) if newest else "",
     )
+
+
+def _kind(target: Target) -> str:
+    match target:
+        case TableTarget():
+            return f"table in {target.connection}"
+        case FileTarget(connection=""):
+            return "object" if target.is_object else "file"
+        case FileTarget():
+            return f"object in {target.connection}"
 
 
 def _batch(one: SinkBatch, *, into_files: bool) -> BatchRow:
