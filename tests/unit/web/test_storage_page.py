@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from unshelve.security.actors import Role
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.cached import CachedBlobs
 from unshelve.storage.objects import ObjectBlobs, open_memory
+from unshelve.upkeep.tables import UPKEEP
 from unshelve.web.app import build
 from web_house import House
 
@@ -36,3 +38,20 @@ def test_a_store_that_ignores_create_only_is_said(empty_house: House, tmp_path: 
 def test_where_copies_lie_and_how_many_is_said(empty_house: House, tmp_path: Path) -> None:
     house = with_blobs(empty_house, open_memory("s3://ours/x"), tmp_path / "copies")
     assert house.browser().json("/storage")["copies"] == f"{tmp_path / 'copies'}, up to 2.0 GB"
+
+
+def test_a_solution_says_what_it_keeps_stored_and_an_owner_is_led_to_the_store(house: House) -> None:
+    glances = {one["name"]: one for one in house.browser(Role.OWNER).json("/solutions/trains")["glances"]}
+    assert glances["Keeps stored"]["figure"] == "86 MB"
+    assert glances["Keeps stored"]["below"] == "versions 61 MB, results 25 MB, 2.0 MB shared"
+    assert glances["Keeps stored"]["href"] == "/storage"
+    page = house.browser(Role.OWNER).get("/solutions/trains").text
+    assert '<a href="/storage">Keeps stored</a>' in page and "amounts" in page
+    viewer = house.browser(Role.VIEWER).get("/solutions/trains").text
+    assert "Keeps stored" in viewer and 'href="/storage"' not in viewer
+
+
+def test_a_solution_that_was_not_counted_yet_says_nothing_of_bytes(house: House) -> None:
+    with house.site.database.write() as connection:
+        connection.execute(UPKEEP.delete())
+    assert "Keeps stored" not in house.browser().get("/solutions/trains").text

@@ -116,6 +116,25 @@ def verdict_bar(counts: Sequence[int]) -> Markup:
     )  # fmt: skip
 
 
+def amounts(parts: Sequence[float]) -> Markup:
+    """One bar that amounts share, in their order: the first three each in a tone of its own, what follows in one. The
+    words stand beside it."""
+    total = sum(parts)
+    if not total:
+        return Markup("")
+    shown = [*parts[:3], sum(parts[3:])]
+    drawn, x = [], 0.0
+    for part, look in zip(shown, ("bar", "bar soft", "bar other", "bar rest"), strict=False):
+        if part:
+            wide = max(160 * part / total, 2.0)
+            drawn.append(svg.element("rect", class_=look, x=x, y=0, width=wide, height=8))
+            x += wide
+    return svg.element(
+        "svg", svg.join(drawn), class_="plot amounts", viewBox=f"0 0 {svg.number(x)} 8", width="100%", height="8",
+        preserveAspectRatio="none", aria_hidden="true",
+    )  # fmt: skip
+
+
 def columns_of(counts: Sequence[int]) -> Markup:
     """Upright bars without axes, for how often values fall where; the words stand beside them in the table."""
     most = max(counts, default=0)
