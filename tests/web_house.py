@@ -272,8 +272,8 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
 
 
 def _furnish(house: House, home: Home) -> None:
-    large = {"versions": 61_000_000, "results": 24_600_000, "logs": 400_000}
-    small = {"versions": 4_000_000, "results": 7_100_000, "logs": 0}
+    large = {"versions": 61_000_000, "data": 9_600_000, "results": 15_000_000, "answers": 0, "logs": 400_000}
+    small = {"versions": 4_000_000, "data": 2_000_000, "results": 3_100_000, "answers": 2_000_000, "logs": 0}
     costs = [
         {"solution": "trains", "own": 84_000_000, "shared": 2_000_000, "parts": large},
         {"solution": "parcels", "own": 9_100_000, "shared": 2_000_000, "parts": small},
@@ -283,6 +283,8 @@ def _furnish(house: House, home: Home) -> None:
         record_upkeep(connection, UpkeepKind.COSTS, counted, actor="local", now=NOW)
         swept = {"removed": 12, "freed_bytes": 3_400_000}
         record_upkeep(connection, UpkeepKind.SWEEP, swept, actor="local", now=NOW)
+        day = {"swept": True, "runs": 3, "versions": 1, "predictions": 0}
+        record_upkeep(connection, UpkeepKind.DAY, day, actor="local", now=NOW)
     declaration = _declaration()
     finding = {
         "number": "U006",

@@ -11,7 +11,7 @@ from unshelve.storage.cached import CachedBlobs
 from unshelve.storage.objects import ObjectBlobs, open_memory
 from unshelve.upkeep.tables import UPKEEP
 from unshelve.web.app import build
-from web_house import House
+from web_house import House, a_house
 
 
 def with_blobs(house: House, far: ObjectBlobs, folder: Path) -> House:
@@ -43,7 +43,7 @@ def test_where_copies_lie_and_how_many_is_said(empty_house: House, tmp_path: Pat
 def test_a_solution_says_what_it_keeps_stored_and_an_owner_is_led_to_the_store(house: House) -> None:
     glances = {one["name"]: one for one in house.browser(Role.OWNER).json("/solutions/trains")["glances"]}
     assert glances["Keeps stored"]["figure"] == "86 MB"
-    assert glances["Keeps stored"]["below"] == "versions 61 MB, results 25 MB, 2.0 MB shared"
+    assert glances["Keeps stored"]["below"] == "versions 61 MB, results 15 MB, 2.0 MB shared"
     assert glances["Keeps stored"]["href"] == "/storage"
     page = house.browser(Role.OWNER).get("/solutions/trains").text
     assert '<a href="/storage">Keeps stored</a>' in page and "amounts" in page
@@ -51,7 +51,23 @@ def test_a_solution_says_what_it_keeps_stored_and_an_owner_is_led_to_the_store(h
     assert "Keeps stored" in viewer and 'href="/storage"' not in viewer
 
 
-def test_a_solution_that_was_not_counted_yet_says_nothing_of_bytes(house: House) -> None:
+def test_a_solution_that_was_not_counted_yet_says_nothing_of_bytes(tmp_path: Path) -> None:
+    house = a_house(tmp_path)
     with house.site.database.write() as connection:
         connection.execute(UPKEEP.delete())
     assert "Keeps stored" not in house.browser().get("/solutions/trains").text
+
+
+def test_the_store_says_what_was_done_by_itself_and_what_of_whom_takes_how_much(house: House) -> None:
+    said = house.browser().json("/storage")
+    assert said["parts"] == ["versions", "data", "results", "answers", "logs"]
+    assert said["costs"][0] == {
+        "solution": "trains",
+        "total": 86_000_000,
+        "own": 84_000_000,
+        "shared": 2_000_000,
+        "parts": [61_000_000, 9_600_000, 15_000_000, 0, 400_000],
+    }
+    done = {one["what"]: one["said"] for one in said["done"]}
+    assert done["Looked after by itself"] == "3 runs, 1 version; swept"
+    assert ["What nothing needs", "swept once a day"] in said["kept"]

@@ -302,7 +302,7 @@ class CostShape(Struct, frozen=True, kw_only=True):
     shared: int
     """Needed by others as well; stored once."""
     parts: dict[str, int]
-    """Versions, results, logs."""
+    """Versions, data, results, answers, logs."""
 
 
 class StorageShape(Struct, frozen=True, kw_only=True):
@@ -315,7 +315,7 @@ class StorageShape(Struct, frozen=True, kw_only=True):
     """Bytes of everything together."""
     solutions: list[CostShape]
     last: dict[str, datetime]
-    """When each kind of upkeep was last done: sweep, retention, backup, costs."""
+    """When each kind of upkeep was last done: sweep, retention, backup, costs, day."""
 
 
 class SweepOrder(Struct, frozen=True, kw_only=True):

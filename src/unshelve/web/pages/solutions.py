@@ -19,7 +19,7 @@ from unshelve.registry.versions import Attestation, Version, attestations_of, ge
 from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
 from unshelve.storage.blobs import BlobStore
-from unshelve.upkeep.costs import Cost
+from unshelve.upkeep.costs import PARTS, Cost
 from unshelve.upkeep.keeper import cost_of
 from unshelve.web import states
 from unshelve.web.asked import Asked
@@ -228,7 +228,7 @@ def kept(asked: Asked, cost: Cost | None) -> tuple[Glance, ...]:
             figure=bytes_in_words(cost.total),
             below=", ".join(words),
             href="/storage" if asked.may(Action.MANAGE_STORE) else "",
-            picture=small.amounts([size for _, size in parts]),
+            picture=small.amounts([cost.parts.get(part, 0) for part in PARTS]),
         ),
     )
 
