@@ -59,7 +59,7 @@ from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
-from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.backup import BackupDone, Keeping
 from unshelve.upkeep.keeper import Places
 from unshelve.upkeep.records import UpkeepKind
 from unshelve.upkeep.records import record as record_upkeep
@@ -122,7 +122,7 @@ class Sweeps:
     def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
         return Sweep(blobs=12, needed=9, young=1, removed=2, freed_bytes=3_400_000, dry_run=dry_run)
 
-    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+    def back_up(self, folder: Path, actor: Actor, *, keeping: Keeping) -> BackupDone:
         if actor.kind is not ActorKind.LOCAL:
             raise NotAllowed
         return BackupDone(name="now", folder=str(folder), blobs=9, size_bytes=9000, added_bytes=9000, rows=40)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -40,10 +40,13 @@ def rows_of(connection: Connection, table: Table) -> Iterator[Values]:
 def add_rows(connection: Connection, table: Table, rows: Iterable[Values]) -> int:
     """Adds rows and tells how many."""
     names = table.columns.keys()
+    careful = connection.dialect.name != "sqlite"
     waiting: list[dict[str, object]] = []
     count = 0
     for row in rows:
         waiting.append(dict(zip(names, row, strict=True)))
+        if careful:
+            _refuse_nul(table, waiting[-1])
         count += 1
         if len(waiting) == _ROWS_AT_ONCE:
             connection.execute(insert(table), waiting)
@@ -51,6 +54,18 @@ def add_rows(connection: Connection, table: Table, rows: Iterable[Values]) -> in
     if waiting:
         connection.execute(insert(table), waiting)
     return count
+
+
+def _refuse_nul(table: Table, row: Mapping[str, object]) -> None:
+    """Raises Refused for a text that SQLite keeps and PostgreSQL cannot."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\x00" in value:
+            key = ", ".join(str(row[column.name])[:40] for column in table.primary_key.columns)
+            raise Refused(
+                f"{name} of {table.name} ({key}) holds a NUL character, which this database cannot keep.",
+                code="text-holds-nul",
+                hint="Stay with SQLite, or change that text first.",
+            )
 
 
 def fingerprints(connection: Connection) -> dict[str, str]:

@@ -17,11 +17,11 @@ from unshelve.registry.runs import time_text
 from unshelve.registry.tables import run
 from unshelve.security.actors import LOCAL, Actor, ActorKind
 from unshelve.solution.control import Control
-from unshelve.upkeep.backup import BackupDone, back_up
+from unshelve.upkeep.backup import BackupDone, Keeping, back_up
 from unshelve.upkeep.costs import Cost, Costs, costs
 from unshelve.upkeep.records import UpkeepKind, UpkeepRecord, last, record
 from unshelve.upkeep.retention import retain
-from unshelve.upkeep.sweeping import GRACE, Sweep, sweep
+from unshelve.upkeep.sweeping import Sweep, sweep
 
 LEAST_GRACE: Final = timedelta(minutes=10)
 LEAST_GRACE_AFAR: Final = timedelta(hours=13)
@@ -73,11 +73,11 @@ class Keeper:
             self.count(actor)
         return done
 
-    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+    def back_up(self, folder: Path, actor: Actor, *, keeping: Keeping) -> BackupDone:
         """Writes a backup. Only whoever is at this machine may: it writes where it is told, and holds the keys."""
         if actor.kind is not ActorKind.LOCAL:
             raise NotAllowed("A backup is made at the command line of the server itself: `unshelve backup FOLDER`.")
-        return back_up(self._control, folder, actor)
+        return back_up(self._control, folder, actor, keeping=keeping)
 
     def count(self, actor: Actor) -> Costs:
         """Counts what each solution costs, and writes it down."""

@@ -122,7 +122,7 @@ def _versions(connection: Connection, lists: _Lists) -> Iterator[Use]:
 
 def _origins(connection: Connection, _lists: _Lists) -> Iterator[Use]:
     for solution, notebook, blob in connection.execute(select(origin.c.solution, origin.c.notebook, origin.c.blob)):
-        yield Use(solution, VERSIONS, blob, None, f"what is known of {notebook}, which {solution} was lifted from")
+        yield Use(solution, RESULTS, blob, None, f"what is known of {notebook}, which {solution} was lifted from")
 
 
 def _results(connection: Connection, lists: _Lists) -> Iterator[Use]:

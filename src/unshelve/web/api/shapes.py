@@ -338,9 +338,11 @@ class SweepShape(Struct, frozen=True, kw_only=True):
 
 
 class BackupOrder(Struct, frozen=True, kw_only=True):
-    """A backup into a folder of the server."""
+    """A backup into a folder of the server. `keep` and `keep_days` say which earlier ones stay; the new one does."""
 
     folder: str
+    keep: int | None = None
+    keep_days: float | None = None
 
 
 class BackupShape(Struct, frozen=True, kw_only=True):
@@ -352,3 +354,8 @@ class BackupShape(Struct, frozen=True, kw_only=True):
     size_bytes: int
     added_bytes: int
     rows: int
+    missing: list[str]
+    """What the home has lost already, and the backup lacks."""
+    removed: list[str]
+    """Earlier backups that were kept no longer."""
+    freed_bytes: int

@@ -131,8 +131,9 @@ def amounts(parts: Sequence[float], *, of: float | None = None) -> Markup:
             wide = max(160 * part / total, 2.0)
             drawn.append(svg.element("rect", class_=look, x=x, y=0, width=wide, height=8))
             x += wide
+    wide = max(x, 166.0 if of else 0.0)
     return svg.element(
-        "svg", svg.join(drawn), class_="plot amounts", viewBox=f"0 0 {svg.number(max(x, 166 if of else 0))} 8", width="100%", height="8",
+        "svg", svg.join(drawn), class_="plot amounts", viewBox=f"0 0 {svg.number(wide)} 8", width="100%", height="8",
         preserveAspectRatio="none", aria_hidden="true",
     )  # fmt: skip
 
