@@ -149,9 +149,15 @@ def everything(root: Path) -> Iterator[House]:
             session.commit()
         add_parcels(database, 0, 300)
         with house.control.database.write() as connection:
-            events = ["release", "run-failed", "sink-written"]
-            made = {"secret": "HOOK", "actor": "local", "solution": "depot", "now": house.control.clock.now()}
-            add_webhook(connection, "https://hooks.example.com/depot", events, **made)
+            add_webhook(
+                connection,
+                "https://hooks.example.com/depot",
+                ["release", "run-failed", "sink-written"],
+                secret="HOOK",
+                actor="local",
+                solution="depot",
+                now=house.control.clock.now(),
+            )
         first = run(house)
         assert first.result.run.state == "done", (first.errors(), first.result.failures)
         add_parcels(database, 300, 30)

@@ -101,7 +101,8 @@ def back_up(
                 known.setdefault(use.digest, use.what)
             revision = stored_revision(connection)
         copied, damaged = _copy(control.blobs, store, sorted(wanted), progress)
-        listed = tuple(store.put(piece) for piece in pieces(digest.encode() for digest in copied))
+        ordered = _in_earlier_order(place, copied)
+        listed = tuple(store.put(piece) for piece in pieces(digest.encode() for digest in ordered))
         lost = sorted((known.keys() - set(copied)) | damaged)
         missing = {digest: known.get(digest, "bytes that are not what was written") for digest in lost}
         backup = Backup(
@@ -233,6 +234,16 @@ def _sealed(connection: Connection, control: Control, store: _Counted) -> dict[s
     return found
 
 
+def _in_earlier_order(place: BackupFolder, digests: list[str]) -> list[str]:
+    """Digests as the backup before listed them, new ones at the end, so that the pieces of the list are the same."""
+    names = place.names()
+    if not names:
+        return digests
+    left = set(digests)
+    known = [digest for digest in place.listed(place.read(None)) if digest in left]
+    return known + sorted(left - set(known))
+
+
 def _sealed_afar(connection: Connection, files: Mapping[str, str]) -> dict[str, str]:
     """The sealed files that have to be among the blobs, because they do not lie in the home: digest -> in words."""
     rows = connection.execute(select(SEGMENT_FILE.c.path, SEGMENT_FILE.c.digest))
@@ -246,7 +257,7 @@ def _dump(connection: Connection, name: str, store: _Counted) -> StoredTable:
 
     def entries() -> Iterator[bytes]:
         nonlocal rows
-        for entry in row_entries(rows_of(connection, table)):
+        for entry in row_entries(rows_of(connection, table, oldest_first=True)):
             rows += 1
             yield entry
 

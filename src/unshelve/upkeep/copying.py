@@ -29,9 +29,19 @@ def copy_tables(source: Connection, target: Connection, *, told: Callable[[str, 
         told(table.name, add_rows(target, table, rows_of(source, table)))
 
 
-def rows_of(connection: Connection, table: Table) -> Iterator[Values]:
-    """The rows of a table in the order of its primary key, in little memory."""
-    wanted = select(table).order_by(*table.primary_key.columns)
+def remove_rows(connection: Connection) -> None:
+    """Removes every row, those first that refer to others."""
+    for table in reversed(tables()):
+        connection.execute(table.delete())
+
+
+def rows_of(connection: Connection, table: Table, *, oldest_first: bool = False) -> Iterator[Values]:
+    """The rows of a table in the order of its primary key, in little memory.
+
+    With `oldest_first` by the time they were made where they say it, so that new ones come last though keys are hashes.
+    """
+    first = [table.c.made_at] if oldest_first and "made_at" in table.c else []
+    wanted = select(table).order_by(*first, *table.primary_key.columns)
     with connection.execute(wanted, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
         for row in rows:
             yield _plain(row)
