@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres_server import fresh_database
 from unshelve.clock import FakeClock, SystemClock
 from unshelve.security.actors import LOCAL
 from unshelve.solution.control import Control
@@ -171,3 +172,15 @@ def test_a_sweep_after_retention_leaves_a_home_that_fsck_finds_sound(home: Path)
         assert all(path.startswith("/runs/") for path in gone)  # of a refresh that answers, whose run was let go
         assert control.blobs.has_many({use.digest for use in used(control)}) == {use.digest for use in used(control)}
     assert damages(home) == []
+
+
+def test_everything_is_restored_to_postgresql_and_another_store(home: Path, tmp_path: Path) -> None:
+    with Control.open(home) as control:
+        before = visited(control)
+        back_up(control, tmp_path / "backups", LOCAL)
+    with fresh_database() as url:
+        done = restore(tmp_path / "backups", tmp_path / "new", database=url, blobs=str(tmp_path / "elsewhere"))
+        assert done.missing == () and done.signatures >= 12
+        assert damages(tmp_path / "new") == []
+        with Control.open(tmp_path / "new") as other:
+            assert visited(other) == before

@@ -312,3 +312,18 @@ def test_every_package_that_declares_tables_is_copied() -> None:
 
 def _declares(path: Path) -> bool:
     return "METADATA" in path.read_text(encoding="utf-8")
+
+
+def test_the_command_keeps_as_many_as_it_is_told_and_restores_to_elsewhere(kept: Kept, tmp_path: Path) -> None:
+    root, folder = kept.control.home.root, tmp_path / "backups"
+    kept.control.close()
+    unshelve_here("backup", folder, "--home", root)
+    said = unshelve_here("backup", folder, "--keep", 1, "--keep-for", "30d", "--home", root)
+    assert (said.code, "Kept no longer: 1 earlier backup" in said.out) == (0, True)
+    assert unshelve_here("backup", folder, "--keep", 0, "--home", root).code == 2
+    with fresh_database() as url:
+        to = ("--home", tmp_path / "new", "--database", url, "--blobs", tmp_path / "elsewhere")
+        done = unshelve_here("restore", folder, *to, "--json")
+        assert (done.code, done.json["missing"], done.json["signatures"]) == (0, [], 3)
+        assert url.partition("@")[0].rpartition(":")[2] not in done.out + done.err
+        assert unshelve_here("fsck", "--home", tmp_path / "new").code == 0

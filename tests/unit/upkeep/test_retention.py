@@ -24,7 +24,9 @@ from unshelve.security import audit
 from unshelve.security.actors import LOCAL
 from unshelve.serving.releases import LiveReleases
 from unshelve.solution.control import Control
+from unshelve.solution.stored import stored
 from unshelve.upkeep.costs import costs
+from unshelve.upkeep.damage import examine
 from unshelve.upkeep.retention import Retained, retain
 from unshelve.upkeep.sweeping import sweep
 
@@ -62,6 +64,8 @@ def test_old_versions_go_but_what_answers_and_did_before_stays(limited: tuple[Ke
         assert live.version(MODEL, number).version == number
     with pytest.raises(NotFound, match="was removed"):
         live.version(MODEL, 1)
+    with stored(kept.control.home) as opened:
+        assert [damage.message for part in examine(opened) for damage in part.damages] == []
 
 
 def test_old_runs_go_but_those_that_made_what_is_kept_stay(limited: tuple[Kept, FakeClock]) -> None:

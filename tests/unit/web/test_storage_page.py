@@ -9,9 +9,10 @@ from unshelve.security.actors import Role
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.cached import CachedBlobs
 from unshelve.storage.objects import ObjectBlobs, open_memory
+from unshelve.upkeep.records import UpkeepKind, record
 from unshelve.upkeep.tables import UPKEEP
 from unshelve.web.app import build
-from web_house import House, a_house
+from web_house import NOW, House, a_house
 
 
 def with_blobs(house: House, far: ObjectBlobs, folder: Path) -> House:
@@ -71,3 +72,12 @@ def test_the_store_says_what_was_done_by_itself_and_what_of_whom_takes_how_much(
     done = {one["what"]: one["said"] for one in said["done"]}
     assert done["Looked after by itself"] == "3 runs, 1 version; swept"
     assert ["What nothing needs", "swept once a day"] in said["kept"]
+
+
+def test_a_backup_that_lacks_what_the_home_had_lost_says_so(tmp_path: Path) -> None:
+    house = a_house(tmp_path)
+    told = {"name": "now", "folder": "/backups", "size_bytes": 9000, "blobs": 9, "missing": 2}
+    with house.site.database.write() as connection:
+        record(connection, UpkeepKind.BACKUP, told, actor="local", now=NOW)
+    done = {one["what"]: one["said"] for one in house.browser().json("/storage")["done"]}
+    assert done["Backed up"] == "now in /backups, 9.0 kB, without 2 things that the home has lost"

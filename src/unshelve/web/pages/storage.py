@@ -96,7 +96,9 @@ def _said(one: UpkeepRecord) -> str:
     if one.kind is UpkeepKind.SWEEP:
         return f"{plural(int(told['removed']), 'blob')} removed, {size(int(told['freed_bytes']))} freed"
     if one.kind is UpkeepKind.BACKUP:
-        return f"{told['name']} in {told['folder']}, {size(int(told['size_bytes']))}"
+        lacks = int(told.get("missing", 0))
+        without = f", without {plural(lacks, 'thing')} that the home has lost" if lacks else ""
+        return f"{told['name']} in {told['folder']}, {size(int(told['size_bytes']))}{without}"
     if one.kind is UpkeepKind.DAY:
         gone = _gone(told)
         return f"{gone or 'nothing was too old'}; {'swept' if told['swept'] else 'not swept: sweep_daily is off'}"
