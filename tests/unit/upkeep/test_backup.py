@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 
 import unshelve
-from cli_solution import unshelve_here
+from cli_solution import eventually, unshelve_here
 from object_servers import seaweedfs
 from postgres_server import fresh_database
 from predictions_log_files import NOON, closed, record
@@ -327,3 +330,77 @@ def test_the_command_keeps_as_many_as_it_is_told_and_restores_to_elsewhere(kept:
         assert (done.code, done.json["missing"], done.json["signatures"]) == (0, [], 3)
         assert url.partition("@")[0].rpartition(":")[2] not in done.out + done.err
         assert unshelve_here("fsck", "--home", tmp_path / "new").code == 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from unshelve.security.actors import LOCAL
+from unshelve.solution.control import Control
+from unshelve.upkeep.backup import back_up
+from unshelve.upkeep.restore import restore
+
+left = int(sys.argv[4])
+
+def told(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "backup":
+    with Control.open(Path(sys.argv[2])) as control:
+        back_up(control, Path(sys.argv[3]), LOCAL, progress=told)
+else:
+    restore(Path(sys.argv[2]), Path(sys.argv[3]), progress=told)
+"""
+
+
+def killed(*words: object) -> None:
+    """A backup or a restoring in a process of its own, which SIGKILL ends at a moment."""
+    code = 0
+
+    def tried() -> bool:
+        nonlocal code
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, *map(str, words)], check=False, capture_output=True, text=True
+        )
+        code = done.returncode
+        return "goes on" not in done.stderr  # the turn of the one that was killed before, until its lease is over
+
+    eventually(tried, seconds=60)
+    assert code == -signal.SIGKILL
+
+
+def test_a_backup_that_is_killed_leaves_earlier_ones_and_the_next_is_whole(kept: Kept, tmp_path: Path) -> None:
+    root, folder = kept.control.home.root, tmp_path / "backups"
+    first = back_up(kept.control, folder, LOCAL)
+    kept.run(2)
+    kept.control.close()
+    with (root / "settings.toml").open("a", encoding="utf-8") as file:
+        file.write("lease_seconds = 1\n")
+    for moment in (1, 20):
+        killed("backup", root, folder, moment)
+        assert BackupFolder(folder).names() == [first.name]
+    made: list[str] = []
+
+    def tried() -> bool:
+        made.extend(_backed_up(root, folder))
+        return bool(made)
+
+    eventually(tried, seconds=60)
+    assert BackupFolder(folder).names() == [first.name, *made]
+    for moment in (1, 20):
+        killed("restore", folder, tmp_path / "new", moment)
+        assert not (tmp_path / "new").exists()
+    assert restore(folder, tmp_path / "new").missing == ()
+    with stored(Home.open(tmp_path / "new")) as opened:
+        assert [damage.message for part in examine(opened) for damage in part.damages] == []
+
+
+def _backed_up(root: Path, folder: Path) -> list[str]:
+    with Control.open(root) as control:
+        try:
+            return [back_up(control, folder, LOCAL).name]
+        except Conflict:
+            return []
