@@ -59,7 +59,7 @@ from unshelve.solution.running import keep_origin
 from unshelve.storage.blobs import FolderBlobs
 from unshelve.storage.home import Home
 from unshelve.storage.migration import migrate
-from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.backup import BackupDone, Keeping
 from unshelve.upkeep.keeper import Places
 from unshelve.upkeep.records import UpkeepKind
 from unshelve.upkeep.records import record as record_upkeep
@@ -136,7 +136,7 @@ class Sweeps:
     def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
         return Sweep(blobs=12, needed=9, young=1, removed=2, freed_bytes=3_400_000, dry_run=dry_run)
 
-    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+    def back_up(self, folder: Path, actor: Actor, *, keeping: Keeping) -> BackupDone:
         if actor.kind is not ActorKind.LOCAL:
             raise NotAllowed
         return BackupDone(name="now", folder=str(folder), blobs=9, size_bytes=9000, added_bytes=9000, rows=40)
@@ -286,8 +286,8 @@ def a_house(root: Path, *, furnished: bool = True) -> House:
 
 
 def _furnish(house: House, home: Home) -> None:
-    large = {"versions": 61_000_000, "results": 24_600_000, "logs": 400_000}
-    small = {"versions": 4_000_000, "results": 7_100_000, "logs": 0}
+    large = {"versions": 61_000_000, "data": 9_600_000, "results": 15_000_000, "answers": 0, "logs": 400_000}
+    small = {"versions": 4_000_000, "data": 2_000_000, "results": 3_100_000, "answers": 2_000_000, "logs": 0}
     costs = [
         {"solution": "trains", "own": 84_000_000, "shared": 2_000_000, "parts": large},
         {"solution": "parcels", "own": 9_100_000, "shared": 2_000_000, "parts": small},
@@ -297,6 +297,8 @@ def _furnish(house: House, home: Home) -> None:
         record_upkeep(connection, UpkeepKind.COSTS, counted, actor="local", now=NOW)
         swept = {"removed": 12, "freed_bytes": 3_400_000}
         record_upkeep(connection, UpkeepKind.SWEEP, swept, actor="local", now=NOW)
+        day = {"swept": True, "runs": 3, "versions": 1, "predictions": 0}
+        record_upkeep(connection, UpkeepKind.DAY, day, actor="local", now=NOW)
     declaration = _declaration()
     finding = {
         "number": "U006",

@@ -96,6 +96,9 @@ class Settings:
     keep_versions: int = _set(
         0, "How many versions of each model are kept beside those that answer or did last; 0: all.", least=0
     )
+    sweep_daily: bool = _set(
+        True, "Whether a served home removes once a day the stored bytes that nothing needs, as `unshelve gc` does."
+    )
     keep_predictions_days: float = _set(0.0, "Days after which sealed answers are removed; 0: never.", least=0)
     lease_seconds: float = _set(
         30.0,

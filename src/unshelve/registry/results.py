@@ -5,14 +5,13 @@ Rows come and go as plain texts: a plan reads tens of thousands of them, and dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, select
 
 from unshelve.registry.bulk import put_rows
-from unshelve.registry.runs import digests_in
 from unshelve.registry.tables import result
 
 
@@ -69,12 +68,6 @@ def forget_results(connection: Connection, solution: str, *, task: str | None = 
     if task is not None:
         statement = statement.where(result.c.task == task)
     return connection.execute(statement).rowcount
-
-
-def stored_digests(connection: Connection) -> Iterator[str]:
-    """The blobs that stored results point to."""
-    for outputs in connection.execute(select(result.c.outputs)).scalars():
-        yield from digests_in(outputs)
 
 
 _COLUMNS = (result.c.key, result.c.task, result.c.outputs, result.c.parts, result.c.run_id, result.c.made_at)

@@ -6,7 +6,7 @@ A run whose process ended without a word stays `running` until the next start ma
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -301,20 +301,6 @@ def usual_seconds(connection: Connection, solution: str) -> dict[str, float]:
     return {task: seconds for task, seconds in rows if seconds is not None}
 
 
-def stored_digests(connection: Connection) -> Iterator[str]:
-    """The blobs that recorded runs point to: outputs and logs."""
-    for outputs, log in connection.execute(select(run_step.c.outputs, run_step.c.log)):
-        if log is not None:
-            yield log
-        if outputs is not None:
-            yield from digests_in(outputs)
-
-
-def digests_in(outputs: str) -> Iterable[str]:
-    """The digests of the artifacts in a stored `outputs` text."""
-    return [artifact["digest"] for artifact in msgspec.json.decode(outputs).values()]
-
-
 def time_text(moment: datetime) -> str:
     """A moment as the tables hold it: UTC with microseconds, so that texts sort as times do."""
     whole = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
@@ -330,7 +316,8 @@ def _json(value: object) -> str:
 
 
 def _unknown(run_id: str) -> NotFound:
-    return NotFound(f"There is no run {run_id}.", code="run-not-found")
+    hint = "Where `keep_runs_days` is set, earlier runs are let go of."
+    return NotFound(f"There is no run {run_id}.", code="run-not-found", hint=hint)
 
 
 def _run(row: Row[Any]) -> Run:

@@ -1,17 +1,18 @@
 """What a backup is: a signed manifest that names everything by its digest, beside a folder of blobs.
 
 Several backups share a folder, so that what has not changed is kept once. The manifest says the revision of the
-tables, the rows of each table as a blob, the files of the home, and every blob that the database needs.
+tables, the rows of each table in pieces, the files of the home, and every blob that the database needs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,15 +26,17 @@ FORMAT: Final = 1
 """Raised when an older unshelve could no longer restore what a newer one writes."""
 
 _LENGTH_BYTES: Final = 4
-_MOST_ROW_BYTES: Final = 1 << 30
+_PIECE_ENTRIES: Final = 256
+"""How many entries a piece has on average."""
+_MOST_PIECE_BYTES: Final = 4 << 20
 _SUFFIX: Final = ".backup.json"
 
 
 class StoredTable(NamedTuple):
-    """The rows of a table: how many, and the blob that holds them."""
+    """The rows of a table: how many, and the blobs that hold them, in their order."""
 
     rows: int
-    digest: str
+    pieces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +53,20 @@ class Backup:
     tables: Mapping[str, StoredTable]
     files: Mapping[str, str]
     """Files of the home by their path below it: keys, settings, the prediction log."""
-    blobs: str
-    """The digest of the list of all blobs that the database needs, one in each line."""
+    blobs: tuple[str, ...]
+    """The pieces of the list of all blobs that the database needs."""
     count: int
     size_bytes: int
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """What the home had lost before: digest -> what it was."""
     format: int = field(default=FORMAT)
+
+
+class Pruned(NamedTuple):
+    """What was removed from a folder of backups: which of them, and how many bytes."""
+
+    names: tuple[str, ...] = ()
+    freed_bytes: int = 0
 
 
 class BackupFolder:
@@ -73,7 +85,7 @@ class BackupFolder:
 
     def add(self, backup: Backup, signature: str) -> str:
         """Writes a manifest, which makes the backup be there, and gives its name."""
-        name = backup.made_at[:23].replace(":", "-").replace(".", "-")
+        name = _name(backup.made_at)
         target = self.root / f"{name}{_SUFFIX}"
         temporary = self.root / f".{name}.new"
         temporary.write_bytes(canonical_json(backup) + b"\n" + signature.encode() + b"\n")
@@ -109,6 +121,45 @@ class BackupFolder:
         self._check(chosen, backup, lines[0], signature)
         return backup
 
+    def needs(self, backup: Backup) -> Iterator[str]:
+        """Every blob of this folder that a backup needs."""
+        for table in backup.tables.values():
+            yield from table.pieces
+        yield from backup.files.values()
+        yield from backup.blobs
+        yield from self.listed(backup)
+
+    def listed(self, backup: Backup) -> list[str]:
+        """The digests of a backup's blobs. Raises Damaged where there are more or fewer than it says."""
+        found = [entry.decode("ascii") for piece in backup.blobs for entry in entries_in(self.blobs.get(piece))]
+        if len(found) != backup.count:
+            raise Damaged("The backup lists another number of blobs than it says.", code="backup-damaged")
+        return found
+
+    def prune(self, *, keep: int | None = None, before: datetime | None = None) -> Pruned:
+        """Removes backups beyond the newest `keep`, and those that are older than `before`; the newest stays.
+
+        Then every blob goes that no backup needs, those of a backup that was cut off too. Nobody may write a backup
+        into this folder meanwhile. Raises Damaged, and removes nothing, where a backup that stays cannot be read.
+        """
+        newest_first = self.names()[::-1]
+        limit = None if before is None else _name(before.isoformat())
+        doomed = [
+            name
+            for place, name in enumerate(newest_first)
+            if place and ((keep is not None and place >= keep) or (limit is not None and name < limit))
+        ]
+        kept: set[str] = set()
+        for name in set(newest_first) - set(doomed):
+            kept.update(self.needs(self.read(name)))
+        for name in doomed:
+            (self.root / f"{name}{_SUFFIX}").unlink()
+        blobs, freed = self.blobs, 0
+        for digest in sorted(set(blobs.digests()) - kept):
+            freed += blobs.size(digest)
+            blobs.delete(digest)
+        return Pruned(tuple(sorted(doomed)), freed)
+
     def _check(self, name: str, backup: Backup, data: bytes, signature: str) -> None:
         public = backup.files.get(f"keys/public/{backup.key}.pem")
         if public is None:
@@ -120,30 +171,47 @@ class BackupFolder:
             Verifier.load(Path(folder)).verify(data, signature)
 
 
-def write_rows(file: IO[bytes], rows: Iterable[Values]) -> int:
-    """Writes rows, each with its length before it, and tells how many."""
+def _name(made_at: str) -> str:
+    return made_at[:23].replace(":", "-").replace(".", "-")
+
+
+def pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
+    """Entries, each with its length before it, some hundreds together.
+
+    Where a piece ends its own last entry says, so that what is added or taken away somewhere changes the piece there
+    and no other: two backups share the rest.
+    """
+    piece = bytearray()
+    for entry in entries:
+        piece += len(entry).to_bytes(_LENGTH_BYTES, "little")
+        piece += entry
+        if zlib.crc32(entry) % _PIECE_ENTRIES == 0 or len(piece) >= _MOST_PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
+
+
+def entries_in(piece: bytes) -> Iterator[bytes]:
+    """The entries of a piece. Raises Damaged for one that is cut off."""
+    at = 0
+    while at < len(piece):
+        end = at + _LENGTH_BYTES + int.from_bytes(piece[at : at + _LENGTH_BYTES], "little")
+        if end > len(piece) or at + _LENGTH_BYTES > len(piece):
+            raise Damaged("A piece of a backup is cut off.", code="backup-damaged")
+        yield piece[at + _LENGTH_BYTES : end]
+        at = end
+
+
+def row_entries(rows: Iterable[Values]) -> Iterator[bytes]:
+    """Rows of a table as entries."""
     encoder = msgspec.msgpack.Encoder()
-    count = 0
-    for row in rows:
-        data = encoder.encode(row)
-        file.write(len(data).to_bytes(_LENGTH_BYTES, "little"))
-        file.write(data)
-        count += 1
-    return count
+    return (encoder.encode(row) for row in rows)
 
 
-def read_rows(file: IO[bytes]) -> Iterator[Values]:
-    """The rows that `write_rows` wrote. Raises Damaged for a file that is cut off."""
-    decoder = msgspec.msgpack.Decoder(list[object])
-    while head := file.read(_LENGTH_BYTES):
-        length = int.from_bytes(head, "little")
-        data = file.read(length) if length <= _MOST_ROW_BYTES else b""
-        if len(head) < _LENGTH_BYTES or len(data) < length:
-            raise Damaged("The rows of a table are cut off.", code="backup-damaged")
-        yield decoder.decode(data)
-
-
-def list_digest(digests: Iterable[str]) -> tuple[bytes, str]:
-    """The list of digests as bytes, and its digest."""
-    data = "".join(f"{digest}\n" for digest in sorted(digests)).encode()
-    return data, hashlib.sha256(data).hexdigest()
+def row_in(entry: bytes) -> Values:
+    """The row that an entry holds. Raises Damaged."""
+    try:
+        return msgspec.msgpack.decode(entry, type=list[object])
+    except msgspec.DecodeError as error:
+        raise Damaged("A row of a backup cannot be read.", code="backup-damaged") from error

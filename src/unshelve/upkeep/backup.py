@@ -8,15 +8,15 @@ that the moment needs can go while the turn is held.
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, select
 
-from unshelve.errors import NotFound, Refused
+from unshelve.errors import Damaged, NotFound, Refused
 from unshelve.ids import canonical_json
 from unshelve.ids import digest as digest_of
 from unshelve.predictions.segment import segments
@@ -26,12 +26,13 @@ from unshelve.security.audit import append
 from unshelve.solution.control import Control
 from unshelve.storage.blobs import BlobStore, FolderBlobs
 from unshelve.storage.migration import stored_revision
-from unshelve.upkeep.archive import Backup, BackupFolder, StoredTable, list_digest, write_rows
+from unshelve.upkeep.archive import Backup, BackupFolder, Pruned, StoredTable, pieces, row_entries
 from unshelve.upkeep.copying import rows_of
 from unshelve.upkeep.every_table import tables
 from unshelve.upkeep.marking import needed
 from unshelve.upkeep.records import UpkeepKind, record
 from unshelve.upkeep.turn import alone
+from unshelve.upkeep.uses import uses
 
 Progress = Callable[[str, int, int], None]
 """Told what is being copied, how much of it is done, and of how much."""
@@ -49,15 +50,35 @@ class BackupDone:
     size_bytes: int
     added_bytes: int
     rows: int
+    missing: tuple[str, ...] = ()
+    """What the home has lost already and the backup lacks, in words, each with its digest."""
+    removed: tuple[str, ...] = ()
+    """Earlier backups that are kept no longer."""
+    freed_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Which backups stay when a new one is made; None sets no limit."""
+
+    newest: int | None = None
+    days: float | None = None
 
 
 def back_up(
-    control: Control, folder: Path, actor: Actor, *, progress: Progress = lambda _what, _done, _of: None
+    control: Control,
+    folder: Path,
+    actor: Actor,
+    *,
+    keeping: Keeping = Keeping(),
+    progress: Progress = lambda _what, _done, _of: None,
 ) -> BackupDone:
     """Writes a backup into a folder, beside earlier ones of the same home. Keys are in it: keep it as safe as the home.
 
     Raises Refused for a folder inside the home, or with backups of another home.
     """
+    if keeping.newest is not None and keeping.newest < 1:
+        raise Refused("At least one backup is kept: the one that is made now.", code="keep-too-few")
     folder = folder.expanduser().absolute()
     if folder.is_relative_to(control.home.root):
         raise Refused(
@@ -75,10 +96,15 @@ def back_up(
             dumped = {table.name: _dump(connection, table.name, store) for table in tables()}
             files |= _sealed(connection, control, store)
             wanted = needed(connection, control.blobs)
+            known = _sealed_afar(connection, files)
+            for use in uses(connection, control.blobs):
+                known.setdefault(use.digest, use.what)
             revision = stored_revision(connection)
-        copied = _copy(control.blobs, store, sorted(wanted), progress)
-        listed, blobs = list_digest(copied)
-        store.put(listed)
+        copied, damaged = _copy(control.blobs, store, sorted(wanted), progress)
+        ordered = _in_earlier_order(place, copied)
+        listed = tuple(store.put(piece) for piece in pieces(digest.encode() for digest in ordered))
+        lost = sorted((known.keys() - set(copied)) | damaged)
+        missing = {digest: known.get(digest, "bytes that are not what was written") for digest in lost}
         backup = Backup(
             made_at=control.clock.now().isoformat(),
             house=control.house.id,
@@ -86,11 +112,13 @@ def back_up(
             key=control.signer.key_id,
             tables=dumped,
             files=files,
-            blobs=blobs,
+            blobs=listed,
             count=len(copied),
             size_bytes=store.total,
+            missing=missing,
         )
         name = place.add(backup, control.signer.sign(canonical_json(backup)))
+        pruned = _prune(place, keeping, control.clock.now())
         done = BackupDone(
             name=name,
             folder=str(folder),
@@ -98,13 +126,29 @@ def back_up(
             size_bytes=store.total,
             added_bytes=store.added,
             rows=sum(table.rows for table in dumped.values()),
+            missing=tuple(f"{what} ({digest[:12]}…)" for digest, what in missing.items()),
+            removed=pruned.names,
+            freed_bytes=pruned.freed_bytes,
         )
         now = control.clock.now()
         with control.database.write() as connection:
-            details = {"name": name, "folder": str(folder), "size_bytes": store.total, "blobs": len(copied)}
+            details = {
+                "name": name,
+                "folder": str(folder),
+                "size_bytes": store.total,
+                "blobs": len(copied),
+                "missing": len(missing),
+            }
             record(connection, UpkeepKind.BACKUP, details, actor=actor.name, now=now)
             append(connection, actor, "back up", str(folder), {"name": name}, now=now)
     return done
+
+
+def _prune(place: BackupFolder, keeping: Keeping, now: datetime) -> Pruned:
+    if keeping.newest is None and keeping.days is None:
+        return Pruned()
+    before = None if keeping.days is None else now - timedelta(days=keeping.days)
+    return place.prune(keep=keeping.newest, before=before)
 
 
 class _Counted:
@@ -190,22 +234,47 @@ def _sealed(connection: Connection, control: Control, store: _Counted) -> dict[s
     return found
 
 
+def _in_earlier_order(place: BackupFolder, digests: list[str]) -> list[str]:
+    """Digests as the backup before listed them, new ones at the end, so that the pieces of the list are the same."""
+    names = place.names()
+    if not names:
+        return digests
+    left = set(digests)
+    known = [digest for digest in place.listed(place.read(None)) if digest in left]
+    return known + sorted(left - set(known))
+
+
+def _sealed_afar(connection: Connection, files: Mapping[str, str]) -> dict[str, str]:
+    """The sealed files that have to be among the blobs, because they do not lie in the home: digest -> in words."""
+    rows = connection.execute(select(SEGMENT_FILE.c.path, SEGMENT_FILE.c.digest))
+    here = set(files.values())
+    return {digest: f"the sealed answers {path}" for path, digest in rows if digest not in here}
+
+
 def _dump(connection: Connection, name: str, store: _Counted) -> StoredTable:
     table = next(each for each in tables() if each.name == name)
-    with tempfile.NamedTemporaryFile() as file:
-        rows = write_rows(file, rows_of(connection, table))
-        file.flush()
-        return StoredTable(rows, store.put_file(Path(file.name)))
+    rows = 0
+
+    def entries() -> Iterator[bytes]:
+        nonlocal rows
+        for entry in row_entries(rows_of(connection, table, oldest_first=True)):
+            rows += 1
+            yield entry
+
+    stored = tuple(store.put(piece) for piece in pieces(entries()))
+    return StoredTable(rows, stored)
 
 
-def _copy(source: BlobStore, store: _Counted, wanted: list[str], progress: Progress) -> list[str]:
-    """Copies those of the digests that are of blobs."""
-    copied = []
+def _copy(source: BlobStore, store: _Counted, wanted: list[str], progress: Progress) -> tuple[list[str], set[str]]:
+    """Copies those of the digests that are of blobs; gives them, and those whose bytes are damaged."""
+    copied, damaged = [], set()
     for number, digest in enumerate(wanted, start=1):
         try:
             store.take(source, digest)
             copied.append(digest)
         except NotFound:
-            pass  # a digest of something else, or of a result that is made again
+            pass  # a digest of something else, or of what the caller knows to miss
+        except Damaged:
+            damaged.add(digest)
         progress("blobs", number, len(wanted))
-    return copied
+    return copied, damaged

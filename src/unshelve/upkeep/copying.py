@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -29,9 +29,19 @@ def copy_tables(source: Connection, target: Connection, *, told: Callable[[str, 
         told(table.name, add_rows(target, table, rows_of(source, table)))
 
 
-def rows_of(connection: Connection, table: Table) -> Iterator[Values]:
-    """The rows of a table in the order of its primary key, in little memory."""
-    wanted = select(table).order_by(*table.primary_key.columns)
+def remove_rows(connection: Connection) -> None:
+    """Removes every row, those first that refer to others."""
+    for table in reversed(tables()):
+        connection.execute(table.delete())
+
+
+def rows_of(connection: Connection, table: Table, *, oldest_first: bool = False) -> Iterator[Values]:
+    """The rows of a table in the order of its primary key, in little memory.
+
+    With `oldest_first` by the time they were made where they say it, so that new ones come last though keys are hashes.
+    """
+    first = [table.c.made_at] if oldest_first and "made_at" in table.c else []
+    wanted = select(table).order_by(*first, *table.primary_key.columns)
     with connection.execute(wanted, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
         for row in rows:
             yield _plain(row)
@@ -40,10 +50,13 @@ def rows_of(connection: Connection, table: Table) -> Iterator[Values]:
 def add_rows(connection: Connection, table: Table, rows: Iterable[Values]) -> int:
     """Adds rows and tells how many."""
     names = table.columns.keys()
+    careful = connection.dialect.name != "sqlite"
     waiting: list[dict[str, object]] = []
     count = 0
     for row in rows:
         waiting.append(dict(zip(names, row, strict=True)))
+        if careful:
+            _refuse_nul(table, waiting[-1])
         count += 1
         if len(waiting) == _ROWS_AT_ONCE:
             connection.execute(insert(table), waiting)
@@ -51,6 +64,18 @@ def add_rows(connection: Connection, table: Table, rows: Iterable[Values]) -> in
     if waiting:
         connection.execute(insert(table), waiting)
     return count
+
+
+def _refuse_nul(table: Table, row: Mapping[str, object]) -> None:
+    """Raises Refused for a text that SQLite keeps and PostgreSQL cannot."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\x00" in value:
+            key = ", ".join(str(row[column.name])[:40] for column in table.primary_key.columns)
+            raise Refused(
+                f"{name} of {table.name} ({key}) holds a NUL character, which this database cannot keep.",
+                code="text-holds-nul",
+                hint="Stay with SQLite, or change that text first.",
+            )
 
 
 def fingerprints(connection: Connection) -> dict[str, str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from unshelve.errors import Damaged, NotFound
-from unshelve.models.package import manifest_from
-from unshelve.registry.tables import result, run, run_step, version
+from unshelve.errors import NotFound
+from unshelve.predictions.usage import bytes_by_model
 from unshelve.storage.blobs import BlobStore
+from unshelve.upkeep.uses import DATA, LOGS, RESULTS, VERSIONS, uses
 
-PARTS: Final = ("versions", "results", "logs")
-"""What a blob is counted as, by the first of these that holds it."""
+ANSWERS: Final = "answers"
+PARTS: Final = (VERSIONS, DATA, RESULTS, ANSWERS, LOGS)
+"""What bytes are counted as. A blob that is several of these is counted as the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +48,33 @@ class Costs:
     total: int
 
 
-def costs(connection: Connection, blobs: BlobStore) -> Costs:
+def costs(connection: Connection, blobs: BlobStore, *, sizes: MutableMapping[str, int] | None = None) -> Costs:
     """What each solution costs.
 
-    Cost: reads the rows of runs, results and versions once; asks the store only for sizes that no row has.
+    Cost: reads every row that names a blob once, and asks the store for sizes that no row has; `sizes` remembers those
+    from one count to the next.
     """
+    known_sizes = {} if sizes is None else sizes
     found: dict[str, _Blob] = {}
-    for solution, part, digest, size in _uses(connection, blobs):
-        known = found.get(digest)
+    for use in uses(connection, blobs):
+        known = found.get(use.digest)
         if known is None:
-            known = found[digest] = _Blob(_size(blobs, digest) if size is None else size, part)
-        known.solutions.add(solution)
+            size = use.size
+            if size is None:
+                size = known_sizes.get(use.digest)
+            if size is None:
+                size = known_sizes[use.digest] = _size(blobs, use.digest)
+            known = found[use.digest] = _Blob(size, use.part)
+        known.solutions.add(use.solution)
     summed: dict[str, dict[str, int]] = {}
+    answers = bytes_by_model(connection)
+    for model, size in answers.items():
+        sums = summed.setdefault(model.partition(".")[0], _nothing())
+        sums["own"] += size
+        sums[ANSWERS] += size
     for blob in found.values():
         for solution in blob.solutions:
-            sums = summed.setdefault(solution, dict.fromkeys(("own", "shared", *PARTS), 0))
+            sums = summed.setdefault(solution, _nothing())
             sums["own" if len(blob.solutions) == 1 else "shared"] += blob.size
             sums[blob.part] += blob.size
     made = [
@@ -70,32 +82,11 @@ def costs(connection: Connection, blobs: BlobStore) -> Costs:
         for name, sums in summed.items()
     ]
     dearest = sorted(made, key=lambda cost: (-cost.total, cost.solution))
-    return Costs(dearest, sum(blob.size for blob in found.values()))
+    return Costs(dearest, sum(blob.size for blob in found.values()) + sum(answers.values()))
 
 
-def _uses(connection: Connection, blobs: BlobStore) -> Iterator[tuple[str, str, str, int | None]]:
-    """Each use of a blob: by which solution, as what, which, and its size where a row says it."""
-    for solution, digest in connection.execute(select(version.c.solution, version.c.manifest)):
-        yield solution, "versions", digest, None
-        try:
-            manifest = manifest_from(blobs.get(digest))
-        except (NotFound, Damaged):
-            continue
-        for file in manifest.files.values():
-            yield solution, "versions", file.digest, file.size
-    for solution, outputs in connection.execute(select(result.c.solution, result.c.outputs)):
-        yield from ((solution, "results", *each) for each in _artifacts(outputs))
-    steps = select(run.c.solution, run_step.c.outputs, run_step.c.log).join_from(run_step, run)
-    for solution, outputs, log in connection.execute(steps):
-        if outputs is not None:
-            yield from ((solution, "results", *each) for each in _artifacts(outputs))
-        if log is not None:
-            yield solution, "logs", log, None
-
-
-def _artifacts(outputs: str) -> Iterator[tuple[str, int]]:
-    for artifact in msgspec.json.decode(outputs).values():
-        yield artifact["digest"], artifact["size_bytes"]
+def _nothing() -> dict[str, int]:
+    return dict.fromkeys(("own", "shared", *PARTS), 0)
 
 
 def _size(blobs: BlobStore, digest: str) -> int:

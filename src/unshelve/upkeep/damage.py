@@ -16,12 +16,12 @@ from unshelve.errors import Damaged, NotFound, UnshelveError, Untrusted
 from unshelve.models.package import Manifest
 from unshelve.predictions import checking
 from unshelve.predictions.tables import SEGMENT
-from unshelve.registry import results, runs
 from unshelve.registry.releases import releases
-from unshelve.registry.versions import Attestation, Version, attestations_of, newest_versions, versions_of
+from unshelve.registry.versions import REMOVED, Attestation, Version, attestations_of, newest_versions, versions_of
 from unshelve.security import audit
 from unshelve.security.tables import AUDIT
 from unshelve.solution.stored import Stored
+from unshelve.upkeep.uses import DATA, LOGS, RESULTS, VERSIONS, Use, uses
 
 BACKUP: Final = "Bring it back from a backup of the home."
 _MOST_MISSING: Final = 20
@@ -52,8 +52,8 @@ def examine(stored: Stored) -> Iterator[Part]:
         yield _part("database", lambda: _database(stored, connection))
         yield _blobs(stored, found)
         yield _versions(stored, connection, found)
+        yield _things(stored, connection, found)
         yield Part("damaged blobs", len(found.bad), tuple(_explained(found)))
-        yield _results(stored, connection, found)
         yield _audit(stored, connection)
         yield _predictions(stored, connection)
 
@@ -141,8 +141,11 @@ def _wrong_with(stored: Stored, version: Version, attested: list[Attestation], f
 def _wrong_with_files(stored: Stored, version: Version, manifest: Manifest, found: _Found) -> Iterator[str]:
     if manifest.model != version.model:
         yield f"its manifest is that of {manifest.model}."
-    there = stored.blobs.has_many(file.digest for file in manifest.files.values())
-    for path, file in manifest.files.items():
+    files = manifest.files.items()
+    if version.state == REMOVED:
+        files = {path: file for path, file in files if file.kind == "json"}.items()
+    there = stored.blobs.has_many(file.digest for _, file in files)
+    for path, file in files:
         found.used.setdefault(file.digest, f"{path} of {version.model} v{version.number}")
         if file.digest not in there:
             yield f"its file {path} is gone."
@@ -154,23 +157,27 @@ def _way_out(version: Version, *, answers: bool) -> str:
     return f"It does not answer just now and must not be promoted. {BACKUP}"
 
 
-def _results(stored: Stored, connection: Connection, found: _Found) -> Part:
-    """Results whose bytes are gone: the next run makes them again, so they are told and are no damage by themselves."""
-    digests = {*results.stored_digests(connection)}
-    gone = sorted(digests - stored.blobs.has_many(digests) - set(found.used))
-    shown = [
-        Damaged(f"The bytes {digest[:12]}… of a stored result are gone.", code="result-gone", hint=_AGAIN)
-        for digest in gone[:_MOST_MISSING]
-    ]
+def _things(stored: Stored, connection: Connection, found: _Found) -> Part:
+    """What results, runs, loads, lookups, sinks and expectations need and is gone, each thing with what it lacks."""
+    needed: dict[str, Use] = {}
+    for use in uses(connection, stored.blobs):
+        if use.digest not in found.used and (use.digest not in needed or needed[use.digest].again):
+            needed[use.digest] = use
+    there = stored.blobs.has_many(needed)
+    found.used.update({digest: use.what for digest, use in needed.items() if not use.again})
+    gone = [use for digest, use in needed.items() if digest not in there and use.part != VERSIONS]
+    gone.sort(key=lambda use: use.again)
+    shown = [_gone(use) for use in gone[:_MOST_MISSING]]
     if len(gone) > _MOST_MISSING:
         more = len(gone) - _MOST_MISSING
-        shown.append(Damaged(f"The bytes of {more} more results are gone.", code="result-gone", hint=_AGAIN))
-    recorded = {*runs.stored_digests(connection)} - digests
-    lost = len(recorded - stored.blobs.has_many(recorded))
-    if lost:
-        hint = "Pages of earlier runs show less; nothing else needs them."
-        shown.append(Damaged(f"{lost} outputs or logs of earlier runs are gone.", code="run-record-gone", hint=hint))
-    return Part("results", len(digests), tuple(shown))
+        shown.append(Damaged(f"The bytes of {more:,} more things are gone.", code="things-gone", hint=BACKUP))
+    return Part("things that need blobs", len(needed), tuple(shown))
+
+
+def _gone(use: Use) -> Damaged:
+    code, hint = ("result-gone", _AGAIN) if use.again else ("thing-gone", f"{BACKUP} {_LACKS[use.part]}")
+    message = f"{use.what[:1].upper()}{use.what[1:]} is gone ({use.digest[:12]}…)."
+    return Damaged(message, code=code, hint=hint, details={"digest": use.digest, "solution": use.solution})
 
 
 def _audit(stored: Stored, connection: Connection) -> Part:
@@ -199,3 +206,8 @@ def _audited_segments(connection: Connection) -> Mapping[str, object]:
 
 
 _AGAIN: Final = "The next run makes it again."
+_LACKS: Final = {
+    DATA: "Without one, the next load brings all rows and the next refresh a new copy; a batch has to be ordered anew.",
+    RESULTS: "Without one, the pages of that run show less; what a later run needs of it is made again.",
+    LOGS: "Without one, the page of that run shows no log of this step.",
+}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,12 +12,12 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from unshelve.errors import NotAllowed, Refused
+from unshelve.errors import Conflict, NotAllowed, Refused, Unavailable
 from unshelve.registry.runs import time_text
 from unshelve.registry.tables import run
 from unshelve.security.actors import LOCAL, Actor, ActorKind
 from unshelve.solution.control import Control
-from unshelve.upkeep.backup import BackupDone, back_up
+from unshelve.upkeep.backup import BackupDone, Keeping, back_up
 from unshelve.upkeep.costs import Cost, Costs, costs
 from unshelve.upkeep.records import UpkeepKind, UpkeepRecord, last, record
 from unshelve.upkeep.retention import retain
@@ -44,6 +45,8 @@ class Keeper:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._sizes: dict[str, int] = {}
+        self._closing = threading.Event()
 
     @property
     def places(self) -> Places:
@@ -70,34 +73,60 @@ class Keeper:
             self.count(actor)
         return done
 
-    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+    def back_up(self, folder: Path, actor: Actor, *, keeping: Keeping) -> BackupDone:
         """Writes a backup. Only whoever is at this machine may: it writes where it is told, and holds the keys."""
         if actor.kind is not ActorKind.LOCAL:
             raise NotAllowed("A backup is made at the command line of the server itself: `unshelve backup FOLDER`.")
-        return back_up(self._control, folder, actor)
+        return back_up(self._control, folder, actor, keeping=keeping)
 
     def count(self, actor: Actor) -> Costs:
         """Counts what each solution costs, and writes it down."""
         control = self._control
         with control.database.read() as connection:
-            found = costs(connection, control.blobs)
+            found = costs(connection, control.blobs, sizes=self._sizes)
         with control.database.write() as connection:
             details = {"solutions": [msgspec.to_builtins(cost) for cost in found.solutions], "total": found.total}
             record(connection, UpkeepKind.COSTS, details, actor=actor.name, now=control.clock.now())
         return found
 
-    def daily(self) -> None:
-        """What is done once a day, and costs counted again some minutes after a run."""
+    def look_after(self) -> None:
+        """What is due: once a day letting go of what is old and a sweep, and counting some minutes after a run.
+
+        Several servers may ask at once: one of them does it, and what another one does just now is asked for again.
+        """
         control = self._control
         now = control.clock.now()
         with control.database.read() as connection:
+            before = last(connection, UpkeepKind.DAY)
             counted = last(connection, UpkeepKind.COSTS)
-            due = counted is None or now - counted.at > _DAY or self._ran_since(connection, counted.at, now)
-            daily = counted is None or now - counted.at > _DAY
+            daily = before is None or now - before.at >= _DAY
+            count = counted is None or now - counted.at >= _DAY or self._ran_since(connection, counted.at, now)
         if daily:
-            retain(control, LOCAL)
-        if due:
+            try:
+                self._day()
+            except Conflict:
+                return  # a sweep, a backup or a move goes on, here or on another server
+        if (daily or count) and not self._closing.is_set():
             self.count(LOCAL)
+
+    def close(self) -> None:
+        """Breaks off the sweep that goes on; what it has not removed the next one does."""
+        self._closing.set()
+
+    def _day(self) -> None:
+        """Lets go of what is old, and sweeps unless `sweep_daily` is off."""
+        control = self._control
+        done = retain(control, LOCAL)
+        swept = control.settings.sweep_daily
+        if swept:
+            sweep(control, LOCAL, progress=self._go_on)
+        with control.database.write() as connection:
+            details = {"swept": swept, **asdict(done)}
+            record(connection, UpkeepKind.DAY, details, actor=LOCAL.name, now=control.clock.now())
+
+    def _go_on(self, _done: int, _of: int) -> None:
+        if self._closing.is_set():
+            raise Unavailable("The server ends; the next sweep goes on.", code="sweep-broken-off")
 
     @staticmethod
     def _ran_since(connection: Connection, at: datetime, now: datetime) -> bool:

@@ -40,7 +40,7 @@ def needed(connection: Connection, blobs: BlobStore) -> set[str]:
             found.update(_papers(manifest, blobs))
         else:
             leading.add(manifest)
-    leading.update(connection.execute(_newest_loads()).scalars())
+    leading.update(connection.execute(newest_loads()).scalars())
     for table in tables():
         if table is AUDIT:
             continue
@@ -60,7 +60,7 @@ def needed(connection: Connection, blobs: BlobStore) -> set[str]:
     return found
 
 
-def _newest_loads() -> Select[str]:
+def newest_loads() -> Select[str]:
     """The records of the loads from which the next ones begin: they name the parts of what was loaded so far."""
     newest = (
         select(source_load.c.solution, source_load.c.source, func.max(source_load.c.number).label("number"))

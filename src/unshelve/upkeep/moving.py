@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from unshelve.errors import Conflict, Damaged, NotFound, Refused
 from unshelve.ids import canonical_json
 from unshelve.predictions.tables import SEGMENT_FILE
+from unshelve.security import audit
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
+from unshelve.security.tables import AUDIT
 from unshelve.settings import PREFIX
 from unshelve.solution.control import Control
 from unshelve.storage.blobs import BlobStore
@@ -28,7 +30,7 @@ from unshelve.storage.house import known_house
 from unshelve.storage.migration import migrate
 from unshelve.storage.opening import BlobPlace, open_blobs
 from unshelve.storage.probing import claim
-from unshelve.upkeep.copying import check_equal, copy_tables, fingerprints
+from unshelve.upkeep.copying import check_equal, copy_tables, fingerprints, remove_rows
 from unshelve.upkeep.marking import needed
 from unshelve.upkeep.turn import alone
 
@@ -134,24 +136,33 @@ def _move_database(control: Control, address: str, progress: Progress) -> int:
                 hint="Make a new one, or name another.",
             )
         with control.database.read() as source:
-            if house is None:
-                counted: list[int] = []
-                with target.write() as connection:
-                    copy_tables(source, connection, told=lambda name, rows: _tell(name, rows, counted, progress))
-                total = sum(counted)
+            counted: list[int] = []
+            with target.write() as connection:
+                if house is not None:
+                    _check_earlier(source, connection, target.name)
+                    remove_rows(connection)
+                copy_tables(source, connection, told=lambda name, rows: _tell(name, rows, counted, progress))
+            total = sum(counted)
             with target.read() as connection:
-                copied = fingerprints(connection)
-            ours = fingerprints(source)
-        if house is not None and copied != ours:
-            raise Conflict(
-                f"The database {target.name} holds this home as an earlier move left it, or as another server has it.",
-                code="database-of-another-moment",
-                hint="Nothing was changed. If nobody uses it any more, drop it, make it anew and move again.",
-            )
-        check_equal(ours, copied)
+                check_equal(fingerprints(source), fingerprints(connection))
     finally:
         target.close()
     return total
+
+
+def _check_earlier(source: Connection, target: Connection, name: str) -> None:
+    """Returns where the target holds an earlier moment of this home, as a move that was cut off leaves it: nothing is
+    in its audit that is not in ours. Raises Conflict otherwise."""
+    theirs = audit.newest(target)
+    if theirs is None:
+        return
+    ours = source.execute(select(AUDIT.c.digest).where(AUDIT.c.number == theirs.number)).scalar()
+    if ours != theirs.digest:
+        raise Conflict(
+            f"The database {name} holds a later moment of this home than the home itself does.",
+            code="database-newer",
+            hint="Say in settings.toml that it is used, or name an empty one.",
+        )
 
 
 def _tell(name: str, rows: int, counted: list[int], progress: Progress) -> None:

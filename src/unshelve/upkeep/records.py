@@ -23,6 +23,7 @@ class UpkeepKind(StrEnum):
     RETENTION = "retention"
     BACKUP = "backup"
     COSTS = "costs"
+    DAY = "day"  # what a served home does by itself once a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from unshelve.registry.versions import REMOVED
 from unshelve.security.actors import Actor
 from unshelve.security.audit import append
 from unshelve.solution.control import Control
+from unshelve.storage.blobs import BlobStore
 from unshelve.upkeep.every_table import tables
 from unshelve.upkeep.records import UpkeepKind, record
 
@@ -68,13 +69,24 @@ def _versions(connection: Connection, control: Control, keep: int) -> int:
     """Marks versions beyond the newest `keep` of each model as removed, unless something stands on them."""
     if not keep:
         return 0
-    standing = _standing(connection, control)
+    standing = _standing(connection)
     removed = 0
     rows = connection.execute(
-        select(version.c.model, version.c.number, version.c.state).order_by(version.c.model, version.c.number.desc())
+        select(version.c.model, version.c.number, version.c.state, version.c.manifest, version.c.kind).order_by(
+            # Endpoints first: what one that stays pins has to stay too.
+            version.c.kind == "model",
+            version.c.model,
+            version.c.number.desc(),
+        )
     ).all()
+    standing |= {
+        pin
+        for row in rows
+        if (row.model, row.number) in standing
+        for pin in _pinned(control.blobs, row.model, row.manifest)
+    }
     seen: dict[str, int] = {}
-    for model, number, state in rows:
+    for model, number, state, manifest, _ in rows:
         if (model, number) in standing or state == REMOVED:
             continue
         seen[model] = seen.get(model, 0) + 1
@@ -83,11 +95,13 @@ def _versions(connection: Connection, control: Control, keep: int) -> int:
                 version.update().where(version.c.model == model, version.c.number == number).values(state=REMOVED)
             )
             removed += 1
+        else:
+            standing.update(_pinned(control.blobs, model, manifest))
     return removed
 
 
-def _standing(connection: Connection, control: Control) -> set[tuple[str, int]]:
-    """The versions that answer, those to which the next rollbacks go, and what they pin."""
+def _standing(connection: Connection) -> set[tuple[str, int]]:
+    """The versions that answer, and those to which the next rollbacks go."""
     found: set[tuple[str, int]] = set()
     for model, now in releases(connection).items():
         found.add((model, now.champion))
@@ -96,19 +110,17 @@ def _standing(connection: Connection, control: Control) -> set[tuple[str, int]]:
             number = champion_before(connection, model, number) if number is not None else None
             if number is not None:
                 found.add((model, number))
-    for model, number in list(found):
-        digest = connection.execute(
-            select(version.c.manifest).where(version.c.model == model, version.c.number == number)
-        ).scalar()
-        if digest is None:
-            continue
-        try:
-            pinned = manifest_from(control.blobs.get(digest)).models
-        except (NotFound, Damaged):
-            continue
-        solution = model.partition(".")[0]
-        found.update((f"{solution}.{name}", int(str(each["number"]))) for name, each in pinned.items())
     return found
+
+
+def _pinned(blobs: BlobStore, model: str, manifest: str) -> set[tuple[str, int]]:
+    """The versions that an endpoint's version combines; none of a model's."""
+    try:
+        pinned = manifest_from(blobs.get(manifest)).models
+    except (NotFound, Damaged):
+        return set()
+    solution = model.partition(".")[0]
+    return {(f"{solution}.{name}", int(str(each["number"]))) for name, each in pinned.items()}
 
 
 def _runs(connection: Connection, before: datetime) -> int:

@@ -12,7 +12,7 @@ UPKEEP: Final = Table(
     "upkeep",
     METADATA,
     Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # sweep, retention, backup, costs
+    Column("kind", Text, nullable=False),  # sweep, retention, backup, costs, day
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("details", Text, nullable=False),  # JSON

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 import uvicorn
 
-from unshelve.errors import Refused
+from unshelve.errors import Refused, Unavailable
 from unshelve.pipeline.outcome import Listener, RunEvent
 from unshelve.predictions.parquet_process import ParquetProcess
 from unshelve.predictions.query import PredictionLog
@@ -52,6 +52,7 @@ from unshelve.web.site import JsonObject, Lifts, Site, WebSettings
 _LOGGER: Final = logging.getLogger("unshelve.control")
 _SCHEDULE_SECONDS: Final = 15.0
 _SEALING_SECONDS: Final = 60.0
+_UPKEEP_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,8 @@ async def serve(
     runner = Runner(control, told, finished, progress)
     files = ParquetProcess(control.home.predictions)
     lifting = None if lifts is None else lifts(control, runner)
-    site = site_for(control, runner, live, files, lifting)
+    keeper = Keeper(control)
+    site = replace(site_for(control, runner, live, files, lifting), keeper=keeper)
     sinks = SinkRunner(control, told)
     deliverer = Deliverer(control, site.predictions)
     stopping = asyncio.Event()
@@ -136,6 +138,7 @@ async def serve(
         background = [
             asyncio.create_task(_repeat(_SCHEDULE_SECONDS, lambda: _fire(control, runner))),
             asyncio.create_task(_repeat(_SEALING_SECONDS, lambda: _tidy(control, site, files))),
+            asyncio.create_task(_repeat(_UPKEEP_SECONDS, lambda: _look_after(keeper))),
         ]
         with control.database.write() as connection:
             secret = start_link(connection, now=control.clock.now())
@@ -143,6 +146,7 @@ async def serve(
         sign_in = f"{control.address}/sign-in/link/{secret}"
         await _until(stopping, on_ready(Ready(url=control.address, sign_in=sign_in, pid=os.getpid()), runner))
     finally:
+        keeper.close()
         for task in background:
             task.cancel()
         starting.cancel()
@@ -309,6 +313,13 @@ def _fire(control: Control, runner: Runner) -> None:
         runner.wake()
 
 
+def _look_after(keeper: Keeper) -> None:
+    try:
+        keeper.look_after()
+    except Unavailable as error:
+        _LOGGER.warning("the store was not looked after: %s", error)
+
+
 def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
     Sealer(
         control.database,
@@ -325,4 +336,3 @@ def _tidy(control: Control, site: Site, files: ParquetProcess) -> None:
         remove_prover_keys(connection, now=control.clock.now())
     with control.database.read() as connection:
         renew_head(connection, control.home.keys, control.signer)
-    Keeper(control).daily()

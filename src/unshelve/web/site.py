@@ -21,7 +21,7 @@ from unshelve.security.urls import UrlRules
 from unshelve.settings import Settings
 from unshelve.storage.blobs import BlobStore
 from unshelve.storage.database import Database
-from unshelve.upkeep.backup import BackupDone
+from unshelve.upkeep.backup import BackupDone, Keeping
 from unshelve.upkeep.keeper import Places
 from unshelve.upkeep.sweeping import Sweep
 from unshelve.web.live import LiveRuns
@@ -121,7 +121,7 @@ class StoreKeeper(Protocol):
     def sweep(self, actor: Actor, *, grace: timedelta, dry_run: bool) -> Sweep:
         """Removes what nothing needs and is older than `grace`. Raises Conflict while another sweep goes on."""
 
-    def back_up(self, folder: Path, actor: Actor) -> BackupDone:
+    def back_up(self, folder: Path, actor: Actor, *, keeping: Keeping) -> BackupDone:
         """Writes a backup into a folder of this machine. Raises NotAllowed for who is not at its command line."""
 
 

@@ -18,7 +18,6 @@ from unshelve.registry.results import (
     newest_results,
     result_of_key,
 )
-from unshelve.registry.results import stored_digests as digests_of_results
 from unshelve.registry.runs import Run, RunState, RunStep, StepState
 from unshelve.storage.database import Database
 from unshelve.storage.migration import migrate
@@ -115,7 +114,6 @@ def test_steps_are_read_back_in_the_order_in_which_they_ended(database: Database
     with database.read() as connection:
         assert runs.steps_of(connection, run.id) == [STEP, cached]
         assert runs.step_of(connection, run.id, "features") == STEP
-        assert sorted(runs.stored_digests(connection)) == ["ab" * 32, "cd" * 32]
 
 
 def test_runs_are_listed_from_the_newest_page_by_page(database: Database) -> None:
@@ -195,7 +193,6 @@ def test_a_result_under_a_known_key_takes_the_place_of_the_old_one(database: Dat
         keep_results(connection, "flights", [stored("k1", minute=5, outputs=outputs)])
     with database.read() as connection:
         assert newest_results(connection, "flights", limit=9) == [stored("k1", minute=5, outputs=outputs)]
-        assert list(digests_of_results(connection)) == ["ff"]
 
 
 def test_results_can_be_forgotten(database: Database) -> None:

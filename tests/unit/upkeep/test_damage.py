@@ -148,7 +148,7 @@ def test_a_changed_result_can_be_made_again(house: House) -> None:
 
 def test_a_result_that_is_gone_is_made_again(house: House) -> None:
     house.control.blobs.delete(house.result)
-    assert house.found() == [("result-gone", f"The bytes {house.result[:12]}… of a stored result are gone.")]
+    assert house.found() == [("result-gone", f"A result of rows in parcels is gone ({house.result[:12]}…).")]
 
 
 def test_a_file_of_a_version_that_is_gone_is_named_and_who_answers_is_told_to_roll_back(house: House) -> None:

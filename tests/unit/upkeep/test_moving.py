@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from cli_solution import eventually
 from object_servers import seaweedfs
 from postgres_server import fresh_database
 from predictions_log_files import NOON, closed, record
-from unshelve.cli.move import targets
+from unshelve.cli.elsewhere import targets
 from unshelve.errors import Conflict, Refused, Unavailable
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.query import PredictionLog
@@ -108,17 +114,6 @@ def test_two_homes_are_not_moved_onto_one_database_or_one_bucket(home: Path, tmp
             move(other, LOCAL, database=url)
 
 
-def test_what_an_earlier_move_left_is_not_written_over(home: Path) -> None:
-    with fresh_database() as url:
-        with Control.open(home) as control:
-            move(control, LOCAL, database=url)
-        with Control.open(home) as control:
-            move(control, LOCAL, database="home")
-        with Control.open(home) as control, pytest.raises(Conflict, match="an earlier move left it"):
-            move(control, LOCAL, database=url)
-    assert told(home)[2] == []
-
-
 @pytest.mark.parametrize(
     ("addresses", "database", "blobs"),
     [
@@ -161,3 +156,108 @@ def test_other_settings_stay(home: Path, tmp_path: Path) -> None:
         move(control, LOCAL, blobs=str(tmp_path / "elsewhere"))
     text = (home / "settings.toml").read_text(encoding="utf-8")
     assert "session_days = 3" in text and "# mine" in text and text.count("blobs") == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from unshelve.security.actors import LOCAL
+from unshelve.solution.control import Control
+from unshelve.upkeep import moving
+
+what, _, number = sys.argv[1].partition(" ")
+left = int(number or 1)
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def told(name, _done, _of):
+    global left
+    left -= what == ("blobs" if name == "blobs" else "tables")
+    if left == 0 and what in ("blobs", "tables"):
+        die()
+
+if what == "copied":
+    moving.check_equal = die
+if what == "compared":
+    moving._keep = die
+with Control.open(Path(sys.argv[2])) as control:
+    moving.move(control, LOCAL, database=sys.argv[3], blobs=sys.argv[4], progress=told)
+"""
+
+
+def killed(home: Path, moment: str, database: str, blobs: str) -> None:
+    """A move in a process of its own that ends by SIGKILL at a moment."""
+    words = [sys.executable, "-c", KILLED, moment, str(home), database, blobs]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSHELVE_")}
+    code = -1
+
+    def tried() -> bool:
+        nonlocal code
+        done = subprocess.run(words, check=False, env=environment, capture_output=True, text=True)
+        code = done.returncode
+        # The turn of the one that was killed before this one is over after its lease.
+        return "upkeep-going-on" not in done.stderr and "goes on" not in done.stderr
+
+    eventually(tried, seconds=60)
+    assert code == -signal.SIGKILL, moment
+
+
+def test_a_move_that_is_killed_anywhere_leaves_the_home_where_it_is_and_is_made_again(
+    home: Path, tmp_path: Path
+) -> None:
+    (home / "settings.toml").write_text("lease_seconds = 1\n", encoding="utf-8")
+    before, elsewhere = told(home), str(tmp_path / "elsewhere")
+    with fresh_database() as url:
+        for moment in ("blobs 3", "tables 9", "copied", "compared"):
+            killed(home, moment, url, elsewhere)
+            assert "postgresql" not in (home / "settings.toml").read_text(encoding="utf-8")
+            assert told(home) == before, moment
+        moved(home, url, elsewhere)
+        assert told(home) == before
+        for moment in ("blobs 3", "tables 9", "compared"):
+            killed(home, moment, "home", "home")
+            assert url in (home / "settings.toml").read_text(encoding="utf-8")
+            assert told(home) == before, moment
+        moved(home, "home", "home")
+        assert told(home) == before
+
+
+def moved(home: Path, database: str, blobs: str) -> None:
+    """Moves a home, as soon as the turn of one that was killed is over."""
+
+    def tried() -> bool:
+        with Control.open(home) as control:
+            try:
+                move(control, LOCAL, database=database, blobs=blobs)
+            except Conflict as error:
+                assert error.subject_code == "upkeep-going-on"
+                return False
+        return True
+
+    eventually(tried, seconds=60)
+
+
+def test_a_database_that_holds_a_later_moment_of_the_home_is_not_overwritten(home: Path) -> None:
+    with fresh_database() as url:
+        with Control.open(home) as control:
+            move(control, LOCAL, database=url)
+        with Control.open(home) as control, control.database.write() as connection:
+            audit.append(connection, LOCAL, "look", "later", {}, now=control.clock.now())
+        (home / "settings.toml").unlink()  # as if somebody had brought back the folder of before
+        with Control.open(home) as control, pytest.raises(Conflict, match="a later moment of this home"):
+            move(control, LOCAL, database=url)
+
+
+def test_a_text_that_postgresql_cannot_keep_is_named(home: Path) -> None:
+    with Control.open(home) as control, control.database.write() as connection:
+        connection.execute(text("UPDATE run SET error = :said"), {"said": "half a\x00word"})
+    with fresh_database() as url, Control.open(home) as control:
+        with pytest.raises(Refused, match=r"error of run .* holds a NUL character"):
+            move(control, LOCAL, database=url)
+        assert told_settings(home) == ""
+
+
+def told_settings(home: Path) -> str:
+    file = home / "settings.toml"
+    return file.read_text(encoding="utf-8") if file.exists() else ""

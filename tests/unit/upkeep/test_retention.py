@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -14,16 +15,19 @@ from databases import settle
 from predictions_log_files import NOON, closed, record
 from unshelve.clock import FakeClock, SystemClock
 from unshelve.errors import NotFound
+from unshelve.models.package import Manifest
 from unshelve.predictions.parquet import ParquetFiles
 from unshelve.predictions.query import PredictionLog
 from unshelve.predictions.sealing import Sealer
 from unshelve.registry.runs import runs_of
-from unshelve.registry.versions import versions_of
+from unshelve.registry.versions import add_version, versions_of
 from unshelve.security import audit
 from unshelve.security.actors import LOCAL
 from unshelve.serving.releases import LiveReleases
 from unshelve.solution.control import Control
+from unshelve.solution.stored import stored
 from unshelve.upkeep.costs import costs
+from unshelve.upkeep.damage import examine
 from unshelve.upkeep.retention import Retained, retain
 from unshelve.upkeep.sweeping import sweep
 
@@ -61,6 +65,8 @@ def test_old_versions_go_but_what_answers_and_did_before_stays(limited: tuple[Ke
         assert live.version(MODEL, number).version == number
     with pytest.raises(NotFound, match="was removed"):
         live.version(MODEL, 1)
+    with stored(kept.control.home) as opened:
+        assert [damage.message for part in examine(opened) for damage in part.damages] == []
 
 
 def test_old_runs_go_but_those_that_made_what_is_kept_stay(limited: tuple[Kept, FakeClock]) -> None:
@@ -110,3 +116,44 @@ def test_versions_that_differ_in_one_file_share_the_others(kept: Kept) -> None:
     assert len(made) == 3
     assert one.parts["versions"] < three.parts["versions"] < 3 * one.parts["versions"] and changed > 0
     assert three.own == three.total == sum(three.parts.values())
+
+
+def test_a_version_that_a_kept_endpoint_pins_stays_however_many_are_newer(tmp_path: Path) -> None:
+    home = settle(tmp_path / "home")
+    home.mkdir(mode=0o700, exist_ok=True)
+    with (home / "settings.toml").open("a", encoding="utf-8") as file:
+        file.write("keep_versions = 1\n")
+    with Control.open(home) as control:
+        manifests = [added(control, "shop.price", "model", {"n": str(number)}) for number in range(1, 5)]
+        pin = {"price": {"number": 1, "manifest": manifests[0]}}
+        added(control, "shop.offer", "endpoint", {}, pin)
+        assert retain(control, LOCAL) == Retained(versions=2)
+        with control.database.read() as connection:
+            states = {one.number: one.state for one in versions_of(connection, "shop.price")}
+    assert states == {1: "candidate", 2: "removed", 3: "removed", 4: "candidate"}
+
+
+def added(
+    control: Control,
+    model: str,
+    kind: Literal["model", "endpoint"],
+    environment: dict[str, str],
+    models: Mapping[str, Mapping[str, object]] | None = None,
+) -> str:
+    """Adds a version without files, and gives the digest of its manifest."""
+    manifest = Manifest(
+        model=model, kind=kind, title="", description="", files={}, environment=environment, models=models or {}
+    )
+    data = manifest.to_bytes()
+    with control.database.write() as connection:
+        add_version(
+            connection,
+            model=model,
+            kind=kind,
+            manifest=control.blobs.put(data),
+            signature=control.signer.sign(data),
+            run_id="r",
+            summary={},
+            now="2026-01-01T00:00:00.000000+00:00",
+        )
+    return manifest.digest

@@ -302,7 +302,7 @@ class CostShape(Struct, frozen=True, kw_only=True):
     shared: int
     """Needed by others as well; stored once."""
     parts: dict[str, int]
-    """Versions, results, logs."""
+    """Versions, data, results, answers, logs."""
 
 
 class StorageShape(Struct, frozen=True, kw_only=True):
@@ -315,7 +315,7 @@ class StorageShape(Struct, frozen=True, kw_only=True):
     """Bytes of everything together."""
     solutions: list[CostShape]
     last: dict[str, datetime]
-    """When each kind of upkeep was last done: sweep, retention, backup, costs."""
+    """When each kind of upkeep was last done: sweep, retention, backup, costs, day."""
 
 
 class SweepOrder(Struct, frozen=True, kw_only=True):
@@ -338,9 +338,11 @@ class SweepShape(Struct, frozen=True, kw_only=True):
 
 
 class BackupOrder(Struct, frozen=True, kw_only=True):
-    """A backup into a folder of the server."""
+    """A backup into a folder of the server. `keep` and `keep_days` say which earlier ones stay; the new one does."""
 
     folder: str
+    keep: int | None = None
+    keep_days: float | None = None
 
 
 class BackupShape(Struct, frozen=True, kw_only=True):
@@ -352,3 +354,8 @@ class BackupShape(Struct, frozen=True, kw_only=True):
     size_bytes: int
     added_bytes: int
     rows: int
+    missing: list[str]
+    """What the home has lost already, and the backup lacks."""
+    removed: list[str]
+    """Earlier backups that were kept no longer."""
+    freed_bytes: int

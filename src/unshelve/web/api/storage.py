@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from unshelve.errors import Refused
+from unshelve.upkeep.backup import Keeping
 from unshelve.upkeep.keeper import counted_costs, latest
 from unshelve.web.api.changing import order_of
 from unshelve.web.api.reading import answered
@@ -46,5 +47,7 @@ def sweep(asked: Asked) -> Response:
 
 def back_up(asked: Asked) -> Response:
     """Writes a backup into a folder of this server; for its own command line alone."""
-    done = asked.keeper.back_up(Path(order_of(asked, BackupOrder).folder), asked.who)
+    order = order_of(asked, BackupOrder)
+    keeping = Keeping(newest=order.keep, days=order.keep_days)
+    done = asked.keeper.back_up(Path(order.folder), asked.who, keeping=keeping)
     return answered(msgspec.convert(done, BackupShape, from_attributes=True))

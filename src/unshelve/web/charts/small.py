@@ -116,6 +116,35 @@ def verdict_bar(counts: Sequence[int]) -> Markup:
     )  # fmt: skip
 
 
+def amounts(parts: Sequence[float], *, of: float | None = None) -> Markup:
+    """One bar that amounts share, in their order: the first three each in a tone of its own, what follows in one.
+
+    The words stand beside it. It is as long as they are together, or as long as that is beside `of`.
+    """
+    if not any(parts):
+        return Markup("")
+    total = of or sum(parts)
+    shown = [*parts[:3], sum(parts[3:])]
+    drawn, x = [], 0.0
+    for part, look in zip(shown, ("bar", "bar soft", "bar other", "bar rest"), strict=False):
+        if part:
+            wide = max(160 * part / total, 2.0)
+            drawn.append(svg.element("rect", class_=look, x=x, y=0, width=wide, height=8))
+            x += wide
+    wide = max(x, 166.0 if of else 0.0)
+    return svg.element(
+        "svg", svg.join(drawn), class_="plot amounts", viewBox=f"0 0 {svg.number(wide)} 8", width="100%", height="8",
+        preserveAspectRatio="none", aria_hidden="true",
+    )  # fmt: skip
+
+
+def swatch(number: int) -> Markup:
+    """The tone of the amount of this number, 0 for the first, for the head of a table."""
+    look = ("bar", "bar soft", "bar other", "bar rest")[min(number, 3)]
+    inside = svg.element("rect", class_=look, width=10, height=10, rx=2)
+    return svg.element("svg", inside, class_="plot swatch", viewBox="0 0 10 10", aria_hidden="true")
+
+
 def columns_of(counts: Sequence[int]) -> Markup:
     """Upright bars without axes, for how often values fall where; the words stand beside them in the table."""
     most = max(counts, default=0)

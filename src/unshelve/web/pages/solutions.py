@@ -20,6 +20,8 @@ from unshelve.registry.versions import Attestation, Version, attestations_of, ge
 from unshelve.security.permissions import Action
 from unshelve.solution.declaration import StepInfo
 from unshelve.storage.blobs import BlobStore
+from unshelve.upkeep.costs import PARTS, Cost
+from unshelve.upkeep.keeper import cost_of
 from unshelve.web import states
 from unshelve.web.asked import Asked
 from unshelve.web.charts import small
@@ -44,6 +46,7 @@ from unshelve.web.views.solution import (
     SolutionView,
 )
 from unshelve.web.wording import ago, count, duration, instant, moment
+from unshelve.web.wording import size as bytes_in_words
 
 _TREND_DAYS: Final = 14
 _WEEK: Final = 7
@@ -90,6 +93,7 @@ def overview(asked: Asked) -> Response:
         runs = runs_of(connection, name, limit=_STORY, whole=True)
         batches = newest_batches(connection, facts)
         pipeline = pipeline_of(asked, connection, facts)
+        cost = cost_of(connection, name)
     order = {step.name: place for place, step in enumerate(facts.declaration.steps)}
     drawn = [chart_of(asked.site.blobs, one) for one in sorted(charts, key=lambda one: order.get(one.name, len(order)))]
     view = SolutionView(
@@ -97,7 +101,7 @@ def overview(asked: Asked) -> Response:
         title=facts.title,
         description=facts.known.description,
         lifted=lifted(facts, facts.origin),
-        glances=_glances(asked, facts, standing, days),
+        glances=(*_glances(asked, facts, standing, days), *kept(asked, cost)),
         alerts=(*_alerts(asked.site.blobs, facts, attested), *_sink_alerts(facts, batches)),
         pipeline=pipeline,
         models=tuple(_model_row(facts, step, standing, attested, days, asked.now) for step in facts.answering),
@@ -210,6 +214,25 @@ def _glances(
             )
         )
     return tuple(glances)
+
+
+def kept(asked: Asked, cost: Cost | None) -> tuple[Glance, ...]:
+    """What a solution keeps stored, and its largest parts; nothing where it was not counted yet."""
+    if cost is None:
+        return ()
+    parts = sorted(((part, size) for part, size in cost.parts.items() if size), key=lambda one: -one[1])
+    words = [f"{part} {bytes_in_words(size)}" for part, size in parts[:2]]
+    if cost.shared:
+        words.append(f"{bytes_in_words(cost.shared)} shared")
+    return (
+        Glance(
+            name="Keeps stored",
+            figure=bytes_in_words(cost.total),
+            below=", ".join(words),
+            href="/storage" if asked.may(Action.MANAGE_STORE) else "",
+            picture=small.amounts([cost.parts.get(part, 0) for part in PARTS]),
+        ),
+    )
 
 
 def _last_asked(by_day: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -10,18 +11,17 @@ from starlette.responses import Response
 from unshelve.errors import UnshelveError
 from unshelve.settings import Settings
 from unshelve.storage.probing import standing
+from unshelve.upkeep.costs import PARTS
 from unshelve.upkeep.keeper import counted_costs, latest
 from unshelve.upkeep.records import UpkeepKind, UpkeepRecord
 from unshelve.upkeep.sweeping import GRACE
 from unshelve.web.asked import Asked
-from unshelve.web.charts.bars import Bar, rows
+from unshelve.web.charts import small
 from unshelve.web.framing import frame_for
 from unshelve.web.render import page
 from unshelve.web.views.parts import Glance
 from unshelve.web.views.storage import CostRow, DoneRow, StorageView
 from unshelve.web.wording import count, plural, size
-
-_MB: Final = 1_000_000
 
 
 def store(asked: Asked) -> Response:
@@ -65,26 +65,19 @@ def _page(asked: Asked, *, swept: str = "", problem: str = "", status: int = 200
             Glance(name="Last backup", figure=backup.at.strftime("%Y-%m-%d") if backup else "none yet"),
         ),
         counted_at=counted.at,
+        parts=PARTS,
+        tones=tuple(small.swatch(number) for number in range(len(PARTS))),
         costs=tuple(
             CostRow(
                 solution=cost.solution,
                 total=cost.total,
                 own=cost.own,
                 shared=cost.shared,
-                versions=cost.parts["versions"],
-                results=cost.parts["results"],
-                logs=cost.parts["logs"],
+                parts=tuple(cost.parts.get(part, 0) for part in PARTS),
+                bar=small.amounts([cost.parts.get(part, 0) for part in PARTS], of=found[0].total),
             )
             for cost in found
         ),
-        picture=rows(
-            [Bar(name=cost.solution, value=cost.total / _MB) for cost in found[:12]],
-            title="What solutions keep stored",
-            description="Bytes of versions, results and logs, each counted once for a solution.",
-            unit="MB",
-        )
-        if found
-        else None,
         done=tuple(_done(one) for one in sorted(done.values(), key=lambda one: one.at, reverse=True)),
         kept=_kept(asked.site.keep),
         swept=swept,
@@ -103,11 +96,21 @@ def _said(one: UpkeepRecord) -> str:
     if one.kind is UpkeepKind.SWEEP:
         return f"{plural(int(told['removed']), 'blob')} removed, {size(int(told['freed_bytes']))} freed"
     if one.kind is UpkeepKind.BACKUP:
-        return f"{told['name']} in {told['folder']}, {size(int(told['size_bytes']))}"
+        lacks = int(told.get("missing", 0))
+        without = f", without {plural(lacks, 'thing')} that the home has lost" if lacks else ""
+        return f"{told['name']} in {told['folder']}, {size(int(told['size_bytes']))}{without}"
+    if one.kind is UpkeepKind.DAY:
+        gone = _gone(told)
+        return f"{gone or 'nothing was too old'}; {'swept' if told['swept'] else 'not swept: sweep_daily is off'}"
     if one.kind is UpkeepKind.RETENTION:
-        gone = [plural(int(told[f"{word}s"]), word) for word in ("run", "version")]
-        return f"{', '.join(gone)}, {plural(int(told['predictions']), 'answer')} let go"
+        return f"{_gone(told)} let go"
     return f"{plural(len(told['solutions']), 'solution')}, {size(int(told['total']))}"
+
+
+def _gone(told: Mapping[str, object]) -> str:
+    """What is kept no longer, in words."""
+    words = (("run", "runs"), ("version", "versions"), ("answer", "predictions"))
+    return ", ".join(plural(number, word) for word, name in words if (number := int(str(told[name]))))
 
 
 def _kept(settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -116,6 +119,7 @@ def _kept(settings: Settings) -> tuple[tuple[str, str], ...]:
         ("Runs", f"{settings.keep_runs_days:g} days" if settings.keep_runs_days else "for ever"),
         ("Versions beside those that answer", count(settings.keep_versions) if settings.keep_versions else "all"),
         ("Answers", f"{settings.keep_predictions_days:g} days" if settings.keep_predictions_days else "for ever"),
+        ("What nothing needs", "swept once a day" if settings.sweep_daily else "until somebody sweeps"),
     )
 
 
@@ -124,4 +128,5 @@ _WORDS: Final = {
     UpkeepKind.BACKUP: "Backed up",
     UpkeepKind.RETENTION: "Let go of what is old",
     UpkeepKind.COSTS: "Counted",
+    UpkeepKind.DAY: "Looked after by itself",
 }

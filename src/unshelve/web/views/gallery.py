@@ -50,6 +50,13 @@ def gallery(now: datetime) -> GalleryView:
             Glance(name="A count", figure="1,234", below="and what it counts"),
             Glance(name="A share", figure="12.3 %", below="of what"),
             Glance(name="A measure", figure="0.123", below="with its interval"),
+            Glance(
+                name="An amount",
+                figure="12.3 MB",
+                below="the largest parts in words",
+                href="#",
+                picture=small.amounts((7, 3, 2, 0.3)),
+            ),
         ),
         alerts=(
             Alert(

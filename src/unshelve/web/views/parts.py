@@ -7,18 +7,23 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from unshelve.web.charts.figure import Figure
+from unshelve.web.charts.figure import EMPTY, Figure
 from unshelve.web.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """One of the few figures at the top of a page: its name, the figure (or a state) and a line below."""
+    """One of the few figures at the top of a page: its name, the figure (or a state) and a line below.
+
+    A small picture may stand between them, and the name may lead to a page.
+    """
 
     name: str
     figure: str = ""
     below: str = ""
     state: State | None = None
+    href: str = ""
+    picture: Markup = field(default=EMPTY, repr=False, metadata={"twin": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from unshelve.web.charts.figure import Figure
+from markupsafe import Markup
+
 from unshelve.web.views.parts import Glance
 
 
@@ -18,9 +19,9 @@ class CostRow:
     total: int
     own: int
     shared: int
-    versions: int
-    results: int
-    logs: int
+    parts: tuple[int, ...]
+    """As the view names them."""
+    bar: Markup = field(repr=False, metadata={"twin": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,11 @@ class StorageView:
     home: str
     glances: Sequence[Glance]
     counted_at: datetime | None
+    parts: Sequence[str]
+    """What bytes are counted as."""
+    tones: Sequence[Markup] = field(repr=False, metadata={"twin": False})
+    """How bars show them."""
     costs: Sequence[CostRow]
-    picture: Figure | None
     done: Sequence[DoneRow]
     kept: Sequence[tuple[str, str]]
     swept: str = ""
