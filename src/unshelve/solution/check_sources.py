@@ -27,7 +27,7 @@ def connection_findings(declaration: Declaration, is_set: Callable[[str], bool],
     """Connections of sources and sinks that are not set in a home; `is_set` is asked by the secret's name."""
     for step in declaration.steps:
         name = step.options.get("connection") if step.sink is None else step.sink.to.get("connection")
-        if not isinstance(name, str):
+        if not isinstance(name, str) or (step.sink is not None and not name):
             continue
         try:
             known = is_set(secret_name(name))
