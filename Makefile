@@ -28,7 +28,7 @@ floors: $(VENV)/.test
 
 unit: $(VENV)/.test tools  ## DATABASE=postgresql keeps every home of the tests in PostgreSQL
 	PYTHONHASHSEED=0 $(if $(DATABASE),UNSHELVE_TEST_DATABASE=$(DATABASE)) \
-		$(BIN)/python -m pytest -n 2 --dist worksteal  # one hash seed: both workers collect in one order
+		$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder  # what a file sets up is set up once
 
 # --- others -----------------------------------------------------------------------------------------------------
 

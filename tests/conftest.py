@@ -9,9 +9,10 @@ import pytest
 
 import databases
 
-os.environ.setdefault(
-    "UNSHELVE_WORKERS", "1"
-)  # each loads the libraries first, and the suite runs on all cores already
+# The suite uses all cores already. A worker loads the libraries before it does anything, and threads that wait for each
+# other spin.
+for name in ("UNSHELVE_WORKERS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,9 @@ class Receiver:
 
     port: int = 0
     answers: list[int] = field(default_factory=list)
-    """What it answers next, in order; then 204. 0 hangs until the test is over."""
+    """What it answers next, in order; then 204."""
+    hangs: str = ""
+    """The path at which it says nothing until the test is over."""
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -64,10 +66,10 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             made.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            status = made.answers.pop(0) if made.answers else 204
-            if status == 0:
+            if self.path == made.hangs:
                 made.over.wait(30)
                 return
+            status = made.answers.pop(0) if made.answers else 204
             self.send_response(status)
             if status == 302:
                 self.send_header("location", f"http://127.0.0.1:{made.port}/elsewhere")
@@ -152,7 +154,7 @@ def test_what_fails_is_tried_again_with_growing_waits_and_the_same_id(control: C
 
 
 def test_a_receiver_that_hangs_keeps_no_other_waiting(control: Control, receiver: Receiver) -> None:
-    receiver.answers = [0]
+    receiver.hangs = "/hook"
     webhook(control, receiver.url)
     released(control)
     webhook(control, receiver.url.replace("hook", "other"))
