@@ -15,7 +15,7 @@ from unshelve.errors import Refused
 from unshelve.storage.database import Database
 from unshelve.storage.tables import SCHEMA_REVISION
 
-MIGRATIONS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
+MIGRATIONS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 """The numbers of the files in `migrations/`, in the order in which they run."""
 
 NEWEST: Final = MIGRATIONS[-1]
