@@ -35,17 +35,16 @@ def test_a_run_writes_its_answers_where_nobody_serves_the_home(tmp_path: Path) -
     assert (kept.code, kept.json) == (0, {"name": "DEPOT"})
 
     with closing(sqlite3.connect(file)) as depot:
-        depot.execute("create table other (parcel integer)")
-    refused = unshelve("run", folder, "--json")
-    assert (refused.code, refused.json["batches"][0]["state"]) == (1, "failed"), refused
-    assert "lateness" in refused.json["batches"][0]["error"]
-
-    with closing(sqlite3.connect(file)) as depot:
         depot.execute("create table lateness (parcel integer primary key, label, version, answer_id, answered_at)")
     said = unshelve("run", folder)
     assert said.code == 0, said
     assert "parcels.answers: 5 of 5 rows written to table lateness of depot." in said.out
     again = unshelve("run", folder, "--set", "waiting.many=7", "--json").json["batches"]
     assert [(each["written"], each["unchanged"]) for each in again] == [(2, 5)]
+    with closing(sqlite3.connect(file)) as depot:
+        depot.execute("alter table lateness drop column label")
+    refused = unshelve("run", folder, "--json")
+    assert (refused.code, refused.json["batches"][0]["state"]) == (1, "failed"), refused
+    assert "no column 'label'" in refused.json["batches"][0]["error"]
     with closing(sqlite3.connect(file)) as depot:
         assert depot.execute("select count(*), min(version) from lateness").fetchone() == (7, 1)

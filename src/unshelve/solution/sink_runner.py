@@ -113,12 +113,15 @@ class SinkRunner:
             return get_batch(connection, job.id)
 
     def _work(self) -> None:
+        told = ""
         while not self._closing.is_set():
             try:
                 while not self._closing.is_set() and self.take() is not None:
-                    pass
-            except Exception:  # the edge of the thread: logged, and the next batch goes on
-                _LOGGER.exception("a batch could not be taken up")
+                    told = ""
+            except Exception as error:  # the edge of the thread: logged once, and tried again
+                if str(error) != told:
+                    _LOGGER.exception("a batch could not be taken up")
+                told = str(error)
             self._closing.wait(POLL_SECONDS)
 
     def _carry_out(self, job: Job, progress: Progress) -> None:
