@@ -64,8 +64,14 @@ def _kept(database: Database) -> Database:
 
 
 def _address(path: Path) -> str:
+    """The address of the database that stands for a path; processes that a test starts find it in a file beside."""
+    told = path.with_name(f"{path.name}.address")
+    if path not in _made and told.exists():
+        return told.read_text(encoding="utf-8")
     if path not in _made:
         _made[path] = postgres_server().create()
+        if path.parent.is_dir():
+            told.write_text(_made[path], encoding="utf-8")
     return _made[path]
 
 

@@ -24,6 +24,7 @@ from sink_house import sql
 from unshelve.errors import HomeInUse
 from unshelve.registry.sinks import BatchState, SinkBatch, get_batch
 from unshelve.security.actors import LOCAL
+from unshelve.settings import read_settings
 from unshelve.solution.control import Cause, Control
 from unshelve.solution.sink_runner import SinkRunner
 from unshelve.solution.sinking import order_batch
@@ -80,7 +81,8 @@ class Kills:
             self.batches.append(batch)
 
     def found(self) -> list[SinkBatch]:
-        database = Database.open(self.home / "unshelve.db", read_only=True)
+        settings = read_settings(self.home / "settings.toml", {})
+        database = Database.open(settings.database or self.home / "unshelve.db", read_only=True)
         try:
             with database.read() as connection:
                 return [get_batch(connection, batch) for batch in self.batches]

@@ -59,6 +59,7 @@ class Control:
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[Control]:
+    open_shop(tmp_path).database.close()  # its database is this process's, and the others find it
     process = subprocess.Popen(
         [sys.executable, str(TESTS / "pipeline_kill.py"), str(tmp_path)],
         stdin=subprocess.PIPE,

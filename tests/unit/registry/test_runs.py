@@ -85,7 +85,13 @@ def test_runs_of_one_step_are_told_from_runs_of_the_whole(database: Database) ->
     whole = queued(database)
     with database.write() as connection:
         part = runs.queue(
-            connection, solution="flights", cause="x", actor="anna", parameters={}, now=NOON, only="weather"
+            connection,
+            solution="flights",
+            cause="x",
+            actor="anna",
+            parameters={},
+            now=NOON + timedelta(minutes=1),
+            only="weather",
         )
     with database.read() as connection:
         assert runs.get_run(connection, part.id).only == "weather"
