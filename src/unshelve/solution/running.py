@@ -65,10 +65,9 @@ def read_solution(
 ) -> tuple[Declaration, tuple[Finding, ...]]:
     """Read a solution folder, keep what it declares, and say what was found in it.
 
-    `known` is what was read from it a moment ago, else what the last run read: it is taken when code, Schemas and
-    libraries have not changed since, for reading them means loading the libraries once more.
+    `known` is what was read from it a moment ago, and is taken when its files have not changed since. What an earlier
+    run read is not: a query or a default may come from a file or the environment, and change without the code.
     """
-    known = known or known_declarations(control).get(folder)
     declaration = known if known is not None and is_still(known, folder) else declaration_of(folder)
     return declaration, keep_solution(control, folder, declaration)
 
